@@ -1,0 +1,33 @@
+// The candle intervals, finest first, each a whole multiple of the one before.
+// A bucket is [start, start + length), labelled by its start, on the UTC grid.
+
+import { type Micros, micros, microsPerSecond } from '../base/clock.ts';
+
+export const intervals = ['1s', '1m', '5m', '15m', '1h', '4h', '1d'] as const;
+export type Interval = (typeof intervals)[number];
+
+const seconds: Record<Interval, number> = {
+  '1s': 1,
+  '1m': 60,
+  '5m': 300,
+  '15m': 900,
+  '1h': 3_600,
+  '4h': 14_400,
+  '1d': 86_400,
+};
+
+export const intervalMicros: readonly number[] = intervals.map(
+  (interval) => seconds[interval] * microsPerSecond,
+);
+
+export function isInterval(text: string): text is Interval {
+  return (intervals as readonly string[]).includes(text);
+}
+
+export function intervalLength(interval: Interval): number {
+  return seconds[interval] * microsPerSecond;
+}
+
+export function bucketStart(time: number, lengthMicros: number): Micros {
+  return micros(Math.floor(time / lengthMicros) * lengthMicros);
+}

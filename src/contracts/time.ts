@@ -1,0 +1,28 @@
+// Times as people and programs write them: ISO 8601 in UTC, microseconds only where there are any.
+
+import { type Micros, micros } from '../base/clock.ts';
+
+/** `2013-10-07T13:30:00Z`, `2013-10-07T13:30:00.000125Z`. */
+export function formatTime(time: number): string {
+  const ms = Math.floor(time / 1000);
+  const iso = new Date(ms).toISOString();
+  const rest = time - ms * 1000;
+  if (rest !== 0) return `${iso.slice(0, 23)}${String(rest).padStart(3, '0')}Z`;
+  return ms % 1000 === 0 ? `${iso.slice(0, 19)}Z` : iso;
+}
+
+const instant =
+  /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2})?)(?:[.,](\d{1,9}))?(Z|[+-]\d{2}:?\d{2})?)?$/i;
+
+/**
+ * Reads an ISO 8601 date or date-time (UTC where no offset is given; digits past the microsecond
+ * are cut), or null.
+ */
+export function parseTime(text: string): Micros | null {
+  const parts = instant.exec(text.trim());
+  if (!parts) return null;
+  const [, date, clock = '00:00:00', fraction = '', zone = 'Z'] = parts;
+  const ms = Date.parse(`${date}T${clock.length === 5 ? `${clock}:00` : clock}${zone}`);
+  if (Number.isNaN(ms)) return null;
+  return micros(ms * 1000 + Number(fraction.padEnd(6, '0').slice(0, 6)));
+}

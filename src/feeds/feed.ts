@@ -1,0 +1,136 @@
+// The port for sources of market data. A feed turns what a source sends into observations; it
+// decides nothing: verdicts, repeats and sequences are ingest's.
+//
+// Order       Observations reach ingest in the order in which they were pushed.
+// Delivery    At least once; ingest drops repeats by id.
+// Back-pressure  A feed awaits `intake.room()` between frames; it never buffers beyond the bound.
+// Life        `run` ends when the source is exhausted (a file) or the signal aborts; a live feed
+//             reconnects for ever by itself. It throws a Failure only for what a person must mend.
+
+import type { DeadLetter } from '../contracts/dead-letter.ts';
+import type { Heartbeat } from '../contracts/heartbeat.ts';
+import type { Instrument } from '../contracts/instrument.ts';
+import { QuoteColumns } from '../contracts/quote.ts';
+import { TradeColumns } from '../contracts/trade.ts';
+
+export interface Feed {
+  /** The source's name in every record: `simulator`, `coinbase`, … */
+  readonly name: string;
+  run(intake: Intake, signal: AbortSignal): Promise<void>;
+  /** The state of a live feed, for /health and metrics. */
+  status?(): FeedStatus;
+}
+
+export interface FeedStatus {
+  readonly state: 'connecting' | 'live' | 'stale' | 'waiting' | 'ended';
+  readonly detail: string;
+  readonly reconnects: number;
+}
+
+/** What a feed saw since ingest last took: filled by parsers, emptied whole. */
+export class Observations {
+  readonly trades = new TradeColumns();
+  readonly quotes = new QuoteColumns();
+  readonly instruments: Instrument[] = [];
+  readonly heartbeats: Heartbeat[] = [];
+  readonly deadLetters: DeadLetter[] = [];
+
+  constructor(source: string, scope: string) {
+    this.trades.source = source;
+    this.trades.scope = scope;
+    this.quotes.source = source;
+    this.quotes.scope = scope;
+  }
+
+  get count(): number {
+    return (
+      this.trades.count +
+      this.quotes.count +
+      this.instruments.length +
+      this.heartbeats.length +
+      this.deadLetters.length
+    );
+  }
+}
+
+/**
+ * The bounded hand-over between one feed and ingest: a double buffer. While ingest makes one
+ * buffer durable the feed fills the other, so batches grow with load and latency stays one commit.
+ * Heartbeats count after the trades and quotes of the same buffer.
+ */
+export class Intake implements AsyncIterable<Observations> {
+  readonly source: string;
+  readonly #rowsMax: number;
+  #scope: string;
+  #open: Observations;
+  #ended = false;
+  #filled = Promise.withResolvers<void>();
+  #taken = Promise.withResolvers<void>();
+
+  /** `scope` is the id scope of the first records; `rowsMax` bounds what may wait. */
+  constructor(source: string, scope: string, rowsMax = 16_384) {
+    this.source = source;
+    this.#scope = scope;
+    this.#rowsMax = rowsMax;
+    this.#open = new Observations(source, scope);
+  }
+
+  /** The buffer to push to now. Ask again after every await: it is swapped when taken. */
+  get open(): Observations {
+    return this.#open;
+  }
+
+  /** Rows that a parser may still push before it has to await `room`. */
+  get free(): number {
+    return this.#rowsMax - this.#open.count;
+  }
+
+  /** Tells ingest that the open buffer has something to take. */
+  offer(): void {
+    this.#filled.resolve();
+  }
+
+  /** Offers, and resolves once there is room for more. */
+  async room(): Promise<void> {
+    if (this.#open.count > 0) this.offer();
+    while (this.free <= 0 && !this.#ended) await this.#taken.promise;
+  }
+
+  /** Offers what is open and resolves once ingest has taken it. */
+  async flush(): Promise<void> {
+    const filled = this.#open;
+    if (filled.count === 0) return;
+    this.offer();
+    while (this.#open === filled && !this.#ended) await this.#taken.promise;
+  }
+
+  /** Begins another id scope, such as the next file. */
+  async enter(scope: string): Promise<void> {
+    await this.flush();
+    this.#scope = scope;
+    this.#open = new Observations(this.source, scope);
+  }
+
+  /** After the last push: ingest takes what is left and then its iteration ends. */
+  end(): void {
+    this.#ended = true;
+    this.#filled.resolve();
+    this.#taken.resolve();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<Observations> {
+    for (;;) {
+      await this.#filled.promise;
+      this.#filled = Promise.withResolvers<void>();
+      const taken = this.#open;
+      if (taken.count > 0) {
+        this.#open = new Observations(this.source, this.#scope);
+        this.#taken.resolve();
+        this.#taken = Promise.withResolvers<void>();
+        yield taken;
+      }
+      if (this.#ended && this.#open.count === 0) return;
+      if (this.#open.count > 0 && this.#ended) this.#filled.resolve();
+    }
+  }
+}

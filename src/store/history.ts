@@ -1,0 +1,48 @@
+// What the store answers: the read side that the gateway and the export command share.
+// Times are microseconds since the epoch, spans are [from, to).
+
+import type { Micros } from '../base/clock.ts';
+import type { Candle, PriceKind } from '../contracts/candle.ts';
+import type { DeadLetter } from '../contracts/dead-letter.ts';
+import type { Instrument } from '../contracts/instrument.ts';
+import type { Interval } from '../contracts/interval.ts';
+import type { Trade } from '../contracts/trade.ts';
+
+export interface Span {
+  readonly from?: Micros;
+  readonly to?: Micros;
+}
+
+/** Where a page of trades ended: the event time and log offset of its last trade. */
+export interface TradeCursor {
+  readonly time: Micros;
+  readonly offset: number;
+}
+
+export interface TradePage {
+  readonly trades: readonly Trade[];
+  /** Ask again with this for older trades; null when there are none. */
+  readonly next: TradeCursor | null;
+}
+
+export interface CandleQuery extends Span {
+  readonly interval: Interval;
+  readonly price: PriceKind;
+  readonly limit: number;
+}
+
+export interface History {
+  /** Every instrument, by symbol. */
+  instruments(): Promise<readonly Instrument[]>;
+  /** Newest first by (event time, log offset). */
+  trades(
+    symbol: string,
+    query: Span & { readonly limit: number; readonly before?: TradeCursor },
+  ): Promise<TradePage>;
+  /** The newest `limit` candles of the span, in ascending order of start. */
+  candles(symbol: string, query: CandleQuery): Promise<readonly Candle[]>;
+  /** The newest two daily trade candles of every symbol, ascending: for the market summary. */
+  lastDays(): Promise<readonly Candle[]>;
+  /** Newest first. */
+  deadLetters(limit: number): Promise<readonly DeadLetter[]>;
+}
