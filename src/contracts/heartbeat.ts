@@ -1,13 +1,15 @@
-// A heartbeat says that a source has told us everything up to an event time, for some symbols. It
-// is what closes the candles of a quiet instrument; nothing downstream of ingest reads a clock.
+// A heartbeat says how far the event clock of a source has come, for some symbols. It is what closes
+// the candles of a quiet instrument; nothing downstream of ingest reads a clock.
 
 import { encodeFrame, FrameReader } from './frame.ts';
 
 export interface Heartbeat {
   readonly source: string;
   readonly symbols: readonly string[];
-  /** The source is complete up to here: microseconds of event time. */
+  /** The source's event clock, microseconds. */
   readonly eventTime: number;
+  /** True when nothing before `eventTime` can come any more: a recorded file that has ended. */
+  readonly complete: boolean;
   /** Microseconds; when we learned it. */
   readonly receiveTime: number;
 }

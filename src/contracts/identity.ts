@@ -22,3 +22,11 @@ export function formatId(
   const id = batch.id[row] as number;
   return Number.isNaN(id) ? null : String(id);
 }
+
+/** Scopes that number their records themselves, whatever the symbol: the rows of a file or run. */
+export const rowScopes = ['file:', 'simulator:'] as const;
+
+/** Within what an id is unique: the scope alone, or the scope and symbol of an exchange. */
+export function idSpace(scope: string, symbol: string): string {
+  return rowScopes.some((prefix) => scope.startsWith(prefix)) ? scope : `${scope} ${symbol}`;
+}

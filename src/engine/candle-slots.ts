@@ -1,0 +1,291 @@
+// The working memory of the candle operator: one flat Float64Array with a slot per candle, so that
+// folding a trade touches one or two cache lines and allocates nothing. A slot's first fields are the
+// candle columns of the log in their order. A fold is over a set: any order gives the same slot.
+
+import { strict as assert } from 'node:assert';
+import { candleColumns } from '../contracts/candle.ts';
+import { powerOfTen } from '../contracts/decimal.ts';
+import { limb, productError, wideFromBigInt, wideToBigInt } from '../contracts/wide.ts';
+
+// Literals, because the fold reads them for every trade.
+export const START = 0;
+export const OPEN = 1;
+export const HIGH = 2;
+export const LOW = 3;
+export const CLOSE = 4;
+export const OPEN_TIME = 5;
+export const OPEN_ID = 6;
+export const CLOSE_TIME = 7;
+export const CLOSE_ID = 8;
+export const VOLUME_HIGH = 9;
+export const VOLUME_LOW = 10;
+export const NOTIONAL_HIGH = 11;
+export const NOTIONAL_LOW = 12;
+export const TRADES = 13;
+export const REVISION = 14;
+export const PRICE_SCALE = 15;
+export const SIZE_SCALE = 16;
+/** The fields that are kept when a closed candle leaves memory. */
+export const storedFields = 17;
+// The rest is bookkeeping of the operator, meaningless outside it.
+export const END = 17;
+export const SERIES = 18;
+export const INTERVAL = 19;
+/** 0 while open, 1 once closed. */
+export const CLOSED = 20;
+/** 1 when it changed since it was last published. */
+export const DIRTY = 21;
+/** 1 when it is closed and changed since the last checkpoint. */
+export const UNSAVED = 22;
+const stride = 24;
+
+assert.deepEqual(
+  [candleColumns.indexOf('start'), candleColumns.indexOf('trades'), candleColumns.length],
+  [START, TRADES, PRICE_SCALE],
+  'slot fields are the candle columns, in order',
+);
+
+/** The rows that one pass folds, and where the runs of each of their instruments are. */
+export interface FoldInput {
+  readonly count: number;
+  readonly instrument: Uint16Array;
+  readonly eventTime: Float64Array;
+  readonly id: Float64Array;
+  /** A price of 0 is none: the row is passed over. */
+  readonly price: Float64Array;
+  /** Absent for quotes, which have no volume. */
+  readonly size: Float64Array | null;
+  /** Per instrument: what brings a price and a size to the scales of its slots. */
+  readonly priceFactor: Float64Array;
+  readonly sizeFactor: Float64Array;
+  /** Per instrument: the slot that takes the current run. */
+  readonly run: Int32Array;
+}
+
+export class CandleSlots {
+  data = new Float64Array(stride * 256);
+  #used = 0;
+  readonly #free: number[] = [];
+
+  /** Slots in use. */
+  get count(): number {
+    return this.#used - this.#free.length;
+  }
+
+  /** An empty slot, as the position of its first field in `data`. It holds no trade yet. */
+  take(start: number, end: number, series: number, interval: number): number {
+    const slot = this.#free.pop() ?? this.#extend();
+    const data = this.data;
+    data[slot + START] = start;
+    data[slot + END] = end;
+    data[slot + SERIES] = series;
+    data[slot + INTERVAL] = interval;
+    data[slot + TRADES] = 0;
+    data[slot + REVISION] = 0;
+    data[slot + CLOSED] = 0;
+    data[slot + DIRTY] = 0;
+    data[slot + UNSAVED] = 0;
+    return slot;
+  }
+
+  release(slot: number): void {
+    this.#free.push(slot);
+  }
+
+  #extend(): number {
+    const slot = stride * this.#used++;
+    if (slot + stride > this.data.length) {
+      const grown = new Float64Array(this.data.length * 2);
+      grown.set(this.data);
+      this.data = grown;
+    }
+    return slot;
+  }
+
+  /**
+   * Folds rows into the run of their instrument: consecutive rows within one `length` of time.
+   * `endRun` is called before a run begins anew, with what it held still in its slot.
+   */
+  foldRuns(input: FoldInput, length: number, endRun: (instrument: number) => void): void {
+    const { count, instrument, eventTime, id, price, size, run } = input;
+    const { priceFactor, sizeFactor } = input;
+    let data = this.data;
+    for (let row = 0; row < count; row++) {
+      const index = instrument[row] as number;
+      const value = (price[row] as number) * (priceFactor[index] as number);
+      if (value === 0) continue;
+      const time = eventTime[row] as number;
+      const slot = run[index] as number;
+      if (time < (data[slot + START] as number) || time >= (data[slot + END] as number)) {
+        if (data[slot + TRADES] !== 0) endRun(index);
+        data = this.data;
+        const start = Math.floor(time / length) * length;
+        data[slot + START] = start;
+        data[slot + END] = start + length;
+        data[slot + TRADES] = 0;
+      }
+      const order = id[row] as number;
+      // Records without an id are ordered among those of the same microsecond by price alone.
+      this.#foldPrice(data, slot, time, order === order ? order : 0, value);
+      if (size !== null) {
+        this.#foldSize(data, slot, value, (size[row] as number) * (sizeFactor[index] as number));
+      }
+    }
+  }
+
+  #foldPrice(data: Float64Array, slot: number, time: number, id: number, price: number): void {
+    const trades = data[slot + TRADES] as number;
+    data[slot + TRADES] = trades + 1;
+    if (trades === 0) {
+      data[slot + OPEN] = data[slot + HIGH] = data[slot + LOW] = data[slot + CLOSE] = price;
+      data[slot + OPEN_TIME] = data[slot + CLOSE_TIME] = time;
+      data[slot + OPEN_ID] = data[slot + CLOSE_ID] = id;
+      data[slot + VOLUME_HIGH] = data[slot + VOLUME_LOW] = 0;
+      data[slot + NOTIONAL_HIGH] = data[slot + NOTIONAL_LOW] = 0;
+      return;
+    }
+    if (price > (data[slot + HIGH] as number)) data[slot + HIGH] = price;
+    else if (price < (data[slot + LOW] as number)) data[slot + LOW] = price;
+    if (time > (data[slot + CLOSE_TIME] as number)) {
+      data[slot + CLOSE] = price;
+      data[slot + CLOSE_TIME] = time;
+      data[slot + CLOSE_ID] = id;
+    } else {
+      offerClose(data, slot, time, id, price);
+      offerOpen(data, slot, time, id, price);
+    }
+  }
+
+  #foldSize(data: Float64Array, slot: number, price: number, size: number): void {
+    const product = price * size;
+    if (size >= limb || product >= limb) {
+      foldLargeSize(data, slot, price, size, product);
+      return;
+    }
+    const volume = (data[slot + VOLUME_LOW] as number) + size;
+    const notional = (data[slot + NOTIONAL_LOW] as number) + product;
+    if (volume >= limb || notional >= limb) {
+      addWide(data, slot + VOLUME_HIGH, 0, size);
+      addWide(data, slot + NOTIONAL_HIGH, 0, product);
+      return;
+    }
+    data[slot + VOLUME_LOW] = volume;
+    data[slot + NOTIONAL_LOW] = notional;
+  }
+
+  /** Folds all that `from` holds into `to`; both must be in the same scales. */
+  merge(from: number, to: number): void {
+    const data = this.data;
+    data[to + DIRTY] = 1;
+    const trades = data[to + TRADES] as number;
+    data[to + TRADES] = trades + (data[from + TRADES] as number);
+    if (trades === 0) {
+      for (let at = OPEN; at < TRADES; at++) data[to + at] = data[from + at] as number;
+      return;
+    }
+    const high = data[from + HIGH] as number;
+    const low = data[from + LOW] as number;
+    if (high > (data[to + HIGH] as number)) data[to + HIGH] = high;
+    if (low < (data[to + LOW] as number)) data[to + LOW] = low;
+    const close = data[from + CLOSE] as number;
+    const closeTime = data[from + CLOSE_TIME] as number;
+    offerClose(data, to, closeTime, data[from + CLOSE_ID] as number, close);
+    const open = data[from + OPEN] as number;
+    const openTime = data[from + OPEN_TIME] as number;
+    offerOpen(data, to, openTime, data[from + OPEN_ID] as number, open);
+    const volumeHigh = data[from + VOLUME_HIGH] as number;
+    addWide(data, to + VOLUME_HIGH, volumeHigh, data[from + VOLUME_LOW] as number);
+    const notionalHigh = data[from + NOTIONAL_HIGH] as number;
+    addWide(data, to + NOTIONAL_HIGH, notionalHigh, data[from + NOTIONAL_LOW] as number);
+  }
+
+  /** Brings a slot to finer scales, exactly. */
+  rescale(slot: number, priceScale: number, sizeScale: number): void {
+    const data = this.data;
+    const priceDigits = priceScale - (data[slot + PRICE_SCALE] as number);
+    const sizeDigits = sizeScale - (data[slot + SIZE_SCALE] as number);
+    if (priceDigits === 0 && sizeDigits === 0) return;
+    const factor = powerOfTen(priceDigits);
+    for (let at = OPEN; at <= CLOSE; at++) data[slot + at] = (data[slot + at] as number) * factor;
+    rescaleWide(data, slot + VOLUME_HIGH, sizeDigits);
+    rescaleWide(data, slot + NOTIONAL_HIGH, priceDigits + sizeDigits);
+    data[slot + PRICE_SCALE] = priceScale;
+    data[slot + SIZE_SCALE] = sizeScale;
+  }
+}
+
+// The first trade is the least by (event time, id, price) and the last the greatest: an order that
+// the trades themselves carry, so that the order of arrival cannot show.
+
+function offerOpen(
+  data: Float64Array,
+  slot: number,
+  time: number,
+  id: number,
+  price: number,
+): void {
+  const openTime = data[slot + OPEN_TIME] as number;
+  if (time > openTime) return;
+  if (time === openTime) {
+    const openId = data[slot + OPEN_ID] as number;
+    if (id > openId || (id === openId && price >= (data[slot + OPEN] as number))) return;
+  }
+  data[slot + OPEN] = price;
+  data[slot + OPEN_TIME] = time;
+  data[slot + OPEN_ID] = id;
+}
+
+function offerClose(
+  data: Float64Array,
+  slot: number,
+  time: number,
+  id: number,
+  price: number,
+): void {
+  const closeTime = data[slot + CLOSE_TIME] as number;
+  if (time < closeTime) return;
+  if (time === closeTime) {
+    const closeId = data[slot + CLOSE_ID] as number;
+    if (id < closeId || (id === closeId && price <= (data[slot + CLOSE] as number))) return;
+  }
+  data[slot + CLOSE] = price;
+  data[slot + CLOSE_TIME] = time;
+  data[slot + CLOSE_ID] = id;
+}
+
+/** The exact sum where a double would round: sizes or products of 2^52 and more. */
+function foldLargeSize(
+  data: Float64Array,
+  slot: number,
+  price: number,
+  size: number,
+  product: number,
+): void {
+  const sizeHigh = Math.floor(size / limb);
+  addWide(data, slot + VOLUME_HIGH, sizeHigh, size - sizeHigh * limb);
+  const high = Math.floor(product / limb);
+  const low = product - high * limb + productError(price, size, product);
+  addWide(data, slot + NOTIONAL_HIGH, high, low);
+}
+
+/** Adds to the wide sum whose high part is at `at` and low part behind it; |low| <= 2^52. */
+function addWide(data: Float64Array, at: number, high: number, low: number): void {
+  let sum = (data[at + 1] as number) + low;
+  let carried = high;
+  if (sum >= limb) {
+    sum -= limb;
+    carried++;
+  } else if (sum < 0) {
+    sum += limb;
+    carried--;
+  }
+  data[at + 1] = sum;
+  if (carried !== 0) data[at] = (data[at] as number) + carried;
+}
+
+function rescaleWide(data: Float64Array, at: number, digits: number): void {
+  const value = wideToBigInt(data[at] as number, data[at + 1] as number) * 10n ** BigInt(digits);
+  const { high, low } = wideFromBigInt(value);
+  data[at] = high;
+  data[at + 1] = low;
+}

@@ -1,0 +1,480 @@
+// The candle operator: (state, batch) -> candles of every interval. Pure: no I/O, no clock, no
+// randomness; all it knows comes from the batches it is given, in log order, so that a replay of the
+// log gives the same candles, revisions and all.
+//
+// A batch is folded in runs: consecutive trades of one series in one second go to one slot, which is
+// then merged into its candles. So a trade costs one fold, and the seven intervals are paid per run.
+
+import { strict as assert } from 'node:assert';
+import { microsPerSecond } from '../base/clock.ts';
+import {
+  type CandleBatch,
+  type CandleColumn,
+  type CandleSymbol,
+  candleColumns,
+  type PriceKind,
+  priceKinds,
+} from '../contracts/candle.ts';
+import { powerOfTen } from '../contracts/decimal.ts';
+import type { EventBatch } from '../contracts/event-columns.ts';
+import type { Heartbeat } from '../contracts/heartbeat.ts';
+import type { BatchInstrument } from '../contracts/instrument.ts';
+import { intervalMicros, intervals } from '../contracts/interval.ts';
+import type { QuoteBatch } from '../contracts/quote.ts';
+import type { TradeBatch } from '../contracts/trade.ts';
+import { late } from '../contracts/verdict.ts';
+import * as at from './candle-slots.ts';
+import { CandleSlots } from './candle-slots.ts';
+
+export interface CandleOptions {
+  /** How far event time may run ahead of a trade that still counts as on time, microseconds. */
+  readonly allowedLateness: number;
+  /** Open candles are published at most this often, in microseconds of receive time. */
+  readonly openEvery: number;
+}
+
+/** One symbol and price kind: what candles of all intervals are built from. */
+interface Series {
+  readonly index: number;
+  readonly symbol: string;
+  readonly price: PriceKind;
+  priceScale: number;
+  sizeScale: number;
+  /** Newest event time seen, by trades and heartbeats. */
+  clock: number;
+  /** The slot that takes the run being folded; empty between batches. */
+  readonly run: number;
+  /** Slots of candles that are not closed, in order of creation. */
+  open: number[];
+  /** Every slot held, by interval and bucket number (start / length: a small integer). */
+  readonly held: Map<number, number>[];
+  /** The slot of each interval that the last run went to: where the next most likely goes. */
+  readonly recent: Int32Array;
+  /** Per interval, what the keys of its stored candles begin with. */
+  readonly keys: readonly string[];
+}
+
+/** A closed candle outside memory: where it is kept, and what is kept. */
+export interface StoredCandle {
+  readonly key: string;
+  readonly value: Uint8Array;
+}
+
+export interface CandleSnapshot {
+  readonly openPublished: number;
+  readonly series: readonly {
+    readonly symbol: string;
+    readonly price: PriceKind;
+    readonly priceScale: number;
+    readonly sizeScale: number;
+    readonly clock: number;
+    /** The stored fields of each open candle, behind its interval. */
+    readonly open: readonly (readonly number[])[];
+  }[];
+}
+
+const finest = microsPerSecond;
+/** A mid price halves a sum, so it needs one digit more than its bid and ask. */
+const midDigits = 1;
+
+export class CandleOperator {
+  readonly #options: CandleOptions;
+  readonly #slots = new CandleSlots();
+  readonly #series: Series[] = [];
+  readonly #seriesOf = new Map<string, number>();
+  /** Closed slots that changed since the last checkpoint: all closed ones that are in memory. */
+  #unsaved: number[] = [];
+  #revised = new Set<number>();
+  #finals: number[] = [];
+  #openPublished = 0;
+
+  constructor(options: CandleOptions) {
+    this.#options = options;
+  }
+
+  /** Candles in memory: bounded by the open ones and what closed since the last checkpoint. */
+  get held(): number {
+    return this.#slots.count;
+  }
+
+  /** Folds trades. Candles stored elsewhere that `missing` names must have been restored before. */
+  applyTrades(batch: TradeBatch): void {
+    this.#fold(batch, 'trade', 0, batch.price, batch.size);
+  }
+
+  /** Folds quotes into bid, ask and mid candles; a side without a price is left alone. */
+  applyQuotes(batch: QuoteBatch): void {
+    const { count, bid, ask } = batch;
+    const mid = new Float64Array(count);
+    for (let row = 0; row < count; row++) {
+      const [bidPrice, askPrice] = [bid[row] as number, ask[row] as number];
+      // (bid + ask) / 2 needs one more digit: in that scale it is the integer (bid + ask) * 5.
+      if (bidPrice > 0 && askPrice > 0) mid[row] = (bidPrice + askPrice) * 5;
+    }
+    this.#fold(batch, 'bid', 0, bid, null);
+    this.#fold(batch, 'ask', 0, ask, null);
+    this.#fold(batch, 'mid', midDigits, mid, null);
+  }
+
+  /** Moves the clocks of the symbols it names, which closes their candles. */
+  applyHeartbeat({ symbols, eventTime, complete }: Heartbeat): void {
+    // The allowed lateness is for what may still come; after the end of a file nothing can.
+    const clock = complete ? eventTime + this.#options.allowedLateness : eventTime;
+    for (const symbol of symbols) {
+      for (const price of priceKinds) {
+        const index = this.#seriesOf.get(seriesKey(symbol, price));
+        if (index === undefined) continue;
+        const series = this.#series[index] as Series;
+        series.clock = Math.max(series.clock, clock);
+        this.#close(series);
+      }
+    }
+  }
+
+  /**
+   * Keys of the closed candles that the batch's late rows may touch and that are not in memory:
+   * the caller restores those it has stored before it applies the batch.
+   */
+  missing(batch: EventBatch, prices: readonly PriceKind[]): readonly string[] {
+    const keys = new Set<string>();
+    let previous = Number.NaN;
+    for (let row = 0; row < batch.count; row++) {
+      if (batch.verdict[row] !== late) continue;
+      const index = batch.instrument[row] as number;
+      const second = Math.floor((batch.eventTime[row] as number) / finest);
+      const here = second * batch.instruments.length + index;
+      if (here === previous) continue;
+      previous = here;
+      const { symbol } = batch.instruments[index] as BatchInstrument;
+      for (const price of prices) this.#missingOf(symbol, price, second * finest, keys);
+    }
+    return [...keys];
+  }
+
+  #missingOf(symbol: string, price: PriceKind, time: number, keys: Set<string>): void {
+    const index = this.#seriesOf.get(seriesKey(symbol, price));
+    const series = index === undefined ? undefined : (this.#series[index] as Series);
+    for (let interval = 0; interval < intervals.length; interval++) {
+      const length = intervalMicros[interval] as number;
+      const bucket = Math.floor(time / length);
+      if (series?.held[interval]?.has(bucket)) continue;
+      keys.add(keyPrefix(symbol, price, interval) + bucket);
+    }
+  }
+
+  /** Brings back a closed candle that an earlier checkpoint handed out. */
+  restore(stored: StoredCandle): void {
+    const { symbol, price, interval, start } = parseCandleKey(stored.key);
+    const fields = new Float64Array(Uint8Array.from(stored.value).buffer);
+    const extraDigits = price === 'mid' ? midDigits : 0;
+    const series = this.#enter(
+      {
+        symbol,
+        priceScale: (fields[at.PRICE_SCALE] as number) - extraDigits,
+        sizeScale: fields[at.SIZE_SCALE] as number,
+      },
+      price,
+      extraDigits,
+    );
+    const slot = this.#hold(series, interval, start);
+    this.#load(slot, fields);
+    this.#slots.rescale(slot, series.priceScale, series.sizeScale);
+    this.#slots.data[slot + at.CLOSED] = 1;
+  }
+
+  /**
+   * What became publishable since the last call, or null: final candles, revised ones, and the open
+   * ones once per `openEvery`. `receiveTime` is that of the newest record applied.
+   */
+  publish(receiveTime: number): CandleBatch | null {
+    const slots = this.#finals;
+    const states = slots.map(() => 1);
+    const data = this.#slots.data;
+    for (const slot of this.#revised) {
+      data[slot + at.REVISION] = (data[slot + at.REVISION] as number) + 1;
+      slots.push(slot);
+      states.push(2);
+    }
+    if (receiveTime >= this.#openPublished + this.#options.openEvery) {
+      this.#openPublished = receiveTime;
+      for (const series of this.#series) {
+        for (const slot of series.open) {
+          if (data[slot + at.DIRTY] !== 1) continue;
+          slots.push(slot);
+          states.push(0);
+        }
+      }
+    }
+    if (slots.length === 0) return null;
+    const batch = this.#batchOf(slots, states, receiveTime);
+    for (const slot of slots) data[slot + at.DIRTY] = 0;
+    this.#finals = [];
+    this.#revised.clear();
+    return batch;
+  }
+
+  /** The closed candles that changed since the last checkpoint, to be stored by their keys. */
+  unsaved(): StoredCandle[] {
+    const data = this.#slots.data;
+    return this.#unsaved.map((slot) => {
+      const series = this.#series[data[slot + at.SERIES] as number] as Series;
+      const interval = data[slot + at.INTERVAL] as number;
+      const fields = data.slice(slot, slot + at.storedFields);
+      return {
+        key: series.keys[interval] + bucketOf(data, slot),
+        value: new Uint8Array(fields.buffer),
+      };
+    });
+  }
+
+  /** The open candles and clocks, to be stored with `unsaved` at the same log position. */
+  snapshot(): CandleSnapshot {
+    const data = this.#slots.data;
+    return {
+      openPublished: this.#openPublished,
+      series: this.#series.map(({ symbol, price, priceScale, sizeScale, clock, open }) => ({
+        symbol,
+        price,
+        priceScale,
+        sizeScale,
+        clock,
+        open: open.map((slot) => [
+          data[slot + at.INTERVAL] as number,
+          ...data.subarray(slot, slot + at.storedFields),
+        ]),
+      })),
+    };
+  }
+
+  /** Drops from memory what `unsaved` returned: to be called once that is durable. */
+  evict(): void {
+    const data = this.#slots.data;
+    for (const slot of this.#unsaved) {
+      const { held, recent } = this.#series[data[slot + at.SERIES] as number] as Series;
+      const interval = data[slot + at.INTERVAL] as number;
+      held[interval]?.delete(bucketOf(data, slot));
+      if (recent[interval] === slot) recent[interval] = -1;
+      this.#slots.release(slot);
+    }
+    this.#unsaved = [];
+  }
+
+  static fromSnapshot(snapshot: CandleSnapshot, options: CandleOptions): CandleOperator {
+    const operator = new CandleOperator(options);
+    operator.#openPublished = snapshot.openPublished;
+    for (const saved of snapshot.series) {
+      const series = operator.#add(saved.symbol, saved.price, saved.priceScale, saved.sizeScale);
+      series.clock = saved.clock;
+      for (const [interval = 0, ...fields] of saved.open) {
+        const slot = operator.#hold(series, interval, fields[at.START] as number);
+        operator.#load(slot, fields);
+        operator.#slots.data[slot + at.DIRTY] = 1;
+        series.open.push(slot);
+      }
+    }
+    return operator;
+  }
+
+  #fold(
+    batch: EventBatch,
+    kind: PriceKind,
+    extraDigits: number,
+    price: Float64Array,
+    size: Float64Array | null,
+  ): void {
+    const { count, instruments, instrument, eventTime, id } = batch;
+    const series = instruments.map((entry) => this.#enter(entry, kind, extraDigits));
+    const priceFactor = new Float64Array(series.length);
+    const sizeFactor = new Float64Array(series.length);
+    const run = new Int32Array(series.length);
+    for (const [index, entry] of instruments.entries()) {
+      const { priceScale, sizeScale, run: slot } = series[index] as Series;
+      priceFactor[index] = powerOfTen(priceScale - extraDigits - entry.priceScale);
+      sizeFactor[index] = powerOfTen(sizeScale - entry.sizeScale);
+      run[index] = slot;
+    }
+    const endRun = (index: number): void => this.#endRun(series[index] as Series);
+    const input = { count, instrument, eventTime, id, price, size, priceFactor, sizeFactor, run };
+    this.#slots.foldRuns(input, finest, endRun);
+    for (const touched of series) {
+      if (this.#slots.data[touched.run + at.TRADES] === 0) continue;
+      this.#endRun(touched);
+      this.#close(touched);
+    }
+  }
+
+  /** Merges the series' run into its candles, and leaves it empty. */
+  #endRun(series: Series): void {
+    const { run, recent } = series;
+    const slots = this.#slots;
+    const start = slots.data[run + at.START] as number;
+    const lastTime = slots.data[run + at.CLOSE_TIME] as number;
+    if (lastTime > series.clock) series.clock = lastTime;
+    for (let interval = 0; interval < intervals.length; interval++) {
+      let slot = recent[interval] as number;
+      const data = slots.data;
+      const fits =
+        slot !== -1 &&
+        start >= (data[slot + at.START] as number) &&
+        start < (data[slot + at.END] as number);
+      if (!fits) {
+        slot = this.#slotFor(series, interval, start);
+        recent[interval] = slot;
+      }
+      slots.merge(run, slot);
+      if (slots.data[slot + at.CLOSED] === 1) {
+        this.#revised.add(slot);
+        this.#save(slot);
+      }
+    }
+    slots.data[run + at.TRADES] = 0;
+    slots.data[run + at.END] = Number.NEGATIVE_INFINITY;
+  }
+
+  /** The candle that a time falls in, made if there is none yet. */
+  #slotFor(series: Series, interval: number, time: number): number {
+    const length = intervalMicros[interval] as number;
+    const bucket = Math.floor(time / length);
+    const held = series.held[interval]?.get(bucket);
+    if (held !== undefined) return held;
+    const slot = this.#hold(series, interval, bucket * length);
+    series.open.push(slot);
+    return slot;
+  }
+
+  #hold(series: Series, interval: number, start: number): number {
+    const length = intervalMicros[interval] as number;
+    const slot = this.#slots.take(start, start + length, series.index, interval);
+    this.#slots.data[slot + at.PRICE_SCALE] = series.priceScale;
+    this.#slots.data[slot + at.SIZE_SCALE] = series.sizeScale;
+    (series.held[interval] as Map<number, number>).set(start / length, slot);
+    return slot;
+  }
+
+  #load(slot: number, fields: ArrayLike<number>): void {
+    this.#slots.data.set(fields, slot);
+  }
+
+  #close(series: Series): void {
+    const data = this.#slots.data;
+    const watermark = series.clock - this.#options.allowedLateness;
+    const stillOpen: number[] = [];
+    for (const slot of series.open) {
+      if ((data[slot + at.END] as number) > watermark) {
+        stillOpen.push(slot);
+        continue;
+      }
+      data[slot + at.CLOSED] = 1;
+      this.#finals.push(slot);
+      this.#save(slot);
+    }
+    if (stillOpen.length < series.open.length) series.open = stillOpen;
+  }
+
+  #save(slot: number): void {
+    const data = this.#slots.data;
+    if (data[slot + at.UNSAVED] === 1) return;
+    data[slot + at.UNSAVED] = 1;
+    this.#unsaved.push(slot);
+  }
+
+  #enter(
+    { symbol, priceScale, sizeScale }: Pick<BatchInstrument, 'symbol' | 'priceScale' | 'sizeScale'>,
+    price: PriceKind,
+    extraDigits: number,
+  ): Series {
+    const index = this.#seriesOf.get(seriesKey(symbol, price));
+    const scale = priceScale + extraDigits;
+    if (index === undefined) return this.#add(symbol, price, scale, sizeScale);
+    const series = this.#series[index] as Series;
+    if (scale > series.priceScale || sizeScale > series.sizeScale) {
+      series.priceScale = Math.max(scale, series.priceScale);
+      series.sizeScale = Math.max(sizeScale, series.sizeScale);
+      for (const held of series.held) {
+        for (const slot of held.values()) {
+          this.#slots.rescale(slot, series.priceScale, series.sizeScale);
+        }
+      }
+    }
+    return series;
+  }
+
+  #add(symbol: string, price: PriceKind, priceScale: number, sizeScale: number): Series {
+    const index = this.#series.length;
+    const series: Series = {
+      index,
+      symbol,
+      price,
+      priceScale,
+      sizeScale,
+      clock: Number.MIN_SAFE_INTEGER,
+      run: this.#slots.take(0, Number.NEGATIVE_INFINITY, index, 0),
+      open: [],
+      held: intervals.map(() => new Map()),
+      recent: new Int32Array(intervals.length).fill(-1),
+      keys: intervals.map((_, interval) => keyPrefix(symbol, price, interval)),
+    };
+    this.#series.push(series);
+    this.#seriesOf.set(seriesKey(symbol, price), index);
+    return series;
+  }
+
+  #batchOf(slots: readonly number[], states: readonly number[], receiveTime: number): CandleBatch {
+    const data = this.#slots.data;
+    const count = slots.length;
+    const columns = {} as Record<CandleColumn, Float64Array>;
+    for (const [field, column] of candleColumns.entries()) {
+      const values = new Float64Array(count);
+      for (let row = 0; row < count; row++) values[row] = data[(slots[row] as number) + field] as number;
+      columns[column] = values;
+    }
+    const symbols: CandleSymbol[] = [];
+    const symbolOf = new Map<Series, number>();
+    const batch = {
+      ...columns,
+      count,
+      receiveTime,
+      symbols,
+      symbol: new Uint16Array(count),
+      price: new Uint8Array(count),
+      interval: new Uint8Array(count),
+      state: Uint8Array.from(states),
+    };
+    for (let row = 0; row < count; row++) {
+      const slot = slots[row] as number;
+      const series = this.#series[data[slot + at.SERIES] as number] as Series;
+      let index = symbolOf.get(series);
+      if (index === undefined) {
+        const { symbol, priceScale, sizeScale } = series;
+        index = symbols.push({ symbol, priceScale, sizeScale }) - 1;
+        symbolOf.set(series, index);
+      }
+      batch.symbol[row] = index;
+      batch.price[row] = priceKinds.indexOf(series.price);
+      batch.interval[row] = data[slot + at.INTERVAL] as number;
+    }
+    return batch;
+  }
+}
+
+function seriesKey(symbol: string, price: PriceKind): string {
+  return `${symbol} ${price}`;
+}
+
+/** A closed candle is stored under this and its bucket number. */
+function keyPrefix(symbol: string, price: PriceKind, interval: number): string {
+  return `${symbol} ${price} ${interval} `;
+}
+
+function bucketOf(data: Float64Array, slot: number): number {
+  const start = data[slot + at.START] as number;
+  return start / ((data[slot + at.END] as number) - start);
+}
+
+function parseCandleKey(key: string) {
+  const [symbol = '', kind = '', interval = '', bucket = ''] = key.split(' ');
+  const price = priceKinds.find((known) => known === kind);
+  assert(price, `not a candle key: ${key}`);
+  const length = intervalMicros[Number(interval)] as number;
+  return { symbol, price, interval: Number(interval), start: Number(bucket) * length };
+}

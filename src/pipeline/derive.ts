@@ -1,0 +1,197 @@
+// Derive: joins the engine to the log. It reads a stream's batches in order, applies the candle
+// operator and commits what it publishes together with the position consumed, in one transaction.
+//
+// Now and then the operator's state commits too, as a checkpoint. After a crash the state of the last
+// checkpoint is brought forward by the batches up to the committed position, whose candles are
+// already in the log and are not published again: exactly once, because the operator is pure.
+
+import { microsPerSecond } from '../base/clock.ts';
+import { candleStates, encodeCandles, type PriceKind } from '../contracts/candle.ts';
+import type { EventBatch } from '../contracts/event-columns.ts';
+import { frameKind } from '../contracts/frame.ts';
+import { decodeHeartbeat } from '../contracts/heartbeat.ts';
+import { decodeQuotes } from '../contracts/quote.ts';
+import { decodeTrades } from '../contracts/trade.ts';
+import { type CandleOptions, CandleOperator, type CandleSnapshot } from '../engine/candles.ts';
+import type { Append, Log, ReadResult, StateWrite, StoredBatch, Topic } from '../log/log.ts';
+import type { Meters } from './meters.ts';
+
+export type DerivedTopic = 'market.trades' | 'market.quotes';
+
+const pricesOf: Record<DerivedTopic, readonly PriceKind[]> = {
+  'market.trades': ['trade'],
+  'market.quotes': ['bid', 'ask', 'mid'],
+};
+
+const partition = 0;
+const readBytes = 4 * 2 ** 20;
+/** A checkpoint is due after this much receive time, or this many closed candles in memory. */
+const checkpointEvery = microsPerSecond;
+const unsavedMax = 16_384;
+
+interface Checkpoint {
+  readonly offset: number;
+  readonly snapshot: CandleSnapshot;
+}
+
+export class Derive {
+  readonly topic: DerivedTopic;
+  readonly #log: Log;
+  readonly #options: CandleOptions;
+  readonly #meters: Meters;
+  #operator: CandleOperator;
+  #position = 0;
+  #receiveTime = 0;
+  #checkpointed = 0;
+
+  constructor(log: Log, topic: DerivedTopic, options: CandleOptions, meters: Meters) {
+    this.topic = topic;
+    this.#log = log;
+    this.#options = options;
+    this.#meters = meters;
+    this.#operator = new CandleOperator(options);
+  }
+
+  /** The offset up to which the stream is derived, durably. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Derives for ever; on abort, leaves a checkpoint so that the next start has nothing to redo. */
+  async run(signal: AbortSignal): Promise<void> {
+    await this.recover();
+    let generation = -1;
+    while (!signal.aborted) {
+      if (await this.step()) continue;
+      generation = await this.#log.grown(generation, signal);
+    }
+    await this.checkpoint();
+  }
+
+  /** Restores the last checkpoint and brings it forward to the committed position. */
+  async recover(): Promise<void> {
+    const checkpoint = await this.#read<Checkpoint>('checkpoint');
+    const position = (await this.#read<number>('position')) ?? 0;
+    this.#position = checkpoint?.offset ?? 0;
+    if (checkpoint) {
+      this.#operator = CandleOperator.fromSnapshot(checkpoint.snapshot, this.#options);
+    }
+    while (this.#position < position) {
+      const read = await this.#readOn();
+      for (const batch of read.batches) {
+        if (batch.offset < position) await this.#apply(batch);
+      }
+      this.#position = Math.min(read.next, position);
+    }
+    this.#checkpointed = this.#receiveTime;
+  }
+
+  /** Derives what can be read at once; false when there was nothing. */
+  async step(): Promise<boolean> {
+    const read = await this.#readOn();
+    for (const { from, to, reason } of read.lost) {
+      this.#meters.lost.inc({ consumer: 'engine', reason }, to - from);
+    }
+    if (read.next === this.#position) return false;
+    const appends: Append[] = [];
+    for (const batch of read.batches) {
+      const candles = await this.#apply(batch);
+      if (candles) appends.push(candles);
+    }
+    const { held } = this.#operator;
+    const due =
+      held > unsavedMax || this.#receiveTime >= this.#checkpointed + checkpointEvery;
+    await this.#commit(read.next, appends, due);
+    const { end } = this.#log.range(this.topic, partition);
+    this.#meters.lag.set({ consumer: 'engine', topic: this.topic }, end - this.#position);
+    this.#meters.held.set({ topic: this.topic }, this.#operator.held);
+    return true;
+  }
+
+  async checkpoint(): Promise<void> {
+    await this.#commit(this.#position, [], true);
+  }
+
+  async #readOn(): Promise<ReadResult> {
+    return await this.#log.read(this.topic, partition, this.#position, readBytes);
+  }
+
+  async #apply({ bytes }: StoredBatch): Promise<Append | null> {
+    switch (frameKind(bytes)) {
+      case 'trades': {
+        const batch = decodeTrades(bytes);
+        await this.#prepare(batch);
+        this.#operator.applyTrades(batch);
+        break;
+      }
+      case 'quotes': {
+        const batch = decodeQuotes(bytes);
+        await this.#prepare(batch);
+        this.#operator.applyQuotes(batch);
+        break;
+      }
+      default: {
+        const heartbeat = decodeHeartbeat(bytes);
+        this.#receiveTime = Math.max(this.#receiveTime, heartbeat.receiveTime);
+        this.#operator.applyHeartbeat(heartbeat);
+      }
+    }
+    const candles = this.#operator.publish(this.#receiveTime);
+    if (!candles) return null;
+    for (const [code, state] of candleStates.entries()) {
+      const count = candles.state.reduce((sum, value) => sum + Number(value === code), 0);
+      if (count > 0) this.#meters.candles.inc({ state }, count);
+    }
+    return {
+      topic: 'market.candles',
+      partition,
+      count: candles.count,
+      bytes: encodeCandles(candles),
+    };
+  }
+
+  /** Brings back the closed candles that the batch's late rows revise. */
+  async #prepare(batch: EventBatch): Promise<void> {
+    const newest = batch.receiveTime[batch.count - 1] as number;
+    this.#receiveTime = Math.max(this.#receiveTime, newest);
+    const keys = this.#operator.missing(batch, pricesOf[this.topic]);
+    const values = await Promise.all(keys.map((key) => this.#log.state(candleKey(key))));
+    for (const [index, value] of values.entries()) {
+      if (value) this.#operator.restore({ key: keys[index] as string, value });
+    }
+  }
+
+  async #commit(position: number, appends: readonly Append[], checkpoint: boolean): Promise<void> {
+    const state: StateWrite[] = [this.#write('position', position)];
+    if (checkpoint) {
+      const saved: Checkpoint = { offset: position, snapshot: this.#operator.snapshot() };
+      state.push(this.#write('checkpoint', saved));
+      for (const { key, value } of this.#operator.unsaved()) {
+        state.push({ key: candleKey(key), value });
+      }
+    }
+    await this.#log.commit({ appends, state });
+    this.#position = position;
+    if (checkpoint) {
+      this.#operator.evict();
+      this.#checkpointed = this.#receiveTime;
+    }
+  }
+
+  #write(what: string, value: unknown): StateWrite {
+    return { key: this.#key(what), value: Buffer.from(JSON.stringify(value)) };
+  }
+
+  async #read<T>(what: string): Promise<T | undefined> {
+    const value = await this.#log.state(this.#key(what));
+    return value ? (JSON.parse(Buffer.from(value).toString()) as T) : undefined;
+  }
+
+  #key(what: string): string {
+    return `engine ${this.topic satisfies Topic} ${what}`;
+  }
+}
+
+function candleKey(key: string): string {
+  return `candle ${key}`;
+}

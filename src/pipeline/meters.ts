@@ -1,0 +1,66 @@
+// What the pipeline counts, for /metrics. One set per thread; the threads' figures are added up
+// when they are asked for.
+
+import { Counter, Gauge, Histogram, type Registry } from '@prometheus-io/client';
+
+export type Meters = ReturnType<typeof pipelineMeters>;
+
+export function pipelineMeters(registry: Registry) {
+  const registers = [registry];
+  return {
+    records: new Counter({
+      name: 'tapeline_ingest_records_total',
+      help: 'Records made durable, by source and stream.',
+      labelNames: ['source', 'stream'],
+      registers,
+    }),
+    repeats: new Counter({
+      name: 'tapeline_ingest_repeats_total',
+      help: 'Records dropped because their id was taken in before.',
+      labelNames: ['source', 'stream'],
+      registers,
+    }),
+    late: new Counter({
+      name: 'tapeline_ingest_late_total',
+      help: 'Records that came after their allowed lateness.',
+      labelNames: ['source', 'stream'],
+      registers,
+    }),
+    deadLetters: new Counter({
+      name: 'tapeline_dead_letters_total',
+      help: 'Inputs that could not be taken in, kept with their bytes and the reason.',
+      labelNames: ['source', 'reason'],
+      registers,
+    }),
+    candles: new Counter({
+      name: 'tapeline_candles_total',
+      help: 'Candles published, by state.',
+      labelNames: ['state'],
+      registers,
+    }),
+    lost: new Counter({
+      name: 'tapeline_log_lost_records_total',
+      help: 'Records a consumer could not read, by reason.',
+      labelNames: ['consumer', 'reason'],
+      registers,
+    }),
+    lag: new Gauge({
+      name: 'tapeline_consumer_lag_records',
+      help: 'Records in the log that a consumer has not taken yet.',
+      labelNames: ['consumer', 'topic'],
+      registers,
+    }),
+    held: new Gauge({
+      name: 'tapeline_engine_candles_held',
+      help: 'Candles in the memory of the engine.',
+      labelNames: ['topic'],
+      registers,
+    }),
+    commit: new Histogram({
+      name: 'tapeline_log_commit_seconds',
+      help: 'Time of a log commit, fsync included.',
+      buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1],
+      registers,
+    }),
+  };
+}

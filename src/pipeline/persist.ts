@@ -1,0 +1,132 @@
+// Persist: joins the log to a sink of the store. The sink keeps the consumed position in the same
+// transaction as the rows, so this loop may be killed, repeated or left behind at any point.
+
+import { Backoff } from '../base/backoff.ts';
+import type { Clock } from '../base/clock.ts';
+import { Failure, messageOf } from '../base/failure.ts';
+import type { Prng } from '../base/prng.ts';
+import type { Log, Topic } from '../log/log.ts';
+import type { Meters } from './meters.ts';
+
+/** Where a topic's records go for good. */
+export interface Sink {
+  readonly topic: string;
+  /** The offset from which it wants to be written, from its own committed transaction. */
+  position(): Promise<number>;
+  /** Writes batches and the position `next` in one transaction. */
+  write(
+    batches: readonly { offset: number; count: number; bytes: Uint8Array }[],
+    next: number,
+  ): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface PersistOptions {
+  /** How long to collect before writing again, so that a trickle is not a transaction a trade. */
+  readonly lingerMs: number;
+  /** A plant waits for a database that is away; a command fails. */
+  readonly keepTrying: boolean;
+}
+
+interface Logger {
+  warn(fields: object, message: string): void;
+}
+
+const partition = 0;
+const readBytes = 6 * 2 ** 20;
+
+export class Persist {
+  readonly #log: Log;
+  readonly #sink: Sink;
+  readonly #topic: Topic;
+  readonly #clock: Clock;
+  readonly #options: PersistOptions;
+  readonly #meters: Meters;
+  readonly #logger: Logger;
+  readonly #backoff: Backoff;
+  #position = 0;
+  #failure: Failure | null = null;
+
+  constructor(
+    log: Log,
+    sink: Sink,
+    clock: Clock,
+    random: Prng,
+    options: PersistOptions,
+    meters: Meters,
+    logger: Logger,
+  ) {
+    this.#log = log;
+    this.#sink = sink;
+    this.#topic = sink.topic as Topic;
+    this.#clock = clock;
+    this.#options = options;
+    this.#meters = meters;
+    this.#logger = logger;
+    this.#backoff = new Backoff({ msMin: 100, msMax: 10_000 }, random);
+  }
+
+  get topic(): Topic {
+    return this.#topic;
+  }
+
+  /** The offset up to which the topic is stored, durably. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** What keeps it from storing now, if anything. */
+  get failure(): Failure | null {
+    return this.#failure;
+  }
+
+  /** Stores for ever. After an abort, what the log holds by then is stored before it returns. */
+  async run(signal: AbortSignal): Promise<void> {
+    let generation = -1;
+    let known = false;
+    for (;;) {
+      try {
+        if (!known) this.#position = await this.#sink.position();
+        known = true;
+        if (await this.step()) {
+          if (!signal.aborted) await this.#clock.wait(this.#options.lingerMs, signal);
+          continue;
+        }
+        if (signal.aborted) return;
+        generation = await this.#log.grown(generation, signal);
+      } catch (error) {
+        if (!(await this.#survive(error, signal))) throw error;
+        known = false;
+      }
+    }
+  }
+
+  /** Stores what can be read at once; false when there was nothing. */
+  async step(): Promise<boolean> {
+    const read = await this.#log.read(this.#topic, partition, this.#position, readBytes);
+    if (read.next === this.#position) return false;
+    for (const { from, to, reason } of read.lost) {
+      this.#meters.lost.inc({ consumer: 'store', reason }, to - from);
+    }
+    await this.#sink.write(read.batches, read.next);
+    this.#position = read.next;
+    this.#failure = null;
+    this.#backoff.reset();
+    const { end } = this.#log.range(this.#topic, partition);
+    this.#meters.lag.set({ consumer: 'store', topic: this.#topic }, end - this.#position);
+    return true;
+  }
+
+  async #survive(error: unknown, signal: AbortSignal): Promise<boolean> {
+    const retryable = error instanceof Failure && error.kind.retryable;
+    if (!retryable || !this.#options.keepTrying || signal.aborted) return false;
+    this.#failure = error;
+    const waitMs = this.#backoff.next();
+    this.#logger.warn(
+      { topic: this.#topic, waitMs, cure: error.cure },
+      `storing ${this.#topic} waits: ${messageOf(error)}`,
+    );
+    await this.#clock.wait(waitMs, signal);
+    return true;
+  }
+}
