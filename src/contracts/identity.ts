@@ -23,10 +23,10 @@ export function formatId(
   return Number.isNaN(id) ? null : String(id);
 }
 
-/** Scopes that number their records themselves, whatever the symbol: the rows of a file or run. */
-export const rowScopes = ['file:', 'simulator:'] as const;
+/** Scopes of files begin so; their ids are row numbers, one numbering for all symbols. */
+const fileScope = 'file:';
 
-/** Within what an id is unique: the scope alone, or the scope and symbol of an exchange. */
+/** Within what an id is unique: a file's rows by the scope alone, others by scope and symbol. */
 export function idSpace(scope: string, symbol: string): string {
-  return rowScopes.some((prefix) => scope.startsWith(prefix)) ? scope : `${scope} ${symbol}`;
+  return scope.startsWith(fileScope) ? scope : `${scope} ${symbol}`;
 }

@@ -1,6 +1,6 @@
 // Times as people and programs write them: ISO 8601 in UTC, microseconds only where there are any.
 
-import { type Micros, micros } from '../base/clock.ts';
+import { type Micros, micros, microsPerDay } from '../base/clock.ts';
 
 /** `2013-10-07T13:30:00Z`, `2013-10-07T13:30:00.000125Z`. */
 export function formatTime(time: number): string {
@@ -25,4 +25,16 @@ export function parseTime(text: string): Micros | null {
   const ms = Date.parse(`${date}T${clock.length === 5 ? `${clock}:00` : clock}${zone}`);
   if (Number.isNaN(ms)) return null;
   return micros(ms * 1000 + Number(fraction.padEnd(6, '0').slice(0, 6)));
+}
+
+const bareDate = /^\d{4}-\d{2}-\d{2}$/;
+
+/**
+ * Reads the end of a span. It is not included, except that a bare date means the end of that day:
+ * from 2013-10-07 to 2013-10-08 is two whole days, as people mean it.
+ */
+export function parseSpanEnd(text: string): Micros | null {
+  const time = parseTime(text);
+  if (time === null) return null;
+  return bareDate.test(text.trim()) ? micros(time + microsPerDay) : time;
 }

@@ -42,7 +42,9 @@ export class Derive {
   #operator: CandleOperator;
   #position = 0;
   #receiveTime = 0;
-  #checkpointed = 0;
+  /** Receive time and offset of the last checkpoint. */
+  #checkpointTime = 0;
+  #checkpointOffset = 0;
 
   constructor(log: Log, topic: DerivedTopic, options: CandleOptions, meters: Meters) {
     this.topic = topic;
@@ -57,15 +59,24 @@ export class Derive {
     return this.#position;
   }
 
-  /** Derives for ever; on abort, leaves a checkpoint so that the next start has nothing to redo. */
+  /** Where reading begins after a crash: nothing from here on may leave the log. */
+  get checkpointed(): number {
+    return this.#checkpointOffset;
+  }
+
+  /**
+   * Derives for ever. After an abort, what the log holds by then is derived, and a checkpoint leaves
+   * the next start nothing to redo.
+   */
   async run(signal: AbortSignal): Promise<void> {
     await this.recover();
     let generation = -1;
-    while (!signal.aborted) {
+    for (;;) {
       if (await this.step()) continue;
+      if (signal.aborted) break;
       generation = await this.#log.grown(generation, signal);
     }
-    await this.checkpoint();
+    await this.#commit(this.#position, [], true);
   }
 
   /** Restores the last checkpoint and brings it forward to the committed position. */
@@ -83,7 +94,8 @@ export class Derive {
       }
       this.#position = Math.min(read.next, position);
     }
-    this.#checkpointed = this.#receiveTime;
+    this.#checkpointTime = this.#receiveTime;
+    this.#checkpointOffset = checkpoint?.offset ?? 0;
   }
 
   /** Derives what can be read at once; false when there was nothing. */
@@ -100,16 +112,12 @@ export class Derive {
     }
     const { held } = this.#operator;
     const due =
-      held > unsavedMax || this.#receiveTime >= this.#checkpointed + checkpointEvery;
+      held > unsavedMax || this.#receiveTime >= this.#checkpointTime + checkpointEvery;
     await this.#commit(read.next, appends, due);
     const { end } = this.#log.range(this.topic, partition);
     this.#meters.lag.set({ consumer: 'engine', topic: this.topic }, end - this.#position);
     this.#meters.held.set({ topic: this.topic }, this.#operator.held);
     return true;
-  }
-
-  async checkpoint(): Promise<void> {
-    await this.#commit(this.#position, [], true);
   }
 
   async #readOn(): Promise<ReadResult> {
@@ -174,7 +182,8 @@ export class Derive {
     this.#position = position;
     if (checkpoint) {
       this.#operator.evict();
-      this.#checkpointed = this.#receiveTime;
+      this.#checkpointTime = this.#receiveTime;
+      this.#checkpointOffset = position;
     }
   }
 

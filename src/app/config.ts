@@ -1,0 +1,98 @@
+// What the environment says, checked once at start. A wrong value is refused with its name, what was
+// given and what is allowed; nothing secret has a default.
+
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Failure } from '../base/failure.ts';
+
+export const feedNames = ['simulator', 'coinbase', 'kraken'] as const;
+export type FeedName = (typeof feedNames)[number];
+
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  /** Absolute. Holds the log and, unless `databaseUrl` is set, the database. */
+  readonly dataDir: string;
+  readonly databaseUrl: string | null;
+  readonly feeds: readonly FeedName[];
+  /** Empty: each feed's own default. */
+  readonly symbols: readonly string[];
+  /** Of the simulator. */
+  readonly tradesPerSecond: number;
+  readonly retentionHours: number;
+  readonly retentionGigabytes: number;
+  readonly logLevel: (typeof logLevels)[number];
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Throws Failure `bad-configuration`, naming the variable and the cure. */
+export function readConfig(env: Environment): Config {
+  return {
+    host: text(env, 'HOST', '127.0.0.1'),
+    port: whole(env, 'PORT', 8000, 0, 65_535),
+    dataDir: resolve(text(env, 'DATA_DIR', resolve(root, 'data'))),
+    databaseUrl: databaseUrl(env),
+    feeds: list(env, 'FEEDS', ['simulator']).map((name) => oneOf('FEEDS', name, feedNames)),
+    symbols: list(env, 'SYMBOLS', []).map((symbol) => symbol.toUpperCase()),
+    tradesPerSecond: whole(env, 'TRADES_PER_SECOND', 100, 1, 1_000_000),
+    retentionHours: whole(env, 'LOG_RETENTION_HOURS', 7 * 24, 1, 100_000),
+    retentionGigabytes: whole(env, 'LOG_RETENTION_GB', 10, 1, 100_000),
+    logLevel: oneOf('LOG_LEVEL', text(env, 'LOG_LEVEL', 'info'), logLevels),
+  };
+}
+
+function given(env: Environment, name: string): string | undefined {
+  const value = env[name]?.trim();
+  return value === '' ? undefined : value;
+}
+
+function text(env: Environment, name: string, fallback: string): string {
+  return given(env, name) ?? fallback;
+}
+
+function list(env: Environment, name: string, fallback: readonly string[]): readonly string[] {
+  const value = given(env, name);
+  if (value === undefined) return fallback;
+  const items = value.split(',').map((item) => item.trim());
+  return [...new Set(items.filter((item) => item !== ''))];
+}
+
+function whole(env: Environment, name: string, fallback: number, min: number, max: number): number {
+  const value = given(env, name);
+  if (value === undefined) return fallback;
+  const parsed = Number(value);
+  if (!/^\d+$/.test(value) || parsed < min || parsed > max) {
+    throw refused(name, value, `a whole number from ${min} to ${max}`);
+  }
+  return parsed;
+}
+
+function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {
+  const found = allowed.find((candidate) => candidate === value.toLowerCase());
+  if (found === undefined) throw refused(name, value, `one of ${allowed.join(', ')}`);
+  return found;
+}
+
+function databaseUrl(env: Environment): string | null {
+  const value = given(env, 'DATABASE_URL');
+  if (value === undefined) return null;
+  if (!/^postgres(ql)?:\/\/.+/.test(value)) {
+    // The value may hold a password: it is not repeated.
+    throw new Failure(
+      'bad-configuration',
+      'DATABASE_URL is not a PostgreSQL address.',
+      'Give it as postgres://user:password@host:5432/database, or leave it out to use our own.',
+    );
+  }
+  return value;
+}
+
+function refused(name: string, value: string, allowed: string): Failure {
+  const message = `${name} is '${value}', but must be ${allowed}.`;
+  return new Failure('bad-configuration', message, `Set ${name} to ${allowed}, or leave it out.`);
+}

@@ -1,0 +1,110 @@
+// The command line. It reads what was asked for, runs one command, and turns a Failure into two
+// lines that say what happened and how to mend it.
+
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { Micros } from '../base/clock.ts';
+import { Failure } from '../base/failure.ts';
+import { priceKinds } from '../contracts/candle.ts';
+import { intervals } from '../contracts/interval.ts';
+import { parseSpanEnd, parseTime } from '../contracts/time.ts';
+import { readConfig } from './config.ts';
+
+const program = new Command('tapeline')
+  .description('A ticker plant for everyone: feeds in, candles out, nothing lost.')
+  .showHelpAfterError('(add --help for what it takes)')
+  .configureHelp({ sortSubcommands: false });
+
+program
+  .command('start')
+  .description('run everything: feeds, log, engine, database, API and page')
+  .addHelpText('after', `\nSettings are environment variables; see docs/CONFIGURATION.md.`)
+  .action(async () => {
+    const { start } = await import('./commands/start.ts');
+    await start(readConfig(process.env));
+  });
+
+program
+  .command('replay')
+  .description('take recorded market data through the same code that runs live')
+  .argument('<files...>', 'LEAN tick zips, Kraken trades, raw frames, or CSV; found by content')
+  .option('--speed <N>', 'times real time, such as 1 or 60; or max', parseSpeed, 'max')
+  .option('--symbol <symbol>', 'where the file does not say')
+  .option('--date <YYYY-MM-DD>', 'where the path does not say')
+  .option('--time-zone <zone>', 'IANA name or offset such as -05:00; default by source')
+  .option('--quiet', 'no progress')
+  .action(async (files: string[], options) => {
+    const { replay } = await import('./commands/replay.ts');
+    await replay(readConfig(process.env), files, options);
+  });
+
+const exporting = program
+  .command('export')
+  .description('write stored candles or trades to standard output');
+for (const what of ['candles', 'trades'] as const) {
+  const command = exporting
+    .command(what)
+    .description(`the stored ${what} of a span`)
+    .option('--symbol <symbol>', 'all when not given')
+    .addOption(
+      new Option('--format <format>').choices(['csv', 'json', 'parquet']).default('csv'),
+    )
+    .option('--from <time>', 'ISO 8601, UTC unless it says otherwise; included', parseInstant)
+    .option('--to <time>', 'not included; a date alone includes that whole day', parseEnd)
+    .option('--output <file>', 'instead of standard output');
+  if (what === 'candles') {
+    command
+      .addOption(new Option('--interval <interval>', 'all when not given').choices(intervals))
+      .addOption(new Option('--price <kind>').choices(priceKinds).default('trade'));
+  }
+  command.action(async (options) => {
+    const { exportRows } = await import('./commands/export.ts');
+    await exportRows(readConfig(process.env), what, options);
+  });
+}
+
+program
+  .command('status')
+  .description('what runs on the data folder, and what it holds')
+  .option('--json', 'for programs')
+  .action(async (options) => {
+    const { status } = await import('./commands/status.ts');
+    await status(readConfig(process.env), options);
+  });
+
+program
+  .command('bench')
+  .description('measure this machine; without a name, lists what there is')
+  .argument('[name]')
+  .argument('[args...]')
+  .allowUnknownOption()
+  .action(async (name: string | undefined, args: string[]) => {
+    const { bench } = await import('./commands/bench.ts');
+    await bench(name, args);
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof Failure)) throw error;
+  process.stderr.write(`tapeline: ${error.message}\n          ${error.cure}\n`);
+  process.exitCode = 1;
+}
+
+function parseSpeed(text: string): number {
+  const speed = text === 'max' ? Number.POSITIVE_INFINITY : Number(text.replace(/x$/, ''));
+  if (!(speed > 0)) throw new InvalidArgumentError('Give a number above 0, such as 60, or max.');
+  return speed;
+}
+
+function parseInstant(text: string): Micros {
+  return instantOr(parseTime(text));
+}
+
+function parseEnd(text: string): Micros {
+  return instantOr(parseSpanEnd(text));
+}
+
+function instantOr(time: Micros | null): Micros {
+  if (time !== null) return time;
+  throw new InvalidArgumentError('Give a date or time such as 2013-10-07 or 2013-10-07T14:30Z.');
+}

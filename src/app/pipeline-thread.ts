@@ -1,0 +1,123 @@
+// The thread that the pipeline runs in, so that a thousand clients at the gateway cannot slow what
+// makes their data durable. It is told once what to run, answers questions, and ends when told to.
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { Registry } from '@prometheus-io/client';
+import { systemClock } from '../base/clock.ts';
+import { Failure, type FailureCode, messageOf } from '../base/failure.ts';
+import { prng } from '../base/prng.ts';
+import type { Feed, FeedStatus } from '../feeds/feed.ts';
+import { pipelineMeters } from '../pipeline/meters.ts';
+import type { Config } from './config.ts';
+import { openLogger } from './logger.ts';
+import { Plant } from './plant.ts';
+import { type DatabaseConnection, liveFeed, openLog, openSinks } from './wire.ts';
+
+export interface ThreadData {
+  readonly config: Config;
+  /** What tells the readers of other threads that the log has grown. */
+  readonly growth: SharedArrayBuffer;
+}
+
+export type Question =
+  | { readonly ask: 'run'; readonly database: DatabaseConnection }
+  | { readonly ask: 'metrics' }
+  | { readonly ask: 'health' }
+  | { readonly ask: 'stop' };
+
+export interface PipelineHealth {
+  readonly troubles: readonly string[];
+  readonly feeds: readonly ({ readonly name: string } & FeedStatus)[];
+}
+
+export type Answer =
+  | { readonly id: number; readonly value: unknown }
+  | { readonly id: number; readonly failure: FailureText };
+
+export interface FailureText {
+  readonly code: FailureCode | null;
+  readonly message: string;
+  readonly cure: string;
+}
+
+const { config, growth } = workerData as ThreadData;
+const logger = openLogger(config.logLevel, 'stdout');
+const registry = new Registry();
+const port = parentPort;
+if (!port) throw new Error('pipeline-thread.ts runs in a worker thread');
+
+let plant: Plant | null = null;
+let feeds: readonly Feed[] = [];
+let closeLog = async (): Promise<void> => undefined;
+
+port.on('message', (message: Question & { readonly id: number }) => {
+  void answer(message).then(
+    (value) => port.postMessage({ id: message.id, value } satisfies Answer),
+    (error: unknown) => {
+      port.postMessage({ id: message.id, failure: textOf(error) } satisfies Answer);
+    },
+  );
+});
+
+async function answer(question: Question): Promise<unknown> {
+  switch (question.ask) {
+    case 'run':
+      return await run(question.database);
+    case 'metrics':
+      return await registry.metrics();
+    case 'health':
+      return health();
+    case 'stop':
+      await plant?.stop();
+      await closeLog();
+      return null;
+  }
+}
+
+async function run(database: DatabaseConnection): Promise<string> {
+  const log = await openLog(config, logger, growth);
+  closeLog = async () => await log.close();
+  const sinks = await openSinks(database, log.epoch, logger);
+  const running = new Plant({
+    log,
+    sinks,
+    clock: systemClock,
+    random: prng(Number(systemClock.now() % 2 ** 32)),
+    meters: pipelineMeters(registry),
+    logger,
+    keepTrying: true,
+    lingerMs: 100,
+    retentionHours: config.retentionHours,
+    retentionGigabytes: config.retentionGigabytes,
+  });
+  plant = running;
+  feeds = config.feeds.map((name) => liveFeed(name, config, logger));
+  for (const feed of feeds) {
+    running.feed(feed).catch((error: unknown) => {
+      logger.error({ feed: feed.name, ...textOf(error) }, `${feed.name} ended: ${messageOf(error)}`);
+    });
+  }
+  // A part that failed for good is a bug or a state that only a start can mend: crash, and recover.
+  running.failed.catch((error: unknown) => {
+    setImmediate(() => {
+      throw error;
+    });
+  });
+  return log.epoch;
+}
+
+function health(): PipelineHealth {
+  const waiting: FeedStatus = { state: 'connecting', detail: 'starting', reconnects: 0 };
+  return {
+    troubles: plant?.troubles ?? [],
+    feeds: feeds.map((feed) => ({ name: feed.name, ...(feed.status?.() ?? waiting) })),
+  };
+}
+
+function textOf(error: unknown): FailureText {
+  return {
+    code: error instanceof Failure ? error.code : null,
+    message: messageOf(error),
+    cure: error instanceof Failure ? error.cure : '',
+  };
+}

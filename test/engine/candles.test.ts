@@ -1,0 +1,303 @@
+// The candle operator against an oracle that knows nothing of it: plain objects, BigInt sums, sorting.
+
+import { strict as assert } from 'node:assert';
+import { readFileSync } from 'node:fs';
+import { suite, test } from 'node:test';
+import fc from 'fast-check';
+import { type Candle, candleAt, type CandleBatch } from '../../src/contracts/candle.ts';
+import { parseDecimal, powerOfTen } from '../../src/contracts/decimal.ts';
+import { intervalMicros, intervals } from '../../src/contracts/interval.ts';
+import { QuoteColumns } from '../../src/contracts/quote.ts';
+import { formatTime } from '../../src/contracts/time.ts';
+import { TradeColumns } from '../../src/contracts/trade.ts';
+import { late } from '../../src/contracts/verdict.ts';
+import { CandleOperator } from '../../src/engine/candles.ts';
+import { recordedData } from '../recorded-data.ts';
+
+const seed = Number(process.env['FC_SEED'] ?? 20261121);
+const second = 1_000_000;
+const day = Date.UTC(2024, 4, 6) * 1000;
+const options = { allowedLateness: 2 * second, openEvery: 0 };
+
+interface SimpleTrade {
+  readonly symbol: string;
+  readonly time: number;
+  readonly price: number;
+  readonly size: number;
+  readonly id: number;
+}
+
+function batchOf(trades: readonly SimpleTrade[], priceScale = 2, sizeScale = 3): TradeColumns {
+  const columns = new TradeColumns();
+  for (const { symbol, time, price, size, id } of trades) {
+    const instrument = columns.instrumentOf(symbol, priceScale, sizeScale);
+    columns.push(instrument, columns.tagOf('', '', ''), time, time, price, size, id);
+    // Marked late throughout: the operator has to find out itself what that touches.
+    columns.verdict[columns.count - 1] = late;
+  }
+  return columns;
+}
+
+/** The newest version of every candle published, by symbol, price, interval and start. */
+class Ledger {
+  readonly candles = new Map<string, Candle>();
+  readonly versions: Candle[] = [];
+
+  take(batch: CandleBatch | null): void {
+    for (let row = 0; row < (batch?.count ?? 0); row++) {
+      const candle = candleAt(batch as CandleBatch, row);
+      this.versions.push(candle);
+      this.candles.set(`${candle.symbol} ${candle.price} ${candle.interval} ${candle.start}`, candle);
+    }
+  }
+
+  /** What must not depend on the order of arrival: everything but revision and state. */
+  figures(): Record<string, object> {
+    const entries = [...this.candles].map(([key, { revision: _, state: __, ...figures }]) => [
+      key,
+      figures,
+    ]);
+    return Object.fromEntries(entries.sort());
+  }
+}
+
+function decimal(value: bigint, scale: number): string {
+  const digits = value.toString().padStart(scale + 1, '0');
+  const text = `${digits.slice(0, -scale)}.${digits.slice(-scale)}`;
+  return text.replace(/\.?0+$/, '');
+}
+
+function oracle(trades: readonly SimpleTrade[]): Record<string, object> {
+  const buckets = new Map<string, SimpleTrade[]>();
+  for (const trade of trades) {
+    for (const [index, interval] of intervals.entries()) {
+      const length = intervalMicros[index] as number;
+      const start = formatTime(trade.time - (trade.time % length));
+      const key = `${trade.symbol} trade ${interval} ${start}`;
+      buckets.set(key, [...(buckets.get(key) ?? []), trade]);
+    }
+  }
+  const candles = [...buckets].map(([key, members]) => {
+    const [symbol, , interval, start] = key.split(' ');
+    const ordered = members.toSorted((a, b) => a.time - b.time || a.id - b.id || a.price - b.price);
+    const prices = members.map((trade) => trade.price);
+    const volume = members.reduce((sum, trade) => sum + BigInt(trade.size), 0n);
+    const notional = members.reduce((sum, t) => sum + BigInt(t.price) * BigInt(t.size), 0n);
+    const vwap = (2n * notional * 10n ** 6n + volume) / (2n * volume);
+    return [
+      key,
+      {
+        symbol,
+        price: 'trade',
+        interval,
+        start,
+        open: decimal(BigInt(ordered[0]?.price ?? 0), 2),
+        high: decimal(BigInt(Math.max(...prices)), 2),
+        low: decimal(BigInt(Math.min(...prices)), 2),
+        close: decimal(BigInt(ordered.at(-1)?.price ?? 0), 2),
+        volume: decimal(volume, 3),
+        notional: decimal(notional, 5),
+        vwap: decimal(vwap, 8),
+        trades: members.length,
+      },
+    ];
+  });
+  return Object.fromEntries(candles.sort());
+}
+
+const anyTrade = fc.record({
+  symbol: fc.constantFrom('AAA', 'BBB', 'CCC'),
+  time: fc.oneof(
+    fc.integer({ min: 0, max: 20 * second }),
+    fc.integer({ min: 0, max: 200_000 * second }),
+  ).map((offset) => day + offset),
+  price: fc.oneof(fc.integer({ min: 1, max: 1_000 }), fc.integer({ min: 1, max: 2 ** 50 })),
+  size: fc.oneof(fc.integer({ min: 1, max: 1_000 }), fc.integer({ min: 1, max: 2 ** 46 })),
+  id: fc.integer({ min: 0, max: 5 }),
+});
+
+suite('candle operator', () => {
+  test('any order and any batching of the same trades gives the candles of the set', () => {
+    const cases = fc.record({
+      trades: fc.array(anyTrade, { minLength: 1, maxLength: 60 }),
+      shuffle: fc.array(fc.nat(), { minLength: 60, maxLength: 60 }),
+      cuts: fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 10 }),
+      checkpoints: fc.array(fc.boolean(), { minLength: 1, maxLength: 10 }),
+    });
+    fc.assert(
+      fc.property(cases, ({ trades, shuffle, cuts, checkpoints }) => {
+        const arrived = trades
+          .map((trade, index) => ({ trade, order: shuffle[index] as number }))
+          .sort((a, b) => a.order - b.order)
+          .map(({ trade }) => trade);
+        const ledger = new Ledger();
+        const stored = new Map<string, Uint8Array>();
+        let operator = new CandleOperator(options);
+        for (let from = 0, n = 0; from < arrived.length; n++) {
+          const to = from + (cuts[n % cuts.length] as number);
+          const batch = batchOf(arrived.slice(from, to));
+          for (const key of operator.missing(batch, ['trade'])) {
+            const value = stored.get(key);
+            if (value) operator.restore({ key, value });
+          }
+          operator.applyTrades(batch);
+          ledger.take(operator.publish(n));
+          if (checkpoints[n % checkpoints.length]) {
+            for (const { key, value } of operator.unsaved()) stored.set(key, value);
+            operator.evict();
+            const snapshot = JSON.parse(JSON.stringify(operator.snapshot()));
+            operator = CandleOperator.fromSnapshot(snapshot, options);
+          }
+          from = to;
+        }
+        assert.deepEqual(ledger.figures(), oracle(trades));
+      }),
+      { seed, numRuns: 300 },
+    );
+  });
+
+  test('Kraken trades give Kraken OHLC on every non-empty minute', (t) => {
+    const folder = recordedData('crypto/kraken', t);
+    if (!folder) return;
+    const read = (name: string) => JSON.parse(readFileSync(`${folder}/${name}`, 'utf8')).result;
+    const rows = read('http_trades.json').XBTUSDT as [string, string, number, ...unknown[]][];
+    const columns = new TradeColumns();
+    const instrument = columns.instrumentOf('XBTUSDT', 5, 8);
+    const scaled = (text: string, scale: number): number => {
+      const parsed = parseDecimal(text);
+      assert(parsed);
+      return parsed.value * powerOfTen(scale - parsed.scale);
+    };
+    for (const [price, size, time, , , , id] of rows) {
+      const micros = Math.round(time * 1e6);
+      const amounts = [scaled(price, 5), scaled(size, 8)] as const;
+      columns.push(instrument, columns.tagOf('', '', ''), micros, micros, ...amounts, Number(id));
+    }
+    const operator = new CandleOperator(options);
+    const ledger = new Ledger();
+    operator.applyTrades(columns);
+    ledger.take(operator.publish(1));
+    const first = (rows[0]?.[2] as number) + 60;
+    const last = (rows.at(-1)?.[2] as number) - 60;
+    let checked = 0;
+    for (const [start, open, high, low, close, , volume, trades] of read('http_ohlc.json').XBTUSDT) {
+      if (trades === 0 || start < first - 60 || start > last) continue;
+      const ours = ledger.candles.get(`XBTUSDT trade 1m ${formatTime(start * 1e6)}`);
+      if (start < first) continue;
+      const plain = (text: string) => text.replace(/\.?0+$/, '');
+      const theirs = [open, high, low, close, volume].map(plain);
+      assert.deepEqual(
+        [ours?.open, ours?.high, ours?.low, ours?.close, ours?.volume, ours?.trades],
+        [...theirs, trades],
+      );
+      checked++;
+    }
+    assert(checked >= 265, `only ${checked} minutes compared`);
+  });
+
+  test('a candle is open, then final at revision 0, then revised by each late trade', () => {
+    const operator = new CandleOperator(options);
+    const ledger = new Ledger();
+    const at = (seconds: number, id: number) => ({
+      symbol: 'AAA',
+      time: day + seconds * second,
+      price: 100,
+      size: 1,
+      id,
+    });
+    const steps: [number, number][] = [
+      [10, 1],
+      [63, 2],
+      [20, 3],
+      [30, 4],
+    ];
+    for (const [n, [seconds, id]] of steps.entries()) {
+      operator.applyTrades(batchOf([at(seconds, id)]));
+      ledger.take(operator.publish(n));
+    }
+    const minute = ledger.versions
+      .filter(({ interval, start }) => interval === '1m' && start === formatTime(day))
+      .map(({ state, revision, trades }) => [state, revision, trades]);
+    assert.deepEqual(minute, [
+      ['open', 0, 1],
+      ['final', 0, 1],
+      ['revised', 1, 2],
+      ['revised', 2, 3],
+    ]);
+  });
+
+  test('a heartbeat closes the candles of a quiet instrument', () => {
+    for (const [complete, end, state] of [
+      [false, 60, 'open'],
+      [false, 62, 'final'],
+      [true, 60, 'final'],
+    ] as const) {
+      const operator = new CandleOperator(options);
+      const ledger = new Ledger();
+      operator.applyTrades(batchOf([{ symbol: 'AAA', time: day, price: 1, size: 1, id: 1 }]));
+      ledger.take(operator.publish(0));
+      const eventTime = day + end * second;
+      const beat = { source: 'x', symbols: ['AAA', 'ZZZ'], eventTime, receiveTime: 0, complete };
+      operator.applyHeartbeat(beat);
+      ledger.take(operator.publish(1));
+      assert.equal(ledger.candles.get(`AAA trade 1m ${formatTime(day)}`)?.state, state);
+    }
+  });
+
+  test('finer decimals that come later change the scale of a candle, not its amounts', () => {
+    const operator = new CandleOperator(options);
+    const ledger = new Ledger();
+    const trade = { symbol: 'AAA', time: day, price: 12_345, size: 1_500, id: 1 };
+    operator.applyTrades(batchOf([trade], 2, 3));
+    operator.applyTrades(batchOf([{ ...trade, price: 1_234_567, size: 5, id: 2 }], 4, 6));
+    operator.applyTrades(batchOf([{ ...trade, price: 123, size: 2, id: 3 }], 0, 0));
+    ledger.take(operator.publish(1));
+    const { open, high, low, close, volume, notional } = ledger.candles.get(
+      `AAA trade 1h ${formatTime(day)}`,
+    ) as Candle;
+    assert.deepEqual(
+      { open, high, low, close, volume, notional },
+      {
+        open: '123.45',
+        high: '123.4567',
+        low: '123',
+        close: '123',
+        volume: '3.500005',
+        notional: '431.1756172835',
+      },
+    );
+  });
+
+  test('quotes make bid, ask and mid candles, and an absent side moves nothing', () => {
+    const columns = new QuoteColumns();
+    const instrument = columns.instrumentOf('EURUSD', 5, 0);
+    const quote = (seconds: number, bid: number, ask: number) =>
+      columns.push(instrument, day + seconds * second, day, bid, 1, ask, 1, seconds);
+    quote(1, 138_676, 138_687);
+    quote(2, 0, 138_690);
+    quote(3, 138_670, 138_681);
+    const operator = new CandleOperator(options);
+    const ledger = new Ledger();
+    operator.applyQuotes(columns);
+    ledger.take(operator.publish(1));
+    const minute = (price: string) => {
+      const candle = ledger.candles.get(`EURUSD ${price} 1m ${formatTime(day)}`) as Candle;
+      return [candle.open, candle.high, candle.low, candle.close, candle.trades, candle.vwap];
+    };
+    assert.deepEqual(minute('bid'), ['1.38676', '1.38676', '1.3867', '1.3867', 2, null]);
+    assert.deepEqual(minute('ask'), ['1.38687', '1.3869', '1.38681', '1.38681', 3, null]);
+    assert.deepEqual(minute('mid'), ['1.386815', '1.386815', '1.386755', '1.386755', 2, null]);
+  });
+
+  test('closed candles leave memory at a checkpoint', () => {
+    const operator = new CandleOperator(options);
+    for (let minute = 0; minute < 500; minute++) {
+      const time = day + minute * 60 * second;
+      operator.applyTrades(batchOf([{ symbol: 'AAA', time, price: 1, size: 1, id: minute }]));
+      operator.publish(minute);
+      operator.unsaved();
+      operator.evict();
+      assert(operator.held < 16, `${operator.held} candles held`);
+    }
+  });
+});
