@@ -10,7 +10,8 @@ import type { Log, Retention, Topic } from '../log/log.ts';
 import { Derive } from '../pipeline/derive.ts';
 import { Ingest } from '../pipeline/ingest.ts';
 import type { Meters } from '../pipeline/meters.ts';
-import { Persist, type Sink } from '../pipeline/persist.ts';
+import { Persist } from '../pipeline/persist.ts';
+import type { Sink } from '../store/sink.ts';
 
 export interface PlantLogger {
   info(fields: object, message: string): void;
@@ -89,6 +90,11 @@ export class Plant {
     const { keepTrying } = this.#options;
     const running = this.#ingest.run(feed, this.#noFeeds.signal, keepTrying);
     await Promise.race([running, this.failed]);
+  }
+
+  /** Stops the feeds, as if they had ended. */
+  stopFeeds(): void {
+    this.#noFeeds.abort();
   }
 
   /** Stops the feeds; then everything that they gave is derived and stored before it resolves. */

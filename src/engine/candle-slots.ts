@@ -107,70 +107,31 @@ export class CandleSlots {
    * `endRun` is called before a run begins anew, with what it held still in its slot.
    */
   foldRuns(input: FoldInput, length: number, endRun: (instrument: number) => void): void {
-    const { count, instrument, eventTime, id, price, size, run } = input;
-    const { priceFactor, sizeFactor } = input;
-    let data = this.data;
-    for (let row = 0; row < count; row++) {
+    const { count, instrument, eventTime, run } = input;
+    for (let row = 0; row < count; ) {
       const index = instrument[row] as number;
-      const value = (price[row] as number) * (priceFactor[index] as number);
-      if (value === 0) continue;
-      const time = eventTime[row] as number;
       const slot = run[index] as number;
-      if (time < (data[slot + START] as number) || time >= (data[slot + END] as number)) {
-        if (data[slot + TRADES] !== 0) endRun(index);
-        data = this.data;
-        const start = Math.floor(time / length) * length;
-        data[slot + START] = start;
-        data[slot + END] = start + length;
-        data[slot + TRADES] = 0;
+      const time = eventTime[row] as number;
+      if (time < (this.data[slot + START] as number) || time >= (this.data[slot + END] as number)) {
+        if (this.data[slot + TRADES] !== 0) endRun(index);
+        this.begin(slot, time, length);
       }
-      const order = id[row] as number;
-      // Records without an id are ordered among those of the same microsecond by price alone.
-      this.#foldPrice(data, slot, time, order === order ? order : 0, value);
-      if (size !== null) {
-        this.#foldSize(data, slot, value, (size[row] as number) * (sizeFactor[index] as number));
-      }
+      row = foldStretch(this.data, slot, input, row, index);
     }
   }
 
-  #foldPrice(data: Float64Array, slot: number, time: number, id: number, price: number): void {
-    const trades = data[slot + TRADES] as number;
-    data[slot + TRADES] = trades + 1;
-    if (trades === 0) {
-      data[slot + OPEN] = data[slot + HIGH] = data[slot + LOW] = data[slot + CLOSE] = price;
-      data[slot + OPEN_TIME] = data[slot + CLOSE_TIME] = time;
-      data[slot + OPEN_ID] = data[slot + CLOSE_ID] = id;
-      data[slot + VOLUME_HIGH] = data[slot + VOLUME_LOW] = 0;
-      data[slot + NOTIONAL_HIGH] = data[slot + NOTIONAL_LOW] = 0;
-      return;
-    }
-    if (price > (data[slot + HIGH] as number)) data[slot + HIGH] = price;
-    else if (price < (data[slot + LOW] as number)) data[slot + LOW] = price;
-    if (time > (data[slot + CLOSE_TIME] as number)) {
-      data[slot + CLOSE] = price;
-      data[slot + CLOSE_TIME] = time;
-      data[slot + CLOSE_ID] = id;
-    } else {
-      offerClose(data, slot, time, id, price);
-      offerOpen(data, slot, time, id, price);
-    }
+  /** Makes a slot the empty run of the `length` of time that `time` falls in. */
+  begin(slot: number, time: number, length: number): void {
+    const start = Math.floor(time / length) * length;
+    this.data[slot + START] = start;
+    this.data[slot + END] = start + length;
+    clear(this.data, slot);
   }
 
-  #foldSize(data: Float64Array, slot: number, price: number, size: number): void {
-    const product = price * size;
-    if (size >= limb || product >= limb) {
-      foldLargeSize(data, slot, price, size, product);
-      return;
-    }
-    const volume = (data[slot + VOLUME_LOW] as number) + size;
-    const notional = (data[slot + NOTIONAL_LOW] as number) + product;
-    if (volume >= limb || notional >= limb) {
-      addWide(data, slot + VOLUME_HIGH, 0, size);
-      addWide(data, slot + NOTIONAL_HIGH, 0, product);
-      return;
-    }
-    data[slot + VOLUME_LOW] = volume;
-    data[slot + NOTIONAL_LOW] = notional;
+  /** Leaves a run empty, and covering no time. */
+  end(slot: number): void {
+    this.data[slot + TRADES] = 0;
+    this.data[slot + END] = Number.NEGATIVE_INFINITY;
   }
 
   /** Folds all that `from` holds into `to`; both must be in the same scales. */
@@ -214,8 +175,94 @@ export class CandleSlots {
   }
 }
 
+/** A slot that holds no trade, so that the first one folded sets all of it. */
+function clear(data: Float64Array, slot: number): void {
+  data[slot + TRADES] = 0;
+  data[slot + HIGH] = Number.NEGATIVE_INFINITY;
+  data[slot + LOW] = Number.POSITIVE_INFINITY;
+  data[slot + OPEN_TIME] = Number.POSITIVE_INFINITY;
+  data[slot + CLOSE_TIME] = Number.NEGATIVE_INFINITY;
+  data[slot + VOLUME_HIGH] = data[slot + VOLUME_LOW] = 0;
+  data[slot + NOTIONAL_HIGH] = data[slot + NOTIONAL_LOW] = 0;
+}
+
+/**
+ * Folds the stretch of rows from `row` on that belong to one run, with the slot's fields in local
+ * variables, which is what makes a fold cheap. Returns the row after the stretch.
+ */
+function foldStretch(
+  data: Float64Array,
+  slot: number,
+  input: FoldInput,
+  from: number,
+  index: number,
+): number {
+  const { count, instrument, eventTime, id, price, size } = input;
+  const priceFactor = input.priceFactor[index] as number;
+  const sizeFactor = input.sizeFactor[index] as number;
+  const start = data[slot + START] as number;
+  const end = data[slot + END] as number;
+  let trades = data[slot + TRADES] as number;
+  let high = data[slot + HIGH] as number;
+  let low = data[slot + LOW] as number;
+  let closeTime = data[slot + CLOSE_TIME] as number;
+  let close = data[slot + CLOSE] as number;
+  let closeId = data[slot + CLOSE_ID] as number;
+  let volume = data[slot + VOLUME_LOW] as number;
+  let notional = data[slot + NOTIONAL_LOW] as number;
+  let row = from;
+  for (; row < count && instrument[row] === index; row++) {
+    const time = eventTime[row] as number;
+    if (time < start || time >= end) break;
+    const value = (price[row] as number) * priceFactor;
+    if (value === 0) continue;
+    trades++;
+    if (value > high) high = value;
+    if (value < low) low = value;
+    // Records without an id are ordered among those of the same microsecond by price alone.
+    const given = id[row] as number;
+    const order = given === given ? given : 0;
+    if (time > closeTime || (time === closeTime && follows(order, value, closeId, close))) {
+      closeTime = time;
+      close = value;
+      closeId = order;
+    }
+    // Only the first of a run and what comes out of order can move the open.
+    if (trades === 1 || time <= (data[slot + OPEN_TIME] as number)) {
+      offerOpen(data, slot, time, order, value);
+    }
+    if (size === null) continue;
+    const amount = (size[row] as number) * sizeFactor;
+    const product = value * amount;
+    if (volume + amount < limb && notional + product < limb) {
+      volume += amount;
+      notional += product;
+      continue;
+    }
+    data[slot + VOLUME_LOW] = volume;
+    data[slot + NOTIONAL_LOW] = notional;
+    foldLargeSize(data, slot, value, amount, product);
+    volume = data[slot + VOLUME_LOW] as number;
+    notional = data[slot + NOTIONAL_LOW] as number;
+  }
+  data[slot + TRADES] = trades;
+  data[slot + HIGH] = high;
+  data[slot + LOW] = low;
+  data[slot + CLOSE_TIME] = closeTime;
+  data[slot + CLOSE] = close;
+  data[slot + CLOSE_ID] = closeId;
+  data[slot + VOLUME_LOW] = volume;
+  data[slot + NOTIONAL_LOW] = notional;
+  return row;
+}
+
 // The first trade is the least by (event time, id, price) and the last the greatest: an order that
 // the trades themselves carry, so that the order of arrival cannot show.
+
+/** Whether a trade follows another of the same microsecond. */
+function follows(id: number, price: number, otherId: number, otherPrice: number): boolean {
+  return id > otherId || (id === otherId && price > otherPrice);
+}
 
 function offerOpen(
   data: Float64Array,
@@ -226,10 +273,9 @@ function offerOpen(
 ): void {
   const openTime = data[slot + OPEN_TIME] as number;
   if (time > openTime) return;
-  if (time === openTime) {
-    const openId = data[slot + OPEN_ID] as number;
-    if (id > openId || (id === openId && price >= (data[slot + OPEN] as number))) return;
-  }
+  const openId = data[slot + OPEN_ID] as number;
+  const open = data[slot + OPEN] as number;
+  if (time === openTime && !follows(openId, open, id, price)) return;
   data[slot + OPEN] = price;
   data[slot + OPEN_TIME] = time;
   data[slot + OPEN_ID] = id;
@@ -244,10 +290,9 @@ function offerClose(
 ): void {
   const closeTime = data[slot + CLOSE_TIME] as number;
   if (time < closeTime) return;
-  if (time === closeTime) {
-    const closeId = data[slot + CLOSE_ID] as number;
-    if (id < closeId || (id === closeId && price <= (data[slot + CLOSE] as number))) return;
-  }
+  const closeId = data[slot + CLOSE_ID] as number;
+  const close = data[slot + CLOSE] as number;
+  if (time === closeTime && !follows(id, price, closeId, close)) return;
   data[slot + CLOSE] = price;
   data[slot + CLOSE_TIME] = time;
   data[slot + CLOSE_ID] = id;

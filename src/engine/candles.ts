@@ -3,10 +3,10 @@
 // log gives the same candles, revisions and all.
 //
 // A batch is folded in runs: consecutive trades of one series in one second go to one slot, which is
-// then merged into its candles. So a trade costs one fold, and the seven intervals are paid per run.
+// then merged into the candle of its second and, by way of a run of its minute, into the coarser
+// ones. So a trade costs one fold, a second two merges, and a minute the six other intervals.
 
 import { strict as assert } from 'node:assert';
-import { microsPerSecond } from '../base/clock.ts';
 import {
   type CandleBatch,
   type CandleColumn,
@@ -42,8 +42,9 @@ interface Series {
   sizeScale: number;
   /** Newest event time seen, by trades and heartbeats. */
   clock: number;
-  /** The slot that takes the run being folded; empty between batches. */
+  /** The slots that take the runs of the second and minute being folded; empty between batches. */
   readonly run: number;
+  readonly minuteRun: number;
   /** Slots of candles that are not closed, in order of creation. */
   open: number[];
   /** Every slot held, by interval and bucket number (start / length: a small integer). */
@@ -73,7 +74,8 @@ export interface CandleSnapshot {
   }[];
 }
 
-const finest = microsPerSecond;
+const second = intervalMicros[0] as number;
+const minute = intervalMicros[1] as number;
 /** A mid price halves a sum, so it needs one digit more than its bid and ask. */
 const midDigits = 1;
 
@@ -141,12 +143,12 @@ export class CandleOperator {
     for (let row = 0; row < batch.count; row++) {
       if (batch.verdict[row] !== late) continue;
       const index = batch.instrument[row] as number;
-      const second = Math.floor((batch.eventTime[row] as number) / finest);
-      const here = second * batch.instruments.length + index;
+      const bucket = Math.floor((batch.eventTime[row] as number) / second);
+      const here = bucket * batch.instruments.length + index;
       if (here === previous) continue;
       previous = here;
       const { symbol } = batch.instruments[index] as BatchInstrument;
-      for (const price of prices) this.#missingOf(symbol, price, second * finest, keys);
+      for (const price of prices) this.#missingOf(symbol, price, bucket * second, keys);
     }
     return [...keys];
   }
@@ -295,40 +297,58 @@ export class CandleOperator {
     }
     const endRun = (index: number): void => this.#endRun(series[index] as Series);
     const input = { count, instrument, eventTime, id, price, size, priceFactor, sizeFactor, run };
-    this.#slots.foldRuns(input, finest, endRun);
+    this.#slots.foldRuns(input, second, endRun);
     for (const touched of series) {
       if (this.#slots.data[touched.run + at.TRADES] === 0) continue;
       this.#endRun(touched);
+      this.#endMinuteRun(touched);
       this.#close(touched);
     }
   }
 
-  /** Merges the series' run into its candles, and leaves it empty. */
+  /** Merges the series' run into its second candle and its minute run, and leaves it empty. */
   #endRun(series: Series): void {
-    const { run, recent } = series;
-    const slots = this.#slots;
-    const start = slots.data[run + at.START] as number;
-    const lastTime = slots.data[run + at.CLOSE_TIME] as number;
+    const { run, minuteRun } = series;
+    const data = this.#slots.data;
+    const start = data[run + at.START] as number;
+    const lastTime = data[run + at.CLOSE_TIME] as number;
     if (lastTime > series.clock) series.clock = lastTime;
-    for (let interval = 0; interval < intervals.length; interval++) {
-      let slot = recent[interval] as number;
-      const data = slots.data;
-      const fits =
-        slot !== -1 &&
-        start >= (data[slot + at.START] as number) &&
-        start < (data[slot + at.END] as number);
-      if (!fits) {
-        slot = this.#slotFor(series, interval, start);
-        recent[interval] = slot;
-      }
-      slots.merge(run, slot);
-      if (slots.data[slot + at.CLOSED] === 1) {
-        this.#revised.add(slot);
-        this.#save(slot);
-      }
+    if (!this.#covers(minuteRun, start)) {
+      this.#endMinuteRun(series);
+      this.#slots.begin(minuteRun, start, minute);
     }
-    slots.data[run + at.TRADES] = 0;
-    slots.data[run + at.END] = Number.NEGATIVE_INFINITY;
+    this.#slots.merge(run, minuteRun);
+    this.#mergeInto(series, 0, run, start);
+    this.#slots.end(run);
+  }
+
+  /** Merges the minute run into the candles of a minute and more, and leaves it empty. */
+  #endMinuteRun(series: Series): void {
+    const { minuteRun } = series;
+    if (this.#slots.data[minuteRun + at.TRADES] === 0) return;
+    const start = this.#slots.data[minuteRun + at.START] as number;
+    for (let interval = 1; interval < intervals.length; interval++) {
+      this.#mergeInto(series, interval, minuteRun, start);
+    }
+    this.#slots.end(minuteRun);
+  }
+
+  #mergeInto(series: Series, interval: number, run: number, start: number): void {
+    let slot = series.recent[interval] as number;
+    if (slot === -1 || !this.#covers(slot, start)) {
+      slot = this.#slotFor(series, interval, start);
+      series.recent[interval] = slot;
+    }
+    this.#slots.merge(run, slot);
+    if (this.#slots.data[slot + at.CLOSED] === 1) {
+      this.#revised.add(slot);
+      this.#save(slot);
+    }
+  }
+
+  #covers(slot: number, time: number): boolean {
+    const data = this.#slots.data;
+    return time >= (data[slot + at.START] as number) && time < (data[slot + at.END] as number);
   }
 
   /** The candle that a time falls in, made if there is none yet. */
@@ -409,6 +429,7 @@ export class CandleOperator {
       sizeScale,
       clock: Number.MIN_SAFE_INTEGER,
       run: this.#slots.take(0, Number.NEGATIVE_INFINITY, index, 0),
+      minuteRun: this.#slots.take(0, Number.NEGATIVE_INFINITY, index, 0),
       open: [],
       held: intervals.map(() => new Map()),
       recent: new Int32Array(intervals.length).fill(-1),

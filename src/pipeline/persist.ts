@@ -6,20 +6,8 @@ import type { Clock } from '../base/clock.ts';
 import { Failure, messageOf } from '../base/failure.ts';
 import type { Prng } from '../base/prng.ts';
 import type { Log, Topic } from '../log/log.ts';
+import type { Sink } from '../store/sink.ts';
 import type { Meters } from './meters.ts';
-
-/** Where a topic's records go for good. */
-export interface Sink {
-  readonly topic: string;
-  /** The offset from which it wants to be written, from its own committed transaction. */
-  position(): Promise<number>;
-  /** Writes batches and the position `next` in one transaction. */
-  write(
-    batches: readonly { offset: number; count: number; bytes: Uint8Array }[],
-    next: number,
-  ): Promise<void>;
-  close(): Promise<void>;
-}
 
 export interface PersistOptions {
   /** How long to collect before writing again, so that a trickle is not a transaction a trade. */
