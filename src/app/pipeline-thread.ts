@@ -27,6 +27,8 @@ export type Question =
 
 export interface PipelineHealth {
   readonly troubles: readonly string[];
+  /** By topic, the offset up to which the store surely holds it. */
+  readonly stored: Readonly<Record<string, number>>;
   readonly feeds: readonly ({ readonly name: string } & FeedStatus)[];
 }
 
@@ -77,12 +79,12 @@ async function answer(question: Question): Promise<unknown> {
 async function run(database: DatabaseConnection): Promise<string> {
   const log = await openLog(config, logger, growth);
   closeLog = async () => await log.close();
-  const sinks = await openSinks(database, log.epoch, logger);
+  const random = prng(Number(systemClock.now() % 2 ** 32));
   const running = new Plant({
     log,
-    sinks,
+    sinks: openSinks(database, log.epoch),
     clock: systemClock,
-    random: prng(Number(systemClock.now() % 2 ** 32)),
+    random,
     meters: pipelineMeters(registry),
     logger,
     keepTrying: true,
@@ -91,7 +93,7 @@ async function run(database: DatabaseConnection): Promise<string> {
     retentionGigabytes: config.retentionGigabytes,
   });
   plant = running;
-  feeds = config.feeds.map((name) => liveFeed(name, config, logger));
+  feeds = config.feeds.map((name) => liveFeed(name, config, systemClock, random.integer(2 ** 32)));
   for (const feed of feeds) {
     running.feed(feed).catch((error: unknown) => {
       logger.error({ feed: feed.name, ...textOf(error) }, `${feed.name} ended: ${messageOf(error)}`);
@@ -110,6 +112,7 @@ function health(): PipelineHealth {
   const waiting: FeedStatus = { state: 'connecting', detail: 'starting', reconnects: 0 };
   return {
     troubles: plant?.troubles ?? [],
+    stored: plant?.stored ?? {},
     feeds: feeds.map((feed) => ({ name: feed.name, ...(feed.status?.() ?? waiting) })),
   };
 }

@@ -85,6 +85,11 @@ export class Plant {
     );
   }
 
+  /** By topic, the offset up to which the store surely holds it. */
+  get stored(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#persists.map(({ topic, position }) => [topic, position]));
+  }
+
   /** Resolves when the feed has ended, or was stopped, and all it gave is durable in the log. */
   async feed(feed: Feed): Promise<void> {
     const { keepTrying } = this.#options;

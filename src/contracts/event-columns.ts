@@ -50,6 +50,16 @@ export abstract class EventColumns implements EventBatch {
   /** Every column of the batch, in the order in which it is encoded. */
   abstract columns(): readonly Column[];
 
+  /** Empties the batch for records of a source and id scope; the columns keep their memory. */
+  begin(source: string, scope: string): void {
+    this.source = source;
+    this.scope = scope;
+    this.count = 0;
+    this.instruments = [];
+    this.textIds = null;
+    this.#symbols.clear();
+  }
+
   /** The index of a symbol in this batch; the scales are those its first rows will use. */
   instrumentOf(symbol: string, priceScale = 0, sizeScale = 0): number {
     let index = this.#symbols.get(symbol);

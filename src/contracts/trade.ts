@@ -55,6 +55,12 @@ export class TradeColumns extends EventColumns implements TradeBatch {
   tag = new Uint16Array(this.eventTime.length);
   readonly #tags = new Map<string, number>();
 
+  override begin(source: string, scope: string): void {
+    super.begin(source, scope);
+    this.tags = [];
+    this.#tags.clear();
+  }
+
   tagOf(venue: string, conditions: string, side: TradeTag['side']): number {
     const key = `${venue}\n${conditions}\n${side}`;
     let index = this.#tags.get(key);

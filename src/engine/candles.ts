@@ -69,7 +69,7 @@ export interface CandleSnapshot {
     readonly priceScale: number;
     readonly sizeScale: number;
     readonly clock: number;
-    /** The stored fields of each open candle, behind its interval. */
+    /** The stored fields of each open candle, behind its interval and whether it is dirty. */
     readonly open: readonly (readonly number[])[];
   }[];
 }
@@ -242,6 +242,7 @@ export class CandleOperator {
         clock,
         open: open.map((slot) => [
           data[slot + at.INTERVAL] as number,
+          data[slot + at.DIRTY] as number,
           ...data.subarray(slot, slot + at.storedFields),
         ]),
       })),
@@ -267,10 +268,10 @@ export class CandleOperator {
     for (const saved of snapshot.series) {
       const series = operator.#add(saved.symbol, saved.price, saved.priceScale, saved.sizeScale);
       series.clock = saved.clock;
-      for (const [interval = 0, ...fields] of saved.open) {
+      for (const [interval = 0, dirty = 0, ...fields] of saved.open) {
         const slot = operator.#hold(series, interval, fields[at.START] as number);
         operator.#load(slot, fields);
-        operator.#slots.data[slot + at.DIRTY] = 1;
+        operator.#slots.data[slot + at.DIRTY] = dirty;
         series.open.push(slot);
       }
     }

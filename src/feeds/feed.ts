@@ -36,10 +36,16 @@ export class Observations {
   readonly deadLetters: DeadLetter[] = [];
 
   constructor(source: string, scope: string) {
-    this.trades.source = source;
-    this.trades.scope = scope;
-    this.quotes.source = source;
-    this.quotes.scope = scope;
+    this.begin(source, scope);
+  }
+
+  /** Empties it for records of this source and id scope, keeping the memory of its columns. */
+  begin(source: string, scope: string): void {
+    this.trades.begin(source, scope);
+    this.quotes.begin(source, scope);
+    this.instruments.length = 0;
+    this.heartbeats.length = 0;
+    this.deadLetters.length = 0;
   }
 
   get count(): number {
@@ -56,13 +62,16 @@ export class Observations {
 /**
  * The bounded hand-over between one feed and ingest: a double buffer. While ingest makes one
  * buffer durable the feed fills the other, so batches grow with load and latency stays one commit.
- * Heartbeats count after the trades and quotes of the same buffer.
+ * Heartbeats count after the trades and quotes of the same buffer. What the iteration yields is the
+ * consumer's until it asks for the next.
  */
 export class Intake implements AsyncIterable<Observations> {
   readonly source: string;
   readonly #rowsMax: number;
   #scope: string;
   #open: Observations;
+  /** What ingest is done with, to be filled again. */
+  #spare: Observations | null = null;
   #ended = false;
   #filled = Promise.withResolvers<void>();
   #taken = Promise.withResolvers<void>();
@@ -108,7 +117,7 @@ export class Intake implements AsyncIterable<Observations> {
   async enter(scope: string): Promise<void> {
     await this.flush();
     this.#scope = scope;
-    this.#open = new Observations(this.source, scope);
+    this.#open.begin(this.source, scope);
   }
 
   /** After the last push: ingest takes what is left and then its iteration ends. */
@@ -124,10 +133,13 @@ export class Intake implements AsyncIterable<Observations> {
       this.#filled = Promise.withResolvers<void>();
       const taken = this.#open;
       if (taken.count > 0) {
-        this.#open = new Observations(this.source, this.#scope);
+        this.#open = this.#spare ?? new Observations(this.source, this.#scope);
+        this.#open.begin(this.source, this.#scope);
+        this.#spare = null;
         this.#taken.resolve();
         this.#taken = Promise.withResolvers<void>();
         yield taken;
+        this.#spare = taken;
       }
       if (this.#ended && this.#open.count === 0) return;
       if (this.#open.count > 0 && this.#ended) this.#filled.resolve();

@@ -31,6 +31,18 @@ export interface CandleQuery extends Span {
   readonly limit: number;
 }
 
+/** What the store holds, for a person who asks. */
+export interface Holdings {
+  /** By symbol; the times of its first and last trade are null where it has none. */
+  readonly symbols: readonly {
+    readonly symbol: string;
+    readonly trades: number;
+    readonly from: Micros | null;
+    readonly to: Micros | null;
+  }[];
+  readonly deadLetterCount: number;
+}
+
 export interface History {
   /** Every instrument, by symbol. */
   instruments(): Promise<readonly Instrument[]>;
@@ -45,4 +57,5 @@ export interface History {
   lastDays(): Promise<readonly Candle[]>;
   /** Newest first. */
   deadLetters(limit: number): Promise<readonly DeadLetter[]>;
+  holdings(): Promise<Holdings>;
 }

@@ -28,7 +28,7 @@ export async function exportRows(
   const logger = openLogger(config.logLevel === 'info' ? 'warn' : config.logLevel, 'stderr');
   const database = await borrowDatabase(config, 'export', logger);
   try {
-    const rows = await exportStream(database.connection, what, options);
+    const rows = exportStream(database.connection, what, options);
     const to = options.output === undefined ? process.stdout : createWriteStream(options.output);
     await pipeline(rows, to, { end: options.output !== undefined });
   } catch (error) {

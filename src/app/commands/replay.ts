@@ -10,7 +10,7 @@ import { lockDataFolder } from '../data-folder.ts';
 import { openLogger } from '../logger.ts';
 import { Plant } from '../plant.ts';
 import { openProgress } from '../progress.ts';
-import { openDatabase, openLog, openReplay, openSinks } from '../wire.ts';
+import { growthSignal, openDatabase, openLog, openReplay, openSinks } from '../wire.ts';
 
 export interface ReplayOptions {
   /** Times real time; Infinity is as fast as possible. */
@@ -35,13 +35,13 @@ export async function replay(
   }
   const [database, log] = await Promise.all([
     openDatabase(config, logger),
-    openLog(config, logger),
+    openLog(config, logger, growthSignal()),
   ]);
   const before = ends(log);
   const registry = new Registry();
   const plant = new Plant({
     log,
-    sinks: await openSinks(database.connection, log.epoch, logger),
+    sinks: openSinks(database.connection, log.epoch),
     clock: systemClock,
     random: prng(1),
     meters: pipelineMeters(registry),
