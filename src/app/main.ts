@@ -27,7 +27,11 @@ program
   .command('replay')
   .description('take recorded market data through the same code that runs live')
   .argument('<files...>', 'LEAN tick zips, Kraken trades, raw frames, or CSV; found by content')
-  .option('--speed <N>', 'times real time, such as 1 or 60; or max', parseSpeed, 'max')
+  .addOption(
+    new Option('--speed <N>', 'times real time, such as 1 or 60; or max')
+      .argParser(parseSpeed)
+      .default(Number.POSITIVE_INFINITY, 'max'),
+  )
   .option('--symbol <symbol>', 'where the file does not say')
   .option('--date <YYYY-MM-DD>', 'where the path does not say')
   .option('--time-zone <zone>', 'IANA name or offset such as -05:00; default by source')

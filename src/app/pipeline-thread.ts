@@ -93,7 +93,7 @@ async function run(database: DatabaseConnection): Promise<string> {
     retentionGigabytes: config.retentionGigabytes,
   });
   plant = running;
-  feeds = config.feeds.map((name) => liveFeed(name, config, systemClock, random.integer(2 ** 32)));
+  feeds = config.feeds.map((name) => liveFeed(name, config, systemClock, random, logger));
   for (const feed of feeds) {
     running.feed(feed).catch((error: unknown) => {
       logger.error({ feed: feed.name, ...textOf(error) }, `${feed.name} ended: ${messageOf(error)}`);

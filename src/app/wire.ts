@@ -3,9 +3,11 @@
 
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../base/clock.ts';
-import { Failure } from '../base/failure.ts';
+import type { Failure } from '../base/failure.ts';
+import type { Prng } from '../base/prng.ts';
 import type { PriceKind } from '../contracts/candle.ts';
 import type { Interval } from '../contracts/interval.ts';
+import { formatTime } from '../contracts/time.ts';
 import { coinbaseFeed } from '../feeds/coinbase/coinbase.ts';
 import type { Feed } from '../feeds/feed.ts';
 import { krakenFeed } from '../feeds/kraken/kraken.ts';
@@ -25,7 +27,7 @@ import { openDeadLettersSink } from '../store/sink-dead-letters.ts';
 import { openInstrumentsSink } from '../store/sink-instruments.ts';
 import { openTradesSink } from '../store/sink-trades.ts';
 import type { Config, FeedName } from './config.ts';
-import { lockDataFolder } from './data-folder.ts';
+import { type DataFolderLock, lockDataFolder } from './data-folder.ts';
 import type { PlantLogger } from './plant.ts';
 
 export type DatabaseConnection = Database;
@@ -72,7 +74,7 @@ export async function borrowDatabase(
   if (config.databaseUrl !== null) return notOurs(config.databaseUrl);
   const running = await runningPostgres(postgresFolder(config));
   if (running) return notOurs(running);
-  const lock = await lockDataFolder(config.dataDir, { command });
+  const lock = await lockFolder(config, command, null);
   const database = await openDatabase(config, logger);
   return {
     ...database,
@@ -81,6 +83,16 @@ export async function borrowDatabase(
       lock.release();
     },
   };
+}
+
+/** The exclusive lock on the data folder, in the name of a command; `port` where it serves. */
+export async function lockFolder(
+  config: Config,
+  command: string,
+  port: number | null,
+): Promise<DataFolderLock> {
+  const started = formatTime(systemClock.now());
+  return await lockDataFolder(config.dataDir, { started, command: `tapeline ${command}`, port });
 }
 
 function postgresFolder(config: Config): string {
@@ -129,18 +141,27 @@ export function exportStream(
   what: 'candles' | 'trades',
   query: ExportQuery,
 ): AsyncIterable<Uint8Array> {
-  return what === 'candles' ? exportCandles(database, query) : exportTrades(database, query);
+  if (what === 'trades') return exportTrades(database, query);
+  const wanted = query.interval === undefined ? {} : { intervals: [query.interval] };
+  return exportCandles(database, { ...query, ...wanted });
 }
 
-export function liveFeed(name: FeedName, config: Config, clock: Clock, seed: number): Feed {
+export function liveFeed(
+  name: FeedName,
+  config: Config,
+  clock: Clock,
+  random: Prng,
+  logger: PlantLogger,
+): Feed {
   const symbols = config.symbols.length > 0 ? { symbols: config.symbols } : {};
+  const { tradesPerSecond } = config;
   switch (name) {
     case 'simulator':
-      return simulatorFeed({ ...symbols, tradesPerSecond: config.tradesPerSecond, seed, clock });
+      return simulatorFeed({ ...symbols, tradesPerSecond, seed: random.integer(2 ** 32), clock });
     case 'coinbase':
-      return coinbaseFeed({ ...symbols, clock });
+      return coinbaseFeed({ ...symbols, clock, random, logger });
     case 'kraken':
-      return krakenFeed({ ...symbols, clock });
+      return krakenFeed({ ...symbols, clock, random, logger });
   }
 }
 

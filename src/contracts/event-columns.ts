@@ -50,14 +50,13 @@ export abstract class EventColumns implements EventBatch {
   /** Every column of the batch, in the order in which it is encoded. */
   abstract columns(): readonly Column[];
 
-  /** Empties the batch for records of a source and id scope; the columns keep their memory. */
-  begin(source: string, scope: string): void {
-    this.source = source;
-    this.scope = scope;
-    this.count = 0;
-    this.instruments = [];
-    this.textIds = null;
-    this.#symbols.clear();
+  /** Takes over the memory of a batch that nobody reads any more, to spare growing again. */
+  adopt(spent: this): void {
+    this.eventTime = spent.eventTime;
+    this.receiveTime = spent.receiveTime;
+    this.id = spent.id;
+    this.instrument = spent.instrument;
+    this.verdict = spent.verdict;
   }
 
   /** The index of a symbol in this batch; the scales are those its first rows will use. */

@@ -55,10 +55,11 @@ export class TradeColumns extends EventColumns implements TradeBatch {
   tag = new Uint16Array(this.eventTime.length);
   readonly #tags = new Map<string, number>();
 
-  override begin(source: string, scope: string): void {
-    super.begin(source, scope);
-    this.tags = [];
-    this.#tags.clear();
+  override adopt(spent: this): void {
+    super.adopt(spent);
+    this.price = spent.price;
+    this.size = spent.size;
+    this.tag = spent.tag;
   }
 
   tagOf(venue: string, conditions: string, side: TradeTag['side']): number {

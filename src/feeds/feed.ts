@@ -35,17 +35,16 @@ export class Observations {
   readonly heartbeats: Heartbeat[] = [];
   readonly deadLetters: DeadLetter[] = [];
 
-  constructor(source: string, scope: string) {
-    this.begin(source, scope);
-  }
-
-  /** Empties it for records of this source and id scope, keeping the memory of its columns. */
-  begin(source: string, scope: string): void {
-    this.trades.begin(source, scope);
-    this.quotes.begin(source, scope);
-    this.instruments.length = 0;
-    this.heartbeats.length = 0;
-    this.deadLetters.length = 0;
+  /** `spent` gives its memory, when nobody reads it any more. */
+  constructor(source: string, scope: string, spent?: Observations | null) {
+    if (spent) {
+      this.trades.adopt(spent.trades);
+      this.quotes.adopt(spent.quotes);
+    }
+    this.trades.source = source;
+    this.trades.scope = scope;
+    this.quotes.source = source;
+    this.quotes.scope = scope;
   }
 
   get count(): number {
@@ -70,8 +69,8 @@ export class Intake implements AsyncIterable<Observations> {
   readonly #rowsMax: number;
   #scope: string;
   #open: Observations;
-  /** What ingest is done with, to be filled again. */
-  #spare: Observations | null = null;
+  /** What ingest is done with: the memory of the next buffer. */
+  #spent: Observations | null = null;
   #ended = false;
   #filled = Promise.withResolvers<void>();
   #taken = Promise.withResolvers<void>();
@@ -117,7 +116,7 @@ export class Intake implements AsyncIterable<Observations> {
   async enter(scope: string): Promise<void> {
     await this.flush();
     this.#scope = scope;
-    this.#open.begin(this.source, scope);
+    this.#open = new Observations(this.source, scope, this.#open);
   }
 
   /** After the last push: ingest takes what is left and then its iteration ends. */
@@ -133,13 +132,12 @@ export class Intake implements AsyncIterable<Observations> {
       this.#filled = Promise.withResolvers<void>();
       const taken = this.#open;
       if (taken.count > 0) {
-        this.#open = this.#spare ?? new Observations(this.source, this.#scope);
-        this.#open.begin(this.source, this.#scope);
-        this.#spare = null;
+        this.#open = new Observations(this.source, this.#scope, this.#spent);
+        this.#spent = null;
         this.#taken.resolve();
         this.#taken = Promise.withResolvers<void>();
         yield taken;
-        this.#spare = taken;
+        this.#spent = taken;
       }
       if (this.#ended && this.#open.count === 0) return;
       if (this.#open.count > 0 && this.#ended) this.#filled.resolve();

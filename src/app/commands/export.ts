@@ -1,8 +1,10 @@
 // `tapeline export`: stored candles or trades to standard output or a file, with or without a running
 // instance. Where none runs, the database is started for as long as it takes.
 
+import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
+import type { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import type { Micros } from '../../base/clock.ts';
 import type { PriceKind } from '../../contracts/candle.ts';
 import type { Interval } from '../../contracts/interval.ts';
@@ -29,12 +31,25 @@ export async function exportRows(
   const database = await borrowDatabase(config, 'export', logger);
   try {
     const rows = exportStream(database.connection, what, options);
-    const to = options.output === undefined ? process.stdout : createWriteStream(options.output);
-    await pipeline(rows, to, { end: options.output !== undefined });
-  } catch (error) {
-    // A reader such as `head` that has seen enough is no failure.
-    if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
+    const out = options.output === undefined ? process.stdout : createWriteStream(options.output);
+    await write(rows, out);
+    if (options.output !== undefined) await finished(out.end());
   } finally {
     await database.stop({ wait: false });
   }
+}
+
+/** Writes until the end, or until the reader, such as `head`, has seen enough. */
+async function write(rows: AsyncIterable<Uint8Array>, out: Writable): Promise<void> {
+  const closed = new Promise<void>((resolve, reject) => {
+    out.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') resolve();
+      else reject(error);
+    });
+  });
+  for await (const chunk of rows) {
+    if (out.errored) break;
+    if (!out.write(chunk)) await Promise.race([once(out, 'drain').catch(() => closed), closed]);
+  }
+  if (out.errored) await closed;
 }

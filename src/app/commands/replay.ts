@@ -6,11 +6,10 @@ import { systemClock } from '../../base/clock.ts';
 import { prng } from '../../base/prng.ts';
 import { pipelineMeters } from '../../pipeline/meters.ts';
 import type { Config } from '../config.ts';
-import { lockDataFolder } from '../data-folder.ts';
 import { openLogger } from '../logger.ts';
 import { Plant } from '../plant.ts';
 import { openProgress } from '../progress.ts';
-import { growthSignal, openDatabase, openLog, openReplay, openSinks } from '../wire.ts';
+import { growthSignal, lockFolder, openDatabase, openLog, openReplay, openSinks } from '../wire.ts';
 
 export interface ReplayOptions {
   /** Times real time; Infinity is as fast as possible. */
@@ -28,7 +27,7 @@ export async function replay(
 ): Promise<void> {
   const started = systemClock.now();
   const logger = openLogger(config.logLevel === 'info' ? 'warn' : config.logLevel, 'stderr');
-  const lock = await lockDataFolder(config.dataDir, { command: 'replay' });
+  const lock = await lockFolder(config, 'replay', null);
   const interrupted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => interrupted.abort());

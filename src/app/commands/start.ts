@@ -8,18 +8,23 @@ import { type Gateway, startGateway } from '../../gateway/gateway.ts';
 import type { HealthReport } from '../../gateway/health.ts';
 import type { Log } from '../../log/log.ts';
 import type { Config } from '../config.ts';
-import { lockDataFolder } from '../data-folder.ts';
 import { openLogger } from '../logger.ts';
 import type { PipelineHealth } from '../pipeline-thread.ts';
 import { PipelineThread } from '../thread.ts';
-import { growthSignal, type OpenDatabase, openDatabase, openHistory, openLog } from '../wire.ts';
+import {
+  growthSignal,
+  lockFolder,
+  type OpenDatabase,
+  openDatabase,
+  openHistory,
+  openLog,
+} from '../wire.ts';
 
 const healthMs = 1_000;
 
 export async function start(config: Config): Promise<void> {
   const logger = openLogger(config.logLevel, 'stdout');
-  const { host, port } = config;
-  const lock = await lockDataFolder(config.dataDir, { command: 'start', host, port });
+  const lock = await lockFolder(config, 'start', config.port);
   const growth = growthSignal();
   const thread = new PipelineThread({ config, growth });
   let database: OpenDatabase | null = null;

@@ -1,0 +1,147 @@
+// Trades as CSV: a header that names at least time, price and size, and symbol unless it is given;
+// id, conditions, venue and side are read, other columns ignored. A row without an id is known by
+// its file and number, so that equal rows are two trades.
+
+import type { Micros } from '../../base/clock.ts';
+import type { Instrument } from '../../contracts/instrument.ts';
+import { parseTime } from '../../contracts/time.ts';
+import { admitTrade, pushTrade, type Refusal, refusal } from '../admit.ts';
+import { parseEpoch } from '../epoch-time.ts';
+import type { Observations } from '../feed.ts';
+import type { ByteWindow } from './byte-window.ts';
+import { type CsvColumn, type CsvDefaults, type CsvHeader, sideOf, timeEnd } from './csv-header.ts';
+import { PlainRow } from './csv-row.ts';
+import { fieldsOf, recordEnd } from './csv-text.ts';
+import { dateOf } from './local-time.ts';
+import { type Recording, RecordingParser } from './recording.ts';
+
+export interface CsvRecording extends Recording, CsvDefaults {
+  readonly header: CsvHeader;
+}
+
+/** The id scope of CSV files that give ids. */
+export const csvScope = 'csv';
+
+export class CsvTrades extends RecordingParser<CsvRecording> {
+  readonly #plain: PlainRow;
+  readonly #at: ReadonlyMap<CsvColumn | null, number>;
+
+  constructor(recording: CsvRecording) {
+    super(recording);
+    this.#plain = new PlainRow(recording.header, recording);
+    this.#at = new Map(recording.header.map((column, at) => [column, at]));
+  }
+
+  override parse(window: ByteWindow, into: Observations, rowsMax: number, until: number): void {
+    this.due = Number.NEGATIVE_INFINITY;
+    if (this.#at.has('id')) into.trades.scope = csvScope;
+    const { linesEnd } = window;
+    for (let count = 0; count < rowsMax && window.at < linesEnd; count++) {
+      const end = this.#parseRow(window, into, until);
+      if (end < 0 || this.due > until) break;
+      window.at = end;
+      this.rows++;
+    }
+    this.paceTime = this.eventTime;
+  }
+
+  override define(symbol: string): Instrument {
+    return {
+      symbol,
+      name: symbol,
+      exchange: '',
+      currency: '',
+      assetClass: 'unknown',
+      priceIncrement: null,
+      sizeIncrement: null,
+      source: 'replay',
+    };
+  }
+
+  /** The end of the row; -1 when it is not all there. */
+  #parseRow(window: ByteWindow, into: Observations, until: number): number {
+    if (this.rows > 0 && this.#plain.read(window.bytes, window.at)) {
+      if (this.#takePlain(into, until)) return this.#plain.end;
+    }
+    const end = recordEnd(window);
+    if (end >= 0) this.#parseText(window.bytes.subarray(window.at, end), into, until);
+    return end;
+  }
+
+  /** False when its numbers are too large, which is for the text to show. */
+  #takePlain(into: Observations, until: number): boolean {
+    const { trade } = this.#plain;
+    if (!this.#isDue(trade.eventTime, until)) return true;
+    if (!this.#at.has('id')) trade.id = this.recording.rowsBefore + this.row;
+    if (!pushTrade(into, trade)) return false;
+    this.#see(trade.eventTime);
+    return true;
+  }
+
+  #parseText(bytes: Buffer, into: Observations, until: number): void {
+    const text = bytes.toString().trimEnd();
+    if (this.rows === 0 || text === '') return; // the header, a blank line
+    const refused = this.#takeText(text, into, until);
+    if (refused) this.reject(into, refused, bytes);
+  }
+
+  #takeText(text: string, into: Observations, until: number): Refusal | null {
+    const { header, symbol } = this.recording;
+    const fields = fieldsOf(text);
+    if (fields?.length !== header.length) {
+      return refusal('bad-row', `not ${header.length} fields: ${text}`);
+    }
+    const field = (column: CsvColumn): string => fields[this.#at.get(column) ?? -1]?.trim() ?? '';
+    const eventTime = this.#timeOf(field('time'));
+    if (eventTime === null) return refusal('bad-time', field('time'));
+    if (!this.#isDue(eventTime, until)) return null;
+    const refused = admitTrade(into, {
+      symbol: (field('symbol') || (symbol ?? '')).toUpperCase(),
+      eventTime,
+      // The file does not say when: the same every time, so that replays agree.
+      receiveTime: eventTime,
+      price: field('price'),
+      size: field('size'),
+      ...this.#idOf(field('id')),
+      venue: field('venue'),
+      conditions: field('conditions'),
+      side: sideOf(field('side')),
+    });
+    if (!refused) this.#see(eventTime);
+    return refused;
+  }
+
+  #isDue(eventTime: number, until: number): boolean {
+    if (eventTime <= until) return true;
+    this.due = eventTime;
+    return false;
+  }
+
+  #see(eventTime: number): void {
+    if (eventTime > this.eventTime) this.eventTime = eventTime;
+  }
+
+  #idOf(text: string): { readonly id: number; readonly textId?: string } {
+    const id = this.recording.rowsBefore + this.row;
+    if (!this.#at.has('id')) return { id };
+    if (text === '') return { id, textId: `${this.recording.digest}:${id}` };
+    return /^(0|[1-9]\d{0,14})$/.test(text) ? { id: Number(text) } : { id, textId: text };
+  }
+
+  #timeOf(text: string): Micros | null {
+    const read = parseEpoch(text) ?? this.#readingOf(text);
+    return read !== null && read >= 0 && read < timeEnd ? read : null;
+  }
+
+  /** A date and time with or without a zone, or a time of day of a given date. */
+  #readingOf(text: string): Micros | null {
+    const { date, time } = this.recording;
+    const dated = date !== undefined && /^\d{2}:/.test(text) ? `${date}T${text}` : text;
+    // parseTime takes the 30th of February for the 2nd of March.
+    if (dateOf(dated.slice(0, 10)) === null) return null;
+    const read = parseTime(dated);
+    return read === null || zoned.test(dated) ? read : time.toUtc(read);
+  }
+}
+
+const zoned = /:.*(?:Z|[+-]\d{2}:?\d{2})$/i;

@@ -1,0 +1,119 @@
+// Chooses the parser of a recording by what it holds, and gathers what that parser has to know and
+// the recording does not say: its symbol, its day, its time zone.
+
+import type { Failure } from '../../base/failure.ts';
+
+import { Capture, exchangeOf } from './capture.ts';
+import { CsvTrades } from './csv.ts';
+import { headerOf } from './csv-header.ts';
+import { formatOf } from './format.ts';
+import { KrakenTrades } from './kraken-trades.ts';
+import type { LeanRecording } from './lean.ts';
+import { LeanEquityQuotes } from './lean-equity-quotes.ts';
+import { LeanEquityTrades } from './lean-equity-trades.ts';
+import { LeanFxQuotes } from './lean-fx-quotes.ts';
+import { LocalTime, localDay } from './local-time.ts';
+import { placeOf, timeZoneOf } from './place.ts';
+import { badFile } from './recorded-file.ts';
+import type { Recording, RecordingParser } from './recording.ts';
+
+/** What a person may say of files that do not say it themselves. */
+export interface RecordingOptions {
+  /** For files of one instrument, and CSV without a symbol column. */
+  readonly symbol?: string | undefined;
+  /** For files with times of day: YYYY-MM-DD or YYYYMMDD. */
+  readonly date?: string | undefined;
+  /** For files with local times: an IANA name, or an offset such as `-05:00`. */
+  readonly timeZone?: string | undefined;
+}
+
+export interface Source extends Recording {
+  readonly path: string;
+  /** The name inside a zip. */
+  readonly entry: string | null;
+}
+
+/** The parser for a recording that begins with `head`. Throws `bad-file` when there is none. */
+export function parserOf(source: Source, head: Buffer, options: RecordingOptions): RecordingParser {
+  const format = formatOf(head);
+  const lines = linesOf(head);
+  switch (format) {
+    case 'equity-trades':
+      return new LeanEquityTrades(leanRecording(source, 'equity', options));
+    case 'equity-quotes':
+      return new LeanEquityQuotes(leanRecording(source, 'equity', options));
+    case 'fx-quotes':
+      return new LeanFxQuotes(leanRecording(source, 'fx', options));
+    case 'kraken-trades':
+      return new KrakenTrades({ ...source, symbol: options.symbol });
+    case 'csv':
+      return csvParser(source, lines[0], options);
+    case 'capture':
+      return captureParser(source, lines);
+    case 'bars':
+      throw badFile(
+        `${source.name} holds bars, not ticks`,
+        'Replay the ticks of the same days: candles are built from them.',
+      );
+    case null:
+      throw unknownFormat(source, head);
+  }
+}
+
+function leanRecording(
+  source: Source,
+  assetClass: 'equity' | 'fx',
+  options: RecordingOptions,
+): LeanRecording {
+  const place = placeOf(source.path, source.entry);
+  const symbol = options.symbol ?? place.symbol;
+  const date = options.date ?? place.date;
+  if (symbol === null)
+    throw missing(source, 'symbol', 'Give it with --symbol, as in --symbol BAC.');
+  if (date === null) throw missing(source, 'date', 'Give it with --date, as in --date 2013-10-07.');
+  const time = new LocalTime(options.timeZone ?? timeZoneOf(source.path, assetClass));
+  return { ...source, symbol, day: localDay(date, time) };
+}
+
+function csvParser(source: Source, firstLine: string, options: RecordingOptions): CsvTrades {
+  const header = headerOf(firstLine) ?? [];
+  if (!header.includes('symbol') && options.symbol === undefined) {
+    throw missing(source, 'symbol', 'Give it with --symbol, as in --symbol BAC.');
+  }
+  const { symbol, date } = options;
+  const time = new LocalTime(options.timeZone ?? 'UTC');
+  return new CsvTrades({ ...source, symbol, date, time, header });
+}
+
+function captureParser(source: Source, lines: readonly string[]): Capture {
+  const exchange = exchangeOf(lines);
+  if (exchange) return new Capture(source, exchange);
+  throw badFile(
+    `${source.name} holds frames of an exchange that we do not know: ${shown(lines[0])}`,
+    'Replay captures of Coinbase, Kraken, Binance, Bitstamp or Bitfinex.',
+  );
+}
+
+function missing(source: Source, what: string, cure: string): Failure {
+  return badFile(`${source.name}: neither the file nor its name tells the ${what}`, cure);
+}
+
+function unknownFormat(source: Source, head: Buffer): Failure {
+  return badFile(
+    `${source.name} is in no format that we know; it begins with ${shown(head.toString('latin1'))}`,
+    'Give LEAN ticks, Kraken trades, a capture of raw frames, or a CSV that begins with ' +
+      'symbol,time,price,size.',
+  );
+}
+
+/** The start of a text in quotes, with what cannot be printed as dots. */
+function shown(text: string): string {
+  return `"${text.slice(0, 48).replace(/[^ -~]/g, '.')}"`;
+}
+
+function linesOf(head: Buffer): readonly string[] {
+  return head
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd());
+}

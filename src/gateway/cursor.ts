@@ -1,0 +1,61 @@
+// Cursors. A stream's cursor is a log position, `epoch:partition:offset`. A page's cursor is opaque to
+// clients; it names the last thing they saw, so that paging neither repeats nor skips while new
+// records keep coming.
+
+import { Failure } from '../base/failure.ts';
+import { partition } from './recent/tail.ts';
+
+/** What every cursor of a log begins with; the offset follows. */
+export function cursorHead(epoch: string): string {
+  return `${epoch}:${partition}:`;
+}
+
+/** The last trade of a page. */
+export interface TradePageCursor {
+  /** Event time, microseconds. */
+  readonly time: number;
+  readonly sequence: number;
+  /** How many trades of exactly this time were on the pages so far. */
+  readonly same: number;
+}
+
+/** Trades of one microsecond that paging can step through. */
+const sameMax = 65_536;
+
+export function formatTradeCursor({ time, sequence, same }: TradePageCursor): string {
+  return seal(`t.${time}.${sequence}.${same}`);
+}
+
+export function parseTradeCursor(text: string): TradePageCursor {
+  const parts = /^t\.(-?\d{1,16})\.(\d{1,16})\.(\d{1,6})$/.exec(unseal(text));
+  const [time, sequence, same] = (parts ?? []).slice(1).map(Number);
+  if (!parts || same > sameMax) throw badCursor(text);
+  return { time, sequence, same };
+}
+
+/** The cursor of a page of candles names the start of its first. */
+export function formatCandleCursor(start: number): string {
+  return seal(`c.${start}`);
+}
+
+export function parseCandleCursor(text: string): number {
+  const parts = /^c\.(-?\d{1,16})$/.exec(unseal(text));
+  if (!parts) throw badCursor(text);
+  return Number(parts[1]);
+}
+
+function seal(text: string): string {
+  return Buffer.from(text).toString('base64url');
+}
+
+function unseal(text: string): string {
+  return Buffer.from(text, 'base64url').toString('latin1');
+}
+
+function badCursor(text: string): Failure {
+  return new Failure(
+    'bad-request',
+    `The cursor "${text}" is not one of this resource.`,
+    'Give the `next` of an earlier answer unchanged, or leave `cursor` out to begin anew.',
+  );
+}

@@ -1,0 +1,127 @@
+// The gateway: what people and programs meet. It reads the log's end and the store, and serves them
+// as REST, WebSocket streams and the page on one port. It decides nothing about the data.
+
+import type { Registry } from '@prometheus-io/client';
+import type { Clock } from '../base/clock.ts';
+import { Failure, messageOf } from '../base/failure.ts';
+import type { Log } from '../log/log.ts';
+import type { History } from '../store/history.ts';
+import type { HealthReport, PartHealth } from './health.ts';
+import { defaultLimits, type GatewayLimits } from './limits.ts';
+import { Live } from './live.ts';
+import type { GatewayLogger } from './logger.ts';
+import { gatewayGauges, gatewayMetrics } from './metrics.ts';
+import { pageFiles } from './page-files.ts';
+import { candleRoutes } from './routes/candles.ts';
+import type { RouteContext } from './routes/context.ts';
+import { marketRoutes } from './routes/market.ts';
+import { operationRoutes } from './routes/operations.ts';
+import { pageRoutes } from './routes/page.ts';
+import { tradeRoutes } from './routes/trades.ts';
+import type { StoredThrough } from './seam/unstored.ts';
+import { type HttpServer, httpServer } from './server.ts';
+import { WebSockets } from './websocket.ts';
+
+export interface GatewayOptions {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly log: Log;
+  readonly history: History;
+  /**
+   * How far the store surely is; what it lacks is then read from the log. Without this, history is
+   * taken to hold all that memory has let go.
+   */
+  readonly stored?: StoredThrough;
+  readonly registry: Registry;
+  readonly metricsText: () => Promise<string>;
+  readonly health: () => Promise<HealthReport>;
+  readonly clock: Clock;
+  readonly logger: GatewayLogger;
+  readonly limits?: Partial<GatewayLimits>;
+}
+
+export interface Gateway {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Serves as soon as it listens; until memory is filled, requests for data are answered `not-ready`.
+ * Throws Failure `port-in-use` or `bad-configuration`.
+ */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { log, history, registry, clock, logger } = options;
+  const limits = { ...defaultLimits, ...options.limits };
+  const metrics = gatewayMetrics(registry);
+  const live = new Live({ log, history, limits, metrics, clock, logger });
+  const webSockets = new WebSockets({ log, live, metrics, limits, clock });
+  const app = await httpServer(limits, metrics, logger);
+  const { unstoredRecordsMax } = limits;
+  const stored = options.stored ?? (() => Number.POSITIVE_INFINITY);
+  addRoutes(app, { live, sources: { log, history, stored, unstoredRecordsMax } }, options);
+  pageRoutes(app, await pageFiles());
+  gatewayGauges(registry, {
+    lag: () => live.tail.lags(),
+    connections: () => webSockets.count,
+    subscriptions: () => webSockets.subscriptions(),
+  });
+  webSockets.attach(app.server);
+  const url = await listen(app, options);
+  const stopped = new AbortController();
+  const running = Promise.all([live.run(stopped.signal), webSockets.run(stopped.signal)]);
+  return {
+    url,
+    async close() {
+      await webSockets.close();
+      await app.close();
+      stopped.abort();
+      await running;
+    },
+  };
+}
+
+function addRoutes(app: HttpServer, context: RouteContext, options: GatewayOptions): void {
+  const { live } = context;
+  const gateway = (): PartHealth =>
+    live.waitsFor === null
+      ? { state: 'ok', detail: 'serves' }
+      : { state: 'starting', detail: live.waitsFor };
+  operationRoutes(app, { ...options, gateway });
+  for (const prefix of ['/api/v1', '/api']) {
+    void app.register(
+      async (api: HttpServer) => {
+        api.addHook('onRequest', async (_request, reply) => {
+          reply.header('cache-control', 'no-store');
+        });
+        marketRoutes(api, context);
+        tradeRoutes(api, context);
+        candleRoutes(api, context);
+      },
+      { prefix },
+    );
+  }
+}
+
+async function listen(app: HttpServer, { host, port }: GatewayOptions): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (error) {
+    await app.close();
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE') {
+      throw new Failure(
+        'port-in-use',
+        `Port ${port} on ${host} is in use by another program.`,
+        `Stop that program, or choose another port: PORT=${port + 1}.`,
+        { cause: error },
+      );
+    }
+    throw new Failure(
+      'bad-configuration',
+      `Cannot listen on ${host}, port ${port}: ${messageOf(error)}.`,
+      'Set HOST to an address of this machine and PORT to a port that you may use.',
+      { cause: error },
+    );
+  }
+}

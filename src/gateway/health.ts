@@ -1,0 +1,57 @@
+// The state of each part of a running Tapeline, as /health shows it and /ready judges it.
+
+import { type Static, Type } from 'typebox';
+
+const partSchema = Type.Object({
+  state: Type.Enum(['ok', 'starting', 'degraded', 'down'], {
+    description: 'degraded: works, but not as it should; down: does not work',
+  }),
+  detail: Type.String({ description: 'For a person: what it does, or what is wrong with it' }),
+});
+
+export type PartHealth = Static<typeof partSchema>;
+export type PartState = PartHealth['state'];
+
+const parts = {
+  log: partSchema,
+  engine: partSchema,
+  store: partSchema,
+  feeds: Type.Record(Type.String(), partSchema, { description: 'By name of the feed' }),
+};
+
+const reportSchema = Type.Object(parts);
+
+/** What the app reports of the parts beside the gateway. */
+export type HealthReport = Static<typeof reportSchema>;
+
+export const healthSchema = Type.Object(
+  {
+    status: Type.Enum(['ok', 'starting', 'degraded', 'down'], {
+      description: 'The worst state of all parts',
+    }),
+    ...parts,
+    gateway: partSchema,
+  },
+  { $id: 'Health' },
+);
+
+export type Health = Static<typeof healthSchema>;
+
+const byBadness: readonly PartState[] = ['ok', 'starting', 'degraded', 'down'];
+
+export function healthOf(report: HealthReport, gateway: PartHealth): Health {
+  const { log, engine, store, feeds } = report;
+  const states = [log, engine, store, gateway, ...Object.values(feeds)].map((part) => part.state);
+  const status = byBadness.findLast((state) => states.includes(state)) ?? 'ok';
+  return { status, log, engine, store, feeds, gateway };
+}
+
+/** Why requests cannot be answered yet; null when they can. A silent feed is no reason. */
+export function notReadyReason({ log, store, gateway }: Health): string | null {
+  for (const [name, part] of Object.entries({ log, store, gateway })) {
+    if (part.state === 'starting' || part.state === 'down') {
+      return `${name} is ${part.state}: ${part.detail}`;
+    }
+  }
+  return null;
+}

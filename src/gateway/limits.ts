@@ -1,0 +1,75 @@
+// Every bound of the gateway in one place: whatever a client does, it costs at most this much.
+
+export interface GatewayLimits {
+  /** Sockets of every kind that are open at once. */
+  readonly connectionsMax: number;
+  /** WebSockets open at once. */
+  readonly webSocketsMax: number;
+  /** WebSockets of one address; loopback is bound by `webSocketsMax` alone. */
+  readonly webSocketsPerAddressMax: number;
+  /** HTTP requests of one address in a second. */
+  readonly requestsPerSecondMax: number;
+  readonly loopbackRequestsPerSecondMax: number;
+  /** Bytes of a request's body; nothing here takes one. */
+  readonly bodyBytesMax: number;
+  /** Bytes of a request's line and headers together. */
+  readonly headerBytesMax: number;
+  /** Characters of a request's path and query. */
+  readonly urlLengthMax: number;
+  /** Characters of a symbol in a path. */
+  readonly paramLengthMax: number;
+  /** Milliseconds in which a request's headers must be complete. */
+  readonly headersMsMax: number;
+  /** Milliseconds in which a request must be complete. */
+  readonly requestMsMax: number;
+  /** Milliseconds in which it is answered. */
+  readonly answerMsMax: number;
+  /** Milliseconds that an idle connection is kept for the next request. */
+  readonly keepAliveMs: number;
+  /** Bytes that wait for one WebSocket before it counts as slow; one batch may go beyond. */
+  readonly pendingBytesMax: number;
+  /** Milliseconds that a WebSocket may stay slow before it is closed. */
+  readonly slowMsMax: number;
+  /** Milliseconds between pings; a client that answers none of them is gone. */
+  readonly pingMs: number;
+  /** Bytes of a message from a client. */
+  readonly messageBytesMax: number;
+  /** Trades held in memory for one symbol, and for all of them. */
+  readonly recentTradesMax: number;
+  readonly recentTradesTotalMax: number;
+  /** Candles held in memory for one symbol, price kind and interval, and for all of them. */
+  readonly recentCandlesMax: number;
+  readonly recentCandlesTotalMax: number;
+  /** Records of the log's end that fill the memory at start. */
+  readonly fillRecords: number;
+  readonly fillCandles: number;
+  /** Records that a request reads from the log where the store has not come so far yet. */
+  readonly unstoredRecordsMax: number;
+}
+
+export const defaultLimits: GatewayLimits = {
+  connectionsMax: 4_096,
+  webSocketsMax: 2_048,
+  webSocketsPerAddressMax: 256,
+  requestsPerSecondMax: 100,
+  loopbackRequestsPerSecondMax: 50_000,
+  bodyBytesMax: 1_024,
+  headerBytesMax: 16_384,
+  urlLengthMax: 2_048,
+  paramLengthMax: 64,
+  headersMsMax: 10_000,
+  requestMsMax: 15_000,
+  answerMsMax: 20_000,
+  keepAliveMs: 30_000,
+  pendingBytesMax: 1 << 20,
+  slowMsMax: 60_000,
+  pingMs: 15_000,
+  messageBytesMax: 4_096,
+  recentTradesMax: 4_096,
+  recentTradesTotalMax: 1 << 20,
+  recentCandlesMax: 256,
+  recentCandlesTotalMax: 1 << 18,
+  fillRecords: 1 << 16,
+  fillCandles: 1 << 17,
+  unstoredRecordsMax: 500_000,
+};

@@ -1,0 +1,109 @@
+// For whoever runs it: is it alive, can it serve, how does it fare, and what can be asked of it.
+
+import { Type } from 'typebox';
+import type { Clock } from '../../base/clock.ts';
+import { Failure, messageOf } from '../../base/failure.ts';
+import {
+  type Health,
+  type HealthReport,
+  healthOf,
+  healthSchema,
+  notReadyReason,
+  type PartHealth,
+} from '../health.ts';
+import type { HttpServer } from '../server.ts';
+import { problems } from './context.ts';
+
+export interface OperationsOptions {
+  readonly health: () => Promise<HealthReport>;
+  /** The state of the gateway itself. */
+  readonly gateway: () => PartHealth;
+  readonly metricsText: () => Promise<string>;
+  readonly clock: Clock;
+}
+
+/** How long a part may take to say how it is. */
+const healthMsMax = 2_000;
+
+export function operationRoutes(app: HttpServer, options: OperationsOptions): void {
+  app.get(
+    '/health',
+    {
+      schema: {
+        summary: '200 while the process lives, with the state of each part',
+        tags: ['operations'],
+        response: { 200: healthSchema },
+      },
+    },
+    () => healthNow(options),
+  );
+
+  app.get(
+    '/ready',
+    {
+      schema: {
+        summary: '200 once requests can be answered, 503 with the reason before',
+        tags: ['operations'],
+        response: { 200: Type.Object({ ready: Type.Literal(true) }), ...problems },
+      },
+    },
+    async () => {
+      const reason = notReadyReason(await healthNow(options));
+      if (reason === null) return { ready: true as const };
+      throw new Failure('not-ready', `${reason}.`, 'Wait; /health shows the state of each part.');
+    },
+  );
+
+  app.get(
+    '/metrics',
+    {
+      schema: {
+        summary: 'Prometheus text',
+        tags: ['operations'],
+        response: { 200: { content: { 'text/plain': { schema: Type.String() } } } },
+      },
+    },
+    async (_request, reply) => {
+      reply.type('text/plain; version=0.0.4; charset=utf-8');
+      return await options.metricsText();
+    },
+  );
+
+  app.get('/openapi.json', { schema: { hide: true } }, () => openApi(app));
+}
+
+async function healthNow({ health, gateway, clock }: OperationsOptions): Promise<Health> {
+  const answered = new AbortController();
+  try {
+    const late = clock.wait(healthMsMax, answered.signal).then(() => unknownHealth('no answer'));
+    return healthOf(await Promise.race([health(), late]), gateway());
+  } catch (error) {
+    return healthOf(unknownHealth(messageOf(error)), gateway());
+  } finally {
+    answered.abort();
+  }
+}
+
+function unknownHealth(detail: string): HealthReport {
+  const part = { state: 'down' as const, detail: `its state could not be asked: ${detail}` };
+  return { log: part, engine: part, store: part, feeds: {} };
+}
+
+interface OpenApiParameter {
+  required?: boolean;
+  readonly schema?: { readonly default?: unknown };
+}
+
+/** A parameter with a default is filled in before it is checked, so clients may leave it out. */
+function openApi(app: HttpServer): object {
+  const document = structuredClone(app.swagger());
+  for (const path of Object.values(document.paths ?? {})) {
+    const parameters = Object.values(path).flatMap(
+      (operation) => (operation as { parameters?: OpenApiParameter[] }).parameters ?? [],
+    );
+    for (const parameter of parameters) {
+      if (parameter.schema?.default !== undefined) parameter.required = false;
+    }
+  }
+  return document;
+}

@@ -1,0 +1,196 @@
+// The HTTP server: Fastify with our limits, errors as problem documents and security headers on
+// every answer. One TypeBox schema gives a route its type, its check and its OpenAPI.
+
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import rateLimit from '@fastify/rate-limit';
+import swagger from '@fastify/swagger';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
+import { Failure } from '../base/failure.ts';
+import { isLoopback } from './address.ts';
+import type { GatewayLimits } from './limits.ts';
+import type { GatewayLogger } from './logger.ts';
+import type { GatewayMetrics } from './metrics.ts';
+import {
+  failureOf,
+  internalProblem,
+  type ParameterSchemas,
+  type Problem,
+  problemOf,
+  problemSchema,
+  problemType,
+} from './problem.ts';
+
+export type HttpServer = FastifyInstance<
+  Server,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
+
+/** The page loads nothing from elsewhere, runs no inline script and is in nobody's frame. */
+const securityHeaders = {
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'permissions-policy': 'camera=(), geolocation=(), microphone=()',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+};
+
+const checkConnectionsMs = 1_000;
+
+export async function httpServer(
+  limits: GatewayLimits,
+  metrics: GatewayMetrics,
+  logger: GatewayLogger,
+): Promise<HttpServer> {
+  const app = fastify({
+    loggerInstance: logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: limits.bodyBytesMax,
+    requestTimeout: limits.requestMsMax,
+    keepAliveTimeout: limits.keepAliveMs,
+    handlerTimeout: limits.answerMsMax,
+    forceCloseConnections: true,
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: limits.paramLengthMax },
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: true } },
+    http: {
+      maxHeaderSize: limits.headerBytesMax,
+      headersTimeout: limits.headersMsMax,
+      connectionsCheckingInterval: checkConnectionsMs,
+      // Clients that offer HTTP/2 (`Upgrade: h2c`) are answered in HTTP/1.1, as the standard allows.
+      shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
+    },
+    frameworkErrors: (error, request, reply) => void answerError(error, request, reply, logger),
+    clientErrorHandler: refuseConnection,
+  }).withTypeProvider<TypeBoxTypeProvider>();
+  app.server.maxConnections = limits.connectionsMax;
+  app.addSchema(problemSchema);
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers(securityHeaders);
+    if (request.url.length <= limits.urlLengthMax) return;
+    const detail = `The URL has ${request.url.length} characters.`;
+    throw new Failure('bad-request', detail, `Use at most ${limits.urlLengthMax}.`);
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    const labels = { route: request.routeOptions.url ?? 'none', status: reply.statusCode };
+    metrics.requests.observe(labels, reply.elapsedTime / 1000);
+  });
+  app.setErrorHandler((error: FastifyError, request, reply) =>
+    answerError(error, request, reply, logger),
+  );
+  await app.register(rateLimit, {
+    timeWindow: 1_000,
+    max: (_request, address) =>
+      isLoopback(String(address))
+        ? limits.loopbackRequestsPerSecondMax
+        : limits.requestsPerSecondMax,
+    enableDraftSpec: true,
+    errorResponseBuilder: (_request, { max }) =>
+      new Failure('limit-exceeded', `More than ${max} requests in a second.`, 'Ask less often.'),
+  });
+  app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request) => {
+    throw new Failure(
+      'not-found',
+      `There is nothing at ${request.method} ${request.url.split('?', 1)[0]}.`,
+      request.url.startsWith('/ws/')
+        ? 'Connect with a WebSocket client.'
+        : 'See /openapi.json for what there is.',
+    );
+  });
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Tapeline',
+        version: '1',
+        description:
+          'Market data as it arrives and as it was. Prices and sizes are exact decimal strings, ' +
+          'times ISO 8601 in UTC, errors problem documents (RFC 9457). /api/X is the same as ' +
+          '/api/v1/X. Live streams are at /ws/trades/{symbol}, /ws/quotes/{symbol} and ' +
+          '/ws/candles/{symbol}?interval=&price=.',
+      },
+    },
+    refResolver: {
+      buildLocalReference: (schema, _base, _fragment, index) => nameOf(schema, index),
+    },
+    transform: ({ schema, url }) => ({ schema: isAlias(url) ? { hide: true } : schema, url }),
+  });
+  return app;
+}
+
+function isAlias(url: string): boolean {
+  return url.startsWith('/api/') && !url.startsWith('/api/v1/');
+}
+
+function nameOf({ $id }: { $id?: unknown }, index: number): string {
+  return typeof $id === 'string' ? $id : `def-${index}`;
+}
+
+function answerError(
+  error: FastifyError | Failure,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  logger: GatewayLogger,
+): FastifyReply {
+  reply.headers(securityHeaders);
+  const parameters = parametersOf(request);
+  const given = { ...(request.params as object), ...(request.query as object) };
+  const failure = failureOf(error, given, parameters);
+  if (!failure) logger.error({ error, url: request.url }, 'a request failed');
+  const status = error instanceof Failure ? undefined : error.statusCode;
+  const problem = failure ? problemOf(failure, request.url, status) : internalProblem(request.url);
+  if (failure?.kind.retryable) reply.header('retry-after', reply.getHeader('retry-after') ?? 1);
+  return reply
+    .code(problem.status)
+    .header('content-type', problemType)
+    .header('cache-control', 'no-store')
+    .serializer((body: Problem) => JSON.stringify(body))
+    .send(problem);
+}
+
+function parametersOf(request: FastifyRequest): ParameterSchemas {
+  const { params, querystring } = request.routeOptions.schema ?? {};
+  const ofPath = (params as { properties?: ParameterSchemas } | undefined)?.properties;
+  const ofQuery = (querystring as { properties?: ParameterSchemas } | undefined)?.properties;
+  return { ...ofPath, ...ofQuery };
+}
+
+/** What is no HTTP, too large or too slow gets an answer, if it can be given, and is hung up on. */
+function refuseConnection(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const isSlow = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+  const isLarge = error.code === 'HPE_HEADER_OVERFLOW';
+  const detail = isSlow
+    ? 'The request did not arrive in time.'
+    : isLarge
+      ? 'The headers are too large.'
+      : 'This is not a valid HTTP request.';
+  const status = isSlow ? 408 : isLarge ? 431 : 400;
+  const failure = new Failure('bad-request', detail, 'Send a whole, valid HTTP/1.1 request.');
+  const body = JSON.stringify(problemOf(failure, '', status));
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'Connection: close',
+    `Content-Type: ${problemType}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
+}

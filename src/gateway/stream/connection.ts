@@ -1,0 +1,127 @@
+// One WebSocket client. Ready frames go straight to its socket; how much may wait there is bounded,
+// and whoever writes must ask `isFull` first. A client that stays full, or no longer answers
+// pings, is closed.
+
+import type { Socket } from 'node:net';
+import type { WebSocket } from 'ws';
+import type { Clock, Micros } from '../../base/clock.ts';
+import { Failure, messageOf } from '../../base/failure.ts';
+import type { GatewayLimits } from '../limits.ts';
+
+/** RFC 6455, section 7.4.1: the server goes away. */
+const goingAway = 1001;
+/** A close frame's reason holds at most this many bytes. */
+const reasonBytesMax = 123;
+
+export class Connection {
+  readonly #webSocket: WebSocket;
+  readonly #socket: Socket;
+  readonly #limits: GatewayLimits;
+  readonly #clock: Clock;
+  /** Since when it has not drained; null while it keeps up. */
+  #fullSince: Micros | null = null;
+  #drained: PromiseWithResolvers<void> | null = null;
+  #pingedAt: Micros;
+  #isAnswered = true;
+  readonly #ended = Promise.withResolvers<string>();
+  #reason = 'client';
+
+  constructor(webSocket: WebSocket, socket: Socket, limits: GatewayLimits, clock: Clock) {
+    this.#webSocket = webSocket;
+    this.#socket = socket;
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#pingedAt = clock.now();
+    webSocket.on('pong', () => {
+      this.#isAnswered = true;
+    });
+    // Nothing is asked of a client, so nothing that it says is answered; `ws` closes on bad frames.
+    webSocket.on('error', () => {
+      this.#reason = 'bad-frame';
+    });
+    webSocket.on('close', () => {
+      this.#emptied();
+      this.#ended.resolve(this.#reason);
+    });
+    socket.on('drain', () => this.#emptied());
+  }
+
+  /** Resolves when it has closed, with a word for what ended it. */
+  get ended(): Promise<string> {
+    return this.#ended.promise;
+  }
+
+  get isOpen(): boolean {
+    return this.#webSocket.readyState === this.#webSocket.OPEN;
+  }
+
+  /** Whether more waits for it than may: what comes now must go elsewhere, or wait for `drained`. */
+  get isFull(): boolean {
+    if (this.#socket.writableLength <= this.#limits.pendingBytesMax) return false;
+    this.#fullSince ??= this.#clock.now();
+    return true;
+  }
+
+  /** Writes ready frames; the bytes are shared with other clients and never change. */
+  write(frames: Buffer): void {
+    if (this.isOpen) this.#socket.write(frames);
+  }
+
+  /** Resolves when nothing waits for it any more, or when it has closed. */
+  async drained(): Promise<void> {
+    if (!this.isOpen || this.#socket.writableLength === 0) return;
+    this.#drained ??= Promise.withResolvers();
+    await this.#drained.promise;
+  }
+
+  /** To be called now and then: pings, and ends what is too slow or gone. */
+  check(): void {
+    const now = this.#clock.now();
+    if (this.#fullSince !== null) {
+      // A client that does not read cannot see the ping behind what it has not read.
+      if (now - this.#fullSince >= this.#limits.slowMsMax * 1000) this.close(tooSlow(this.#limits));
+      return;
+    }
+    if (now - this.#pingedAt < this.#limits.pingMs * 1000) return;
+    if (!this.#isAnswered) {
+      this.#reason = 'no-pong';
+      this.#webSocket.terminate();
+      return;
+    }
+    this.#isAnswered = false;
+    this.#pingedAt = now;
+    this.#webSocket.ping();
+  }
+
+  /** Ends it for a failure, whose close code tells the client whether to come back. */
+  close(failure: Failure): void {
+    this.#reason = failure.code;
+    const text = Buffer.from(`${failure.message} ${failure.cure}`).subarray(0, reasonBytesMax);
+    this.#webSocket.close(failure.kind.close, text.toString('latin1'));
+  }
+
+  goAway(): void {
+    this.#reason = 'shutdown';
+    this.#webSocket.close(goingAway, 'The server stops. Connect again in a moment.');
+  }
+
+  #emptied(): void {
+    this.#fullSince = null;
+    this.#drained?.resolve();
+    this.#drained = null;
+  }
+}
+
+function tooSlow({ slowMsMax }: GatewayLimits): Failure {
+  return new Failure(
+    'slow-consumer',
+    `Too slow for ${slowMsMax / 1000} s.`,
+    'Read faster, or subscribe to fewer streams.',
+  );
+}
+
+/** What a subscription that cannot go on tells its client. */
+export function failureForClient(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  return new Failure('log-unavailable', messageOf(error), 'Connect again in a moment.');
+}

@@ -1,0 +1,156 @@
+// Who is subscribed to what, and the fan-out: for each batch and stream that somebody watches, its
+// messages are encoded once, and the same bytes are handed to every subscriber.
+
+import type { Clock } from '../../base/clock.ts';
+import { type CandleBatch, candleAt } from '../../contracts/candle.ts';
+import type { QuoteBatch } from '../../contracts/quote.ts';
+import type { TradeBatch } from '../../contracts/trade.ts';
+import type { LostRange, Topic } from '../../log/log.ts';
+import { type Arrival, candleKey, type EventArrival, type LiveListener } from '../live.ts';
+import type { GatewayMetrics } from '../metrics.ts';
+import type { ConflatedSubscription } from './conflated.ts';
+import type { LosslessSubscription, Messages } from './lossless.ts';
+import { writeQuotes } from './quote-frames.ts';
+import { TextFrames } from './text-frames.ts';
+import { writeTrades } from './trade-frames.ts';
+import { type Stream, streams } from './wanted.ts';
+
+export const topicOf = {
+  trades: 'market.trades',
+  quotes: 'market.quotes',
+  candles: 'market.candles',
+} as const satisfies Record<Stream, Topic>;
+
+export class Hub implements LiveListener {
+  readonly #cursorHead: string;
+  readonly #clock: Clock;
+  readonly #metrics: GatewayMetrics;
+  readonly #frames = new TextFrames();
+  readonly #trades = new Watchers<LosslessSubscription>();
+  readonly #quotes = new Watchers<ConflatedSubscription>();
+  readonly #candles = new Watchers<LosslessSubscription>();
+
+  constructor(cursorHead: string, clock: Clock, metrics: GatewayMetrics) {
+    this.#cursorHead = cursorHead;
+    this.#clock = clock;
+    this.#metrics = metrics;
+  }
+
+  watchTrades(symbol: string, subscription: LosslessSubscription): () => void {
+    return this.#trades.add(symbol, 0, subscription);
+  }
+
+  watchQuotes(symbol: string, subscription: ConflatedSubscription): () => void {
+    return this.#quotes.add(symbol, 0, subscription);
+  }
+
+  /** `key` is a candleKey. */
+  watchCandles(symbol: string, key: number, subscription: LosslessSubscription): () => void {
+    return this.#candles.add(symbol, key, subscription);
+  }
+
+  counts(): [Stream, number][] {
+    return [
+      ['trades', this.#trades.count],
+      ['quotes', this.#quotes.count],
+      ['candles', this.#candles.count],
+    ];
+  }
+
+  trades({ offset, batch, rows }: EventArrival<TradeBatch>): void {
+    if (this.#trades.count === 0) return;
+    for (const [index, { symbol }] of batch.instruments.entries()) {
+      const count = rows.starts[index + 1] - rows.starts[index];
+      const watchers = count > 0 ? this.#trades.of(symbol)?.[0] : undefined;
+      if (!watchers) continue;
+      writeTrades(this.#frames, batch, rows, index, this.#cursorHead, offset);
+      const messages = { frames: this.#frames.take(), count };
+      for (const subscription of watchers) subscription.deliver(offset, messages);
+      this.#observe('trades', batch.receiveTime[rows.order[rows.starts[index]]]);
+    }
+  }
+
+  quotes({ offset, batch, rows }: EventArrival<QuoteBatch>): void {
+    if (this.#quotes.count === 0) return;
+    for (const [index, { symbol }] of batch.instruments.entries()) {
+      const count = rows.starts[index + 1] - rows.starts[index];
+      const watchers = count > 0 ? this.#quotes.of(symbol)?.[0] : undefined;
+      if (!watchers) continue;
+      writeQuotes(this.#frames, batch, rows, index, this.#cursorHead, offset);
+      const messages = { frames: this.#frames.take(), count };
+      for (const subscription of watchers) subscription.deliver(messages);
+      this.#observe('quotes', batch.receiveTime[rows.order[rows.starts[index]]]);
+    }
+  }
+
+  candles({ offset, batch }: Arrival<CandleBatch>): void {
+    if (this.#candles.count === 0) return;
+    const ofSymbols = batch.symbols.map(({ symbol }) => this.#candles.of(symbol));
+    const watched = new Map<ReadonlySet<LosslessSubscription>, number[]>();
+    for (let row = 0; row < batch.count; row++) {
+      const ofSymbol = ofSymbols[batch.symbol[row]];
+      const watchers = ofSymbol?.[candleKey(batch.price[row], batch.interval[row])];
+      if (watchers) watched.getOrInsertComputed(watchers, () => []).push(row);
+    }
+    for (const [watchers, rows] of watched) {
+      const messages = candleMessages(this.#frames, batch, rows, this.#cursorHead, offset);
+      for (const subscription of watchers) subscription.deliver(offset, messages);
+      this.#observe('candles', batch.receiveTime);
+    }
+  }
+
+  lost(topic: Topic, range: LostRange): void {
+    const watchers = { trades: this.#trades, quotes: this.#quotes, candles: this.#candles };
+    const stream = streams.find((one) => topicOf[one] === topic);
+    if (!stream) return;
+    for (const subscription of watchers[stream].all()) subscription.lost(range);
+  }
+
+  #observe(stream: Stream, receiveTime: number): void {
+    this.#metrics.served.observe({ stream }, (this.#clock.now() - receiveTime) / 1e6);
+  }
+}
+
+/** Candles are few beside trades, and their sums need BigInt: they go through their wire object. */
+export function candleMessages(
+  frames: TextFrames,
+  batch: CandleBatch,
+  rows: readonly number[],
+  cursorHead: string,
+  offset: number,
+): Messages {
+  for (const row of rows) {
+    const cursor = `${cursorHead}${offset + row}`;
+    frames.message({ type: 'candle', cursor, ...candleAt(batch, row) });
+  }
+  return { frames: frames.take(), count: rows.length };
+}
+
+/** The subscriptions to a kind of stream, by symbol and, for candles, by candleKey. */
+class Watchers<Subscription> {
+  readonly #bySymbol = new Map<string, (Set<Subscription> | undefined)[]>();
+  count = 0;
+
+  of(symbol: string): readonly (ReadonlySet<Subscription> | undefined)[] | undefined {
+    return this.#bySymbol.get(symbol);
+  }
+
+  *all(): Generator<Subscription> {
+    for (const ofSymbol of this.#bySymbol.values()) {
+      for (const watchers of ofSymbol) if (watchers) yield* watchers;
+    }
+  }
+
+  /** Answers how to end it. */
+  add(symbol: string, key: number, subscription: Subscription): () => void {
+    const ofSymbol = this.#bySymbol.getOrInsertComputed(symbol, () => []);
+    ofSymbol[key] ??= new Set();
+    const watchers = ofSymbol[key].add(subscription);
+    this.count++;
+    return () => {
+      if (!watchers.delete(subscription)) return;
+      this.count--;
+      if (watchers.size === 0) ofSymbol[key] = undefined;
+    };
+  }
+}

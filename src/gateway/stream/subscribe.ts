@@ -1,0 +1,177 @@
+// Joins a client to a stream: what it is told first, what it is told live, and how it reads on from
+// the log when it was too slow. Trades and closed candles are lossless; quotes and open candles are
+// conflated.
+
+import {
+  type CandleBatch,
+  candleStates,
+  decodeCandles,
+  priceKinds,
+} from '../../contracts/candle.ts';
+import { frameKind } from '../../contracts/frame.ts';
+import { intervals } from '../../contracts/interval.ts';
+import { decodeTrades } from '../../contracts/trade.ts';
+import type { Log, LostRange, StoredBatch, Topic } from '../../log/log.ts';
+import { candleKey, type Live } from '../live.ts';
+import type { GatewayMetrics } from '../metrics.ts';
+import { rowsBySymbol } from '../recent/rows-by-symbol.ts';
+import { partition } from '../recent/tail.ts';
+import { ConflatedSubscription } from './conflated.ts';
+import type { Connection } from './connection.ts';
+import { candleMessages, type Hub, topicOf } from './hub.ts';
+import type { StreamCounts } from './lossless.ts';
+import { type LosslessStream, LosslessSubscription, type Messages } from './lossless.ts';
+import { TextFrames, textFrame } from './text-frames.ts';
+import { writeTrades } from './trade-frames.ts';
+import type { Stream, Wanted } from './wanted.ts';
+
+const readBytesMax = 1 << 18;
+const open = candleStates.indexOf('open');
+const none: Messages = { frames: Buffer.alloc(0), count: 0 };
+
+export class Subscriber {
+  readonly #log: Log;
+  readonly #live: Live;
+  readonly #hub: Hub;
+  readonly #metrics: GatewayMetrics;
+  readonly #cursorHead: string;
+  readonly #frames = new TextFrames();
+
+  constructor(log: Log, live: Live, hub: Hub, metrics: GatewayMetrics, cursorHead: string) {
+    this.#log = log;
+    this.#live = live;
+    this.#hub = hub;
+    this.#metrics = metrics;
+    this.#cursorHead = cursorHead;
+  }
+
+  /** Greets the client and subscribes it, with no message between; answers how to end it. */
+  subscribe(connection: Connection, wanted: Wanted): () => void {
+    connection.write(textFrame(this.#hello(wanted)));
+    switch (wanted.stream) {
+      case 'trades':
+        return this.#subscribeTrades(connection, wanted);
+      case 'quotes':
+        return this.#subscribeQuotes(connection, wanted);
+      case 'candles':
+        return this.#subscribeCandles(connection, wanted);
+    }
+  }
+
+  #hello(wanted: Wanted): object {
+    const { stream, symbol, interval, price } = wanted;
+    const series = stream === 'candles' ? { interval, price } : {};
+    const cursor = this.#cursor(this.#live.tail.position(topicOf[stream]) - 1);
+    return { type: 'hello', stream, symbol, ...series, cursor, snapshot: this.#snapshot(wanted) };
+  }
+
+  #snapshot({ stream, symbol, interval, price }: Wanted): object | null {
+    switch (stream) {
+      case 'trades':
+        return this.#live.trades(symbol).latest();
+      case 'quotes':
+        return this.#live.quote(symbol).get();
+      case 'candles':
+        return this.#live.candles(symbol, price, interval).newest();
+    }
+  }
+
+  #subscribeTrades(connection: Connection, { symbol }: Wanted): () => void {
+    const subscription = new LosslessSubscription(connection, {
+      ...this.#losslessFrom('trades', symbol),
+      encode: (stored) => this.#encodeTrades(stored, symbol),
+      trailing: () => null,
+    });
+    return this.#hub.watchTrades(symbol, subscription);
+  }
+
+  #subscribeQuotes(connection: Connection, { symbol }: Wanted): () => void {
+    const subscription = new ConflatedSubscription(connection, {
+      newest: () => {
+        const quote = this.#live.quote(symbol);
+        const cursor = this.#cursor(quote.offset);
+        return textFrame({ type: 'quote', cursor, ...quote.get() });
+      },
+      gap: (range) => this.#gap('quotes', symbol, range),
+      counted: this.#counts('quotes'),
+    });
+    return this.#hub.watchQuotes(symbol, subscription);
+  }
+
+  #subscribeCandles(connection: Connection, { symbol, interval, price }: Wanted): () => void {
+    const key = candleKey(priceKinds.indexOf(price), intervals.indexOf(interval));
+    const subscription = new LosslessSubscription(connection, {
+      ...this.#losslessFrom('candles', symbol),
+      encode: (stored) => this.#encodeClosedCandles(stored, symbol, key),
+      trailing: () => {
+        const ring = this.#live.candles(symbol, price, interval);
+        const candle = ring.newest();
+        if (candle?.state !== 'open') return null;
+        return textFrame({ type: 'candle', cursor: this.#cursor(ring.newestOffset), ...candle });
+      },
+    });
+    return this.#hub.watchCandles(symbol, key, subscription);
+  }
+
+  #losslessFrom(stream: Stream, symbol: string) {
+    const topic: Topic = topicOf[stream];
+    return {
+      position: () => this.#live.tail.position(topic),
+      read: (offset) => this.#log.read(topic, partition, offset, readBytesMax),
+      gap: (range) => this.#gap(stream, symbol, range),
+      counted: this.#counts(stream),
+    } satisfies Partial<LosslessStream>;
+  }
+
+  #encodeTrades({ offset, bytes }: StoredBatch, symbol: string): Messages {
+    if (frameKind(bytes) !== 'trades') return none;
+    const batch = decodeTrades(bytes);
+    const instrument = batch.instruments.findIndex((entry) => entry.symbol === symbol);
+    if (instrument < 0) return none;
+    const rows = rowsBySymbol(batch);
+    writeTrades(this.#frames, batch, rows, instrument, this.#cursorHead, offset);
+    const count = rows.starts[instrument + 1] - rows.starts[instrument];
+    return { frames: this.#frames.take(), count };
+  }
+
+  /** Of what is read again, only closed candles: an open one has been overtaken by then. */
+  #encodeClosedCandles({ offset, bytes }: StoredBatch, symbol: string, key: number): Messages {
+    if (frameKind(bytes) !== 'candles') return none;
+    const batch = decodeCandles(bytes);
+    const ours = rowsOf(batch, symbol, key);
+    const closed = ours.filter((row) => batch.state[row] !== open);
+    this.#counts('candles').conflated(ours.length - closed.length);
+    return candleMessages(this.#frames, batch, closed, this.#cursorHead, offset);
+  }
+
+  /** Records from `from` to before `to` are missing; not all of them need have been this symbol's. */
+  #gap(stream: Stream, symbol: string, { from, to, reason }: LostRange): object {
+    const span = { from: this.#cursor(from), to: this.#cursor(to) };
+    return { type: 'gap', stream, symbol, reason, ...span };
+  }
+
+  #cursor(offset: number): string {
+    return `${this.#cursorHead}${offset}`;
+  }
+
+  #counts(stream: Stream): StreamCounts {
+    const labels = { stream };
+    const { messages, conflated, fallbacks, skipped } = this.#metrics;
+    return {
+      messages: (count) => messages.inc(labels, count),
+      conflated: (count) => conflated.inc(labels, count),
+      fellBack: () => fallbacks.inc(labels),
+      skipped: (records) => skipped.inc(labels, records),
+    };
+  }
+}
+
+function rowsOf(batch: CandleBatch, symbol: string, key: number): number[] {
+  const index = batch.symbols.findIndex((entry) => entry.symbol === symbol);
+  const rows: number[] = [];
+  for (let row = 0; row < batch.count; row++) {
+    if (batch.symbol[row] !== index) continue;
+    if (candleKey(batch.price[row], batch.interval[row]) === key) rows.push(row);
+  }
+  return rows;
+}

@@ -1,0 +1,69 @@
+// What a client asks for by the URL of its WebSocket.
+
+import { Failure } from '../../base/failure.ts';
+import { type PriceKind, priceKinds } from '../../contracts/candle.ts';
+import { type Interval, intervals } from '../../contracts/interval.ts';
+
+export const streams = ['trades', 'quotes', 'candles'] as const;
+export type Stream = (typeof streams)[number];
+
+export interface Wanted {
+  readonly stream: Stream;
+  readonly symbol: string;
+  /** For candles. */
+  readonly interval: Interval;
+  readonly price: PriceKind;
+}
+
+const path = /^\/ws\/([a-z]+)\/([^/]+)$/;
+
+/** Throws Failure `not-found` or `bad-request`. */
+export function parseWanted(url: string): Wanted {
+  const { pathname, searchParams } = URL.parse(url, 'ws://host') ?? new URL('ws://host');
+  const [, name, symbol] = path.exec(pathname) ?? [];
+  const stream = streams.find((one) => one === name);
+  if (stream === undefined) {
+    throw new Failure(
+      'not-found',
+      `There is no stream at "${pathname}".`,
+      `Connect to one of ${streams.map((one) => `/ws/${one}/{symbol}`).join(', ')}.`,
+    );
+  }
+  const allowed = stream === 'candles' ? ['interval', 'price'] : [];
+  for (const parameter of searchParams.keys()) {
+    if (allowed.includes(parameter) && searchParams.getAll(parameter).length === 1) continue;
+    throw new Failure(
+      'bad-request',
+      `The parameter "${parameter}" is unknown here, or given twice.`,
+      allowed.length > 0 ? `Give each of ${allowed.join(', ')} at most once.` : 'Leave it out.',
+    );
+  }
+  return {
+    stream,
+    symbol: decode(symbol).toUpperCase(),
+    interval: oneOf(intervals, 'interval', searchParams.get('interval') ?? '1m'),
+    price: oneOf(priceKinds, 'price', searchParams.get('price') ?? 'trade'),
+  };
+}
+
+function oneOf<Value extends string>(
+  values: readonly Value[],
+  parameter: string,
+  given: string,
+): Value {
+  const value = values.find((one) => one === given);
+  if (value !== undefined) return value;
+  throw new Failure(
+    'bad-request',
+    `The parameter "${parameter}" is "${given}", which it cannot be.`,
+    `Give one of ${values.join(', ')}.`,
+  );
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // a symbol that no instrument has
+  }
+}

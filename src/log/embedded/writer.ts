@@ -1,0 +1,256 @@
+// The writing half of the log, for one thread. Transactions that arrive while one is on its way to
+// disk wait and then share the next: one fsync for all of them. Invariant: offsets are given when
+// the group is written, and count only once it is on disk, so a failure leaves no gap and no trace.
+
+import assert from 'node:assert/strict';
+import { statfsSync } from 'node:fs';
+import { constants } from 'node:os';
+import type { Clock } from '../../base/clock.ts';
+import { Failure, messageOf } from '../../base/failure.ts';
+import type { Append, Retention, StateWrite, Transaction } from '../log.ts';
+import { type Environment, transact } from './environment.ts';
+import type { Reach } from './facts.ts';
+import { bytesOf, type Changes, type Drop, Plan } from './plan.ts';
+import type { Quarantine } from './quarantine.ts';
+import { endOf, keyOf, readRecord } from './record.ts';
+import { partitionOf, type Signal, slotOf, slots } from './signal.ts';
+
+export interface WriterOptions {
+  readonly folder: string;
+  readonly environment: Environment;
+  readonly reaches: readonly Reach[];
+  readonly signal: Signal;
+  readonly quarantine: Quarantine;
+  readonly clock: Clock;
+}
+
+interface Pending extends Changes {
+  readonly resolve: (offsets: readonly number[]) => void;
+  readonly reject: (failure: Failure) => void;
+}
+
+/** LMDB's limit for pages of 4 KiB, as lmdb-js has it. */
+const stateKeyBytesMax = 1978;
+const groupBytesMax = 32 * 2 ** 20;
+const dropBytesMax = 8 * 2 ** 20;
+const commitMsMax = 10_000;
+/** Less free space than this beside what we wanted to write counts as a full disk. */
+const spareBytes = 2 ** 20;
+
+export class LogWriter {
+  readonly #folder: string;
+  readonly #environment: Environment;
+  readonly #signal: Signal;
+  readonly #quarantine: Quarantine;
+  readonly #clock: Clock;
+  #reaches: readonly Reach[];
+  #waiting: Pending[] = [];
+  #writing: Promise<void> | null = null;
+  #trimming: Promise<number> = Promise.resolve(0);
+  #isClosed = false;
+  /** Set once LMDB can write no more in this process. */
+  #dead: Failure | null = null;
+  #commits = 0;
+  #commitMs: number[] = [];
+
+  constructor(options: WriterOptions) {
+    this.#folder = options.folder;
+    this.#environment = options.environment;
+    this.#reaches = options.reaches;
+    this.#signal = options.signal;
+    this.#quarantine = options.quarantine;
+    this.#clock = options.clock;
+    this.#publish();
+  }
+
+  get commits(): number {
+    return this.#commits;
+  }
+
+  /** Milliseconds of the transactions since the last call, at most the newest 10,000. */
+  takeCommitMs(): readonly number[] {
+    const taken = this.#commitMs;
+    this.#commitMs = [];
+    return taken;
+  }
+
+  /** The caller leaves its bytes as they are until this resolves. */
+  async commit({ appends = [], state = [] }: Transaction): Promise<readonly number[]> {
+    for (const { topic, partition, count } of appends) {
+      slotOf(topic, partition);
+      assert(Number.isInteger(count) && count > 0, `a batch of ${count} records`);
+    }
+    for (const { key } of state) {
+      const bytes = Buffer.byteLength(key);
+      assert(bytes > 0 && bytes <= stateKeyBytesMax, `a state key of ${bytes} bytes`);
+    }
+    return await this.#submit(appends, state, null);
+  }
+
+  /**
+   * LMDB never makes its file smaller: the pages of what goes are used again. Pieces of bounded
+   * size, so that commits get their turn between them.
+   */
+  async trim(retention: Retention): Promise<number> {
+    const earlier = this.#trimming;
+    this.#trimming = (async () => {
+      await earlier.catch(() => 0);
+      let records = 0;
+      for (let slot = 0; slot < slots; slot += 1) records += await this.#trimSlot(slot, retention);
+      return records;
+    })();
+    return await this.#trimming;
+  }
+
+  /** Refuses what comes from now on, and resolves when what came before is decided. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#trimming.catch(() => 0);
+    await this.#writing;
+  }
+
+  async #submit(
+    appends: readonly Append[],
+    state: readonly StateWrite[],
+    drop: Drop | null,
+  ): Promise<readonly number[]> {
+    if (this.#isClosed) {
+      throw new Failure('log-unavailable', 'the log is closed', 'Open the log again.');
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<readonly number[]>();
+    this.#waiting.push({ appends, state, drop, resolve, reject });
+    this.#writing ??= this.#writeAll();
+    return await promise;
+  }
+
+  async #writeAll(): Promise<void> {
+    await Promise.resolve(); // What else is committed in this turn shares the first group.
+    while (this.#waiting.length > 0) await this.#write(this.#takeGroup());
+    this.#writing = null;
+  }
+
+  #takeGroup(): readonly Pending[] {
+    let bytes = 0;
+    const beyond = this.#waiting.findIndex((pending, index) => {
+      bytes += bytesOf(pending);
+      return index > 0 && bytes > groupBytesMax;
+    });
+    return this.#waiting.splice(0, beyond < 0 ? this.#waiting.length : beyond);
+  }
+
+  async #write(group: readonly Pending[]): Promise<void> {
+    const startedAt = this.#clock.now();
+    const plan = new Plan(this.#environment, this.#reaches, startedAt, group);
+    try {
+      if (this.#dead) throw this.#dead;
+      if (!plan.isEmpty) await this.#transact(plan);
+    } catch (error) {
+      const failure = error instanceof Failure ? error : await this.#failureOf(error, group);
+      for (const { reject } of group) reject(failure);
+      return;
+    }
+    this.#commits += 1;
+    this.#commitMs.push((this.#clock.now() - startedAt) / 1000);
+    if (this.#commitMs.length > commitMsMax) this.#commitMs.shift();
+    for (const [index, { resolve }] of group.entries()) resolve(plan.offsets[index]!);
+  }
+
+  async #transact(plan: Plan): Promise<void> {
+    // Batches that go are withdrawn first, so that a reader who misses them knows why (LogReader).
+    for (const [slot, { end }] of this.#reaches.entries()) {
+      this.#signal.setRange(slot, plan.reaches[slot]!.start, end);
+    }
+    try {
+      await transact(this.#environment, () => plan.write());
+      this.#reaches = plan.reaches;
+    } finally {
+      this.#publish();
+    }
+  }
+
+  #publish(): void {
+    for (const [slot, { start, end }] of this.#reaches.entries()) {
+      this.#signal.setRange(slot, start, end);
+    }
+    this.#signal.publish();
+  }
+
+  async #trimSlot(slot: number, retention: Retention): Promise<number> {
+    const { start } = this.#reaches[slot]!;
+    for (;;) {
+      const drop = this.#nextDrop(slot, retention);
+      if (!drop) return this.#reaches[slot]!.start - start;
+      await this.#submit([], [], drop);
+    }
+  }
+
+  /** The oldest batches that may go, as many as one piece takes; null when none may. */
+  #nextDrop(slot: number, { before, bytesMax, keepFrom }: Retention): Drop | null {
+    const { topic, partition } = partitionOf(slot);
+    const kept = keepFrom(topic, partition);
+    const { start, bytes: held } = this.#reaches[slot]!;
+    const keys: Buffer[] = [];
+    let to = start;
+    let bytes = 0;
+    this.#environment.root.resetReadTxn();
+    for (const { key, value } of this.#environment.records[slot]!.getRange({ start: keyOf(0) })) {
+      const end = endOf(key);
+      if (end > kept || bytes >= dropBytesMax) break;
+      const record = readRecord(end, value);
+      const isTooMuch = bytesMax !== undefined && held - bytes > bytesMax;
+      // When a damaged batch was appended is not known; it goes with what came before it.
+      const isOld = before !== undefined && (!record || record.appendedAt < before);
+      if (!isTooMuch && !isOld) break;
+      if (!record) this.#quarantine.keep(slot, end, value);
+      keys.push(key);
+      to = end;
+      bytes += value.length;
+    }
+    return keys.length > 0 ? { slot, to, keys, bytes } : null;
+  }
+
+  async #failureOf(error: unknown, group: readonly Pending[]): Promise<Failure> {
+    const cause = await causeOf(error);
+    const bytes = group.reduce((sum, pending) => sum + bytesOf(pending), 0);
+    if (isDiskFull(cause, this.#folder, bytes)) {
+      const cure = 'Free space on that disk; Tapeline goes on by itself.';
+      return new Failure('disk-full', `no space for the log in ${this.#folder}`, cure, { cause });
+    }
+    this.#signal.suspect();
+    const message = `the log in ${this.#folder} cannot be written: ${messageOf(cause)}`;
+    const cure = 'Check the disk and the system log, then restart Tapeline.';
+    const failure = new Failure('log-unavailable', message, cure, { cause });
+    if (!this.#isAlive()) this.#dead = failure;
+    return failure;
+  }
+
+  /**
+   * After a failed write of its root page LMDB refuses everything, reads too, and lmdb-js would
+   * leave the next commit waiting for ever.
+   */
+  #isAlive(): boolean {
+    try {
+      this.#environment.root.resetReadTxn();
+      this.#environment.facts.getBinary(Buffer.from('epoch'));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** lmdb-js says the reason in a promise of its own, which would otherwise go unhandled. */
+async function causeOf(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error) || !('commitError' in error)) return error;
+  return await Promise.resolve(error.commitError).catch((cause: unknown) => cause);
+}
+
+function isDiskFull(cause: unknown, folder: string, bytes: number): boolean {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  const { ENOSPC, EDQUOT, EIO } = constants.errno;
+  if (code === ENOSPC || code === EDQUOT) return true;
+  if (code !== EIO) return false;
+  // LMDB says EIO when a write ended early, which is how a disk that fills up shows first.
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize < bytes + spareBytes;
+}

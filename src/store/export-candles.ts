@@ -1,0 +1,76 @@
+// The candles of an export: one symbol after another, each by start, then from the finest interval.
+
+import type { Client } from 'pg';
+import type { PriceKind } from '../contracts/candle.ts';
+import type { Interval } from '../contracts/interval.ts';
+import { intervalCodes, priceKindCodes, stateCodes } from './candle-codes.ts';
+import { type CopyReader, copyOut } from './copy-binary.ts';
+import type { Cells, ExportColumn, RowBatch } from './export-formats.ts';
+import { type ExportScope, within } from './export-scope.ts';
+
+export const candleExportColumns: readonly ExportColumn[] = [
+  { name: 'symbol', kind: 'text' },
+  { name: 'interval', kind: 'text' },
+  { name: 'start', kind: 'time' },
+  { name: 'open', kind: 'decimal' },
+  { name: 'high', kind: 'decimal' },
+  { name: 'low', kind: 'decimal' },
+  { name: 'close', kind: 'decimal' },
+  { name: 'volume', kind: 'decimal' },
+  { name: 'vwap', kind: 'decimal' },
+  { name: 'trades', kind: 'integer' },
+  { name: 'revision', kind: 'integer' },
+  { name: 'state', kind: 'text' },
+];
+
+const rowsAtOnce = 1_024;
+const intervalNames = byCode(intervalCodes);
+const stateNames = byCode(stateCodes);
+
+function byCode(codes: Readonly<Record<string, number>>): string[] {
+  const names: string[] = [];
+  for (const [name, code] of Object.entries(codes)) names[code] = name;
+  return names;
+}
+
+function textCells(): (string | null)[] {
+  return [];
+}
+
+function numberCells(): Float64Array {
+  return new Float64Array(rowsAtOnce);
+}
+
+export async function* readCandles(
+  client: Client,
+  scope: ExportScope,
+  price: PriceKind,
+  wanted: readonly Interval[],
+): AsyncGenerator<RowBatch> {
+  const [symbols, names, states] = [textCells(), textCells(), textCells()];
+  const decimals = Array.from({ length: 6 }, textCells);
+  const [starts, trades, revisions] = [numberCells(), numberCells(), numberCells()];
+  const cells: readonly Cells[] = [symbols, names, starts, ...decimals, trades, revisions, states];
+  for (const { id, symbol } of scope.instruments) {
+    const query = `
+      select
+        start, open::text, high::text, low::text, close::text, volume::text,
+        vwap(notional, volume)::text, trades, revision, interval_id::int, state::int
+      from candle_rows
+      where instrument_id = ${id}
+        and price_kind = ${priceKindCodes[price]}
+        and interval_id in (${wanted.map((interval) => intervalCodes[interval]).join(', ')})
+        and ${within('start', scope)}
+      order by start, interval_id`;
+    const take = (reader: CopyReader, row: number): void => {
+      symbols[row] = symbol;
+      starts[row] = reader.time();
+      for (const decimal of decimals) decimal[row] = reader.isNil() ? null : reader.text();
+      trades[row] = reader.int4();
+      revisions[row] = reader.int4();
+      names[row] = intervalNames[reader.int4()];
+      states[row] = stateNames[reader.int4()];
+    };
+    for await (const count of copyOut(client, query, rowsAtOnce, take)) yield { count, cells };
+  }
+}

@@ -1,0 +1,50 @@
+// Which part of the store an export reads: the instruments, with the ids that rows know them by, and
+// the span. COPY takes no parameters, so this is also where values are written into its SQL.
+
+import type { Client } from 'pg';
+import { Failure } from '../base/failure.ts';
+import { formatTime } from '../contracts/time.ts';
+import type { Span } from './history.ts';
+
+export interface ExportScope extends Span {
+  /** In the order of their symbols. */
+  readonly instruments: readonly { readonly id: number; readonly symbol: string }[];
+  /** The one instrument that is wanted; null for all. */
+  readonly only: number | null;
+}
+
+/** Rejects with Failure 'not-found' when nothing is known of the symbol. */
+export async function scopeOf(
+  client: Client,
+  { from, to }: Span,
+  symbol: string | undefined,
+): Promise<ExportScope> {
+  const { rows } = await client.query<{ id: number; symbol: string }>(
+    `select instrument_id as id, symbol from instruments
+     where $1::text is null or symbol = $1
+     order by symbol collate "C"`,
+    [symbol ?? null],
+  );
+  if (symbol !== undefined && rows.length === 0) {
+    const what = `nothing is stored of ${symbol}`;
+    throw new Failure('not-found', what, 'Write the symbol as the feed does; leave it out for all.');
+  }
+  return {
+    ...(from === undefined ? {} : { from }),
+    ...(to === undefined ? {} : { to }),
+    instruments: rows,
+    only: symbol === undefined ? null : (rows[0]?.id ?? null),
+  };
+}
+
+/** The SQL condition that a column of times lies in the span. */
+export function within(
+  column: string,
+  { from, to }: { readonly from?: number | undefined; readonly to?: number | undefined },
+): string {
+  const conditions = [
+    ...(from === undefined ? [] : [`${column} >= '${formatTime(from)}'`]),
+    ...(to === undefined ? [] : [`${column} < '${formatTime(to)}'`]),
+  ];
+  return conditions.join(' and ') || 'true';
+}

@@ -1,0 +1,95 @@
+// Everything stored of a span of time, streamed as a file: candles by symbol and start, trades by
+// time and place in the log. One snapshot throughout; memory is bounded whatever the span.
+
+import type { Client } from 'pg';
+import type { PriceKind } from '../contracts/candle.ts';
+import { type Interval, intervals } from '../contracts/interval.ts';
+import { connect, type Database, explained } from './database.ts';
+import { candleExportColumns, readCandles } from './export-candles.ts';
+import { type ExportColumn, type ExportFormat, formatBatches, type RowBatch } from './export-formats.ts';
+import { type ExportScope, scopeOf } from './export-scope.ts';
+import { readTrades, tradeExportColumns } from './export-trades.ts';
+import type { Span } from './history.ts';
+
+export interface ExportOptions extends Span {
+  readonly format: ExportFormat;
+  /** All when absent. */
+  readonly symbol?: string;
+  /** Told how many more rows were read. */
+  readonly onRows?: (count: number) => void;
+}
+
+export interface CandleExportOptions extends ExportOptions {
+  /** All when absent. */
+  readonly intervals?: readonly Interval[];
+  /** Default: trade. */
+  readonly price?: PriceKind;
+}
+
+const session = { application: 'exports', statementSeconds: 600 };
+
+/**
+ * The file's bytes. Rejects with Failure 'not-found' for an unknown symbol, and
+ * 'database-unavailable'; what was yielded before is then an incomplete file.
+ */
+export function exportTrades(
+  database: Database,
+  options: ExportOptions,
+): AsyncIterable<Uint8Array> {
+  return exported(database, options, tradeExportColumns, readTrades);
+}
+
+/** As `exportTrades`. */
+export function exportCandles(
+  database: Database,
+  options: CandleExportOptions,
+): AsyncIterable<Uint8Array> {
+  const { price = 'trade', intervals: wanted = intervals } = options;
+  return exported(database, options, candleExportColumns, (reader, _, scope) =>
+    readCandles(reader, scope, price, wanted),
+  );
+}
+
+type Read = (reader: Client, asker: Client, scope: ExportScope) => AsyncIterable<RowBatch>;
+
+function exported(
+  database: Database,
+  options: ExportOptions,
+  columns: readonly ExportColumn[],
+  read: Read,
+): AsyncIterable<Uint8Array> {
+  const { format, onRows } = options;
+  return formatBatches(format, columns, counted(snapshot(database, options, read), onRows));
+}
+
+/** `reader` streams the rows; `asker` looks up meanwhile what they refer to. */
+async function* snapshot(
+  database: Database,
+  options: ExportOptions,
+  read: Read,
+): AsyncGenerator<RowBatch> {
+  const reader = await connect(database, session);
+  const asker = await connect(database, session).catch(async (error: unknown) => {
+    await reader.end();
+    throw error;
+  });
+  try {
+    await reader.query('begin isolation level repeatable read read only');
+    await reader.query(`set local work_mem = '64MB'`);
+    yield* read(reader, asker, await scopeOf(reader, options, options.symbol));
+  } catch (error) {
+    throw explained(error, database);
+  } finally {
+    await Promise.all([reader.end(), asker.end()]);
+  }
+}
+
+async function* counted(
+  batches: AsyncIterable<RowBatch>,
+  onRows: ExportOptions['onRows'],
+): AsyncGenerator<RowBatch> {
+  for await (const batch of batches) {
+    onRows?.(batch.count);
+    yield batch;
+  }
+}

@@ -1,0 +1,70 @@
+// The monthly partitions of a table, made before a row needs them: those of the rows' own months,
+// whatever the year, and the month after, so that the turn of a month finds its partition there.
+// Months are those of UTC.
+
+import type { Client } from 'pg';
+import { formatTime } from '../contracts/time.ts';
+
+export interface Month {
+  /** What follows the table's name in its partition's: `_2013_10`. */
+  readonly suffix: string;
+  /** Microseconds; the month is [from, to). */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The partitions of one table, remembered, so that a month costs one query in a connection's life. */
+export class Partitions {
+  readonly #table: string;
+  readonly #storage: string;
+  readonly #made = new Set<number>();
+
+  /** `storage` holds the partitions' storage parameters; they do not inherit their parent's. */
+  constructor(table: string, storage: string) {
+    this.#table = table;
+    this.#storage = storage;
+  }
+
+  async ensure(client: Client, months: Iterable<Month>): Promise<void> {
+    const wanted = [...months].flatMap((month) => [month, monthOf(month.to)]);
+    const missing = wanted.filter(({ from }) => !this.#made.has(from));
+    if (missing.length === 0) return;
+    await client.query('select make_month($1, month, $2) from unnest($3::date[]) as month', [
+      this.#table,
+      this.#storage,
+      missing.map(({ from }) => formatTime(from).slice(0, 10)),
+    ]);
+    for (const { from } of missing) this.#made.add(from);
+  }
+
+  /** The partition that holds a month's rows; writing to it saves looking it up for each row. */
+  tableOf(month: Month): string {
+    return this.#table + month.suffix;
+  }
+
+  forget(): void {
+    this.#made.clear();
+  }
+}
+
+export function monthOf(time: number): Month {
+  const date = new Date(Math.floor(time / 1000));
+  const [year, month] = [date.getUTCFullYear(), date.getUTCMonth()];
+  return {
+    suffix: `_${year}_${String(month + 1).padStart(2, '0')}`,
+    from: Date.UTC(year, month) * 1000,
+    to: Date.UTC(year, month + 1) * 1000,
+  };
+}
+
+/** The months that these times fall into, oldest first. */
+export function monthsOf(times: Iterable<number>): Month[] {
+  const months = new Map<number, Month>();
+  let last: Month | undefined;
+  for (const time of times) {
+    if (last && time >= last.from && time < last.to) continue;
+    last = monthOf(time);
+    months.set(last.from, last);
+  }
+  return [...months.values()].sort((a, b) => a.from - b.from);
+}

@@ -1,0 +1,122 @@
+// What all sinks to PostgreSQL share: one connection, found again when it was lost, and the one
+// transaction that holds a write's rows and its position. The position's row is locked first, so
+// that of two writers of the same log the second sees what the first has stored, and passes it over.
+
+import { strict as assert } from 'node:assert';
+import type { Client } from 'pg';
+import { connect, type Database, explained, inTransaction } from './database.ts';
+import type { Sink, SinkBatch } from './sink.ts';
+
+export interface SinkOptions {
+  readonly database: Database;
+  /** The life of the log that positions count in; see log/log.ts. */
+  readonly epoch: string;
+  readonly partition: number;
+}
+
+/** How one topic's records become rows. */
+export interface TopicRows {
+  readonly topic: string;
+  /**
+   * Reads batches and readies, each in a transaction of its own, what their rows refer to. What it
+   * returns then stores the records from `position` on, in the transaction of the write.
+   */
+  prepare(
+    client: Client,
+    batches: readonly SinkBatch[],
+  ): Promise<(position: number) => Promise<void>>;
+  /** The connection is new, so nothing remembered of the database may be relied on. */
+  forget(): void;
+}
+
+const consumer = 'store';
+const statementSeconds = 60;
+
+export class PostgresSink implements Sink {
+  readonly topic: string;
+  readonly #rows: TopicRows;
+  readonly #options: SinkOptions;
+  #client: Client | null = null;
+  #busy = false;
+
+  constructor(rows: TopicRows, options: SinkOptions) {
+    this.topic = rows.topic;
+    this.#rows = rows;
+    this.#options = options;
+  }
+
+  async position(): Promise<number> {
+    return await this.#use(async (client) => await this.#readPosition(client, ''));
+  }
+
+  async write(batches: readonly SinkBatch[], next: number): Promise<void> {
+    await this.#use(async (client) => {
+      const store = await this.#rows.prepare(client, batches);
+      await inTransaction(client, async () => {
+        const position = await this.#readPosition(client, 'for update');
+        if (next <= position) return;
+        await store(position);
+        await client.query(
+          `update consumed set next_offset = $5
+           where (consumer, topic, partition, epoch) = ($1, $2, $3, $4)`,
+          [...this.#key(), next],
+        );
+      });
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#client?.end();
+    this.#client = null;
+  }
+
+  async #readPosition(client: Client, lock: '' | 'for update'): Promise<number> {
+    const { rows } = await client.query<{ next_offset: string }>(
+      `select next_offset from consumed
+       where (consumer, topic, partition, epoch) = ($1, $2, $3, $4) ${lock}`,
+      this.#key(),
+    );
+    assert(rows[0], 'connecting made the row of this position');
+    return Number(rows[0].next_offset);
+  }
+
+  #key(): [string, string, number, string] {
+    return [consumer, this.topic, this.#options.partition, this.#options.epoch];
+  }
+
+  async #use<T>(work: (client: Client) => Promise<T>): Promise<T> {
+    assert(!this.#busy, 'calls of one sink follow one another');
+    this.#busy = true;
+    try {
+      return await work(await this.#connected());
+    } catch (error) {
+      // Whatever state it is in: ending it rolls back, and the next call begins afresh.
+      this.#drop();
+      throw explained(error, this.#options.database);
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  async #connected(): Promise<Client> {
+    if (this.#client) return this.#client;
+    const application = `stores ${this.topic}`;
+    const client = await connect(this.#options.database, { application, statementSeconds });
+    this.#client = client;
+    client.once('end', () => {
+      if (this.#client === client) this.#client = null;
+    });
+    this.#rows.forget();
+    await client.query(
+      `insert into consumed (consumer, topic, partition, epoch, next_offset)
+       values ($1, $2, $3, $4, 0) on conflict do nothing`,
+      [...this.#key()],
+    );
+    return client;
+  }
+
+  #drop(): void {
+    void this.#client?.end().catch(() => undefined);
+    this.#client = null;
+  }
+}

@@ -1,0 +1,157 @@
+// Stores trades for good: binary COPY of fixed integers straight into the partition of their month,
+// beside their tags, the ids that are text, and the hours in which to look for a symbol's trades.
+
+import type { Client } from 'pg';
+import { sequencesOf } from '../contracts/event-columns.ts';
+import { frameKind } from '../contracts/frame.ts';
+import { decodeTrades, type TradeBatch } from '../contracts/trade.ts';
+import { CopyWriter, copyIn, storable } from './copy-binary.ts';
+import { knownInstruments } from './known-ids.ts';
+import { type Month, monthsOf, Partitions } from './partitions.ts';
+import type { Sink, SinkBatch } from './sink.ts';
+import { PostgresSink, type SinkOptions, type TopicRows } from './sink-postgres.ts';
+import { TradeHours } from './trade-hours.ts';
+import { type BatchTags, TradeTags } from './trade-tags.ts';
+
+/** Heartbeats, which are in the same topic, are passed over. */
+export function openTradesSink(options: SinkOptions): Sink {
+  return new PostgresSink(new TradeRows(options), options);
+}
+
+interface Part {
+  readonly offset: number;
+  readonly batch: TradeBatch;
+  readonly tags: BatchTags;
+  readonly months: readonly Month[];
+}
+
+/** A part with the ids of what its rows refer to, from its first record that is to be stored. */
+interface ReadyPart extends Part {
+  readonly from: number;
+  /** By the batch's index of instruments. */
+  readonly instrumentIds: readonly number[];
+  /** By slot; see BatchTags. */
+  readonly tagIds: Int32Array;
+}
+
+const rowsAtOnce = 256;
+
+class TradeRows implements TopicRows {
+  readonly topic = 'market.trades';
+  readonly #instruments = knownInstruments();
+  readonly #tags: TradeTags;
+  // Summarizing the BRIN index is autovacuum's work, which otherwise waits for a fifth of the table.
+  readonly #partitions = new Partitions(
+    'trade_rows',
+    'autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 1000000',
+  );
+
+  constructor({ epoch, partition }: SinkOptions) {
+    this.#tags = new TradeTags(epoch, partition);
+  }
+
+  async prepare(client: Client, batches: readonly SinkBatch[]) {
+    this.#instruments.trim();
+    this.#tags.trim();
+    const parts = batches.filter(({ bytes }) => frameKind(bytes) === 'trades').map(this.#read);
+    const months = distinct(parts.flatMap((part) => part.months));
+    await this.#instruments.learn(client);
+    await this.#tags.learn(client);
+    await this.#partitions.ensure(client, months);
+    return async (position: number): Promise<void> => {
+      const ready = parts
+        .filter(({ offset, batch }) => offset + batch.count > position)
+        .map((part) => this.#ready(part, position));
+      for (const month of months) {
+        await copyIn(client, this.#partitions.tableOf(month), rowsOf(ready, month));
+      }
+      const withTexts = ready.filter(({ batch }) => batch.textIds !== null);
+      if (withTexts.length > 0) await copyIn(client, 'trade_texts', textsOf(withTexts));
+      const hours = new TradeHours();
+      for (const { batch, instrumentIds, from } of ready) hours.count(batch, instrumentIds, from);
+      await hours.store(client);
+    };
+  }
+
+  forget(): void {
+    this.#instruments.forget();
+    this.#tags.forget();
+    this.#partitions.forget();
+  }
+
+  readonly #read = ({ offset, bytes }: SinkBatch): Part => {
+    const batch = decodeTrades(bytes);
+    for (const { symbol } of batch.instruments) this.#instruments.want(symbol, { name: symbol });
+    return { offset, batch, tags: this.#tags.read(batch), months: monthsOf(batch.eventTime) };
+  };
+
+  #ready(part: Part, position: number): ReadyPart {
+    return {
+      ...part,
+      from: Math.max(0, position - part.offset),
+      instrumentIds: part.batch.instruments.map(({ symbol }) => this.#instruments.idOf(symbol)),
+      tagIds: this.#tags.idsOf(part.tags),
+    };
+  }
+}
+
+function distinct(months: readonly Month[]): Month[] {
+  return [...new Map(months.map((month) => [month.from, month])).values()];
+}
+
+function* rowsOf(parts: readonly ReadyPart[], month: Month): Generator<Uint8Array> {
+  const writer = new CopyWriter();
+  for (const part of parts) {
+    if (!part.months.some(({ from }) => from === month.from)) continue;
+    const { count } = part.batch;
+    const sequences = sequencesOf(part.batch);
+    for (let row = part.from; row < count; row += rowsAtOnce) {
+      writeRows(writer, part, sequences, month, row, Math.min(count, row + rowsAtOnce));
+      if (writer.isFull) yield writer.take();
+    }
+  }
+  yield writer.end();
+}
+
+/** Writes the rows [from, to) that are of this month. */
+function writeRows(
+  writer: CopyWriter,
+  { offset, batch, tags, tagIds, instrumentIds }: ReadyPart,
+  sequences: Float64Array,
+  month: Month,
+  from: number,
+  to: number,
+): void {
+  for (let row = from; row < to; row++) {
+    const time = batch.eventTime[row];
+    if (time < month.from || time >= month.to) continue;
+    const id = batch.id[row];
+    writer.row(9);
+    writer.time(time);
+    writer.time(batch.receiveTime[row]);
+    writer.int4(instrumentIds[batch.instrument[row]]);
+    writer.int4(tagIds[tags.slots[row]]);
+    writer.int8(batch.price[row]);
+    writer.int8(batch.size[row]);
+    if (Number.isNaN(id)) writer.nil();
+    else writer.int8(id);
+    writer.int8(offset + row);
+    writer.int8(sequences[row]);
+  }
+}
+
+function* textsOf(parts: readonly ReadyPart[]): Generator<Uint8Array> {
+  const writer = new CopyWriter();
+  for (const { offset, batch, tags, tagIds, from } of parts) {
+    for (let row = from; row < batch.count; row++) {
+      const text = batch.textIds?.[row];
+      if (typeof text !== 'string') continue;
+      writer.row(3);
+      writer.int4(tagIds[tags.slots[row]]);
+      writer.int8(offset + row);
+      writer.text(storable(text));
+      if (writer.isFull) yield writer.take();
+    }
+  }
+  yield writer.end();
+}

@@ -1,0 +1,128 @@
+// A store in memory that keeps the contract of history.ts, and that can be held at any position of
+// the log: what the log holds after it is not in the store yet.
+
+import type { Micros } from '../../src/base/clock.ts';
+import type { Candle } from '../../src/contracts/candle.ts';
+import { candleAt, decodeCandles } from '../../src/contracts/candle.ts';
+import type { DeadLetter } from '../../src/contracts/dead-letter.ts';
+import { sequencesOf } from '../../src/contracts/event-columns.ts';
+import { decodeJson, frameKind } from '../../src/contracts/frame.ts';
+import type { Instrument } from '../../src/contracts/instrument.ts';
+import { parseTime } from '../../src/contracts/time.ts';
+import { decodeTrades, type Trade, tradeAt } from '../../src/contracts/trade.ts';
+import type { Log, Topic } from '../../src/log/log.ts';
+import type { CandleQuery, History, Span, TradeCursor, TradePage } from '../../src/store/history.ts';
+
+interface StoredTrade {
+  readonly trade: Trade;
+  readonly time: Micros;
+  readonly offset: number;
+}
+
+export class MemoryHistory implements History {
+  readonly #log: Log;
+  readonly #positions = new Map<Topic, number>();
+  readonly #instruments = new Map<string, Instrument>();
+  readonly #trades: StoredTrade[] = [];
+  readonly #candles = new Map<string, Candle>();
+  /** Set to make every answer fail. */
+  failure: Error | null = null;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** As the gateway asks: one past the last offset that is stored. */
+  readonly stored = (topic: Topic): number => this.#positions.get(topic) ?? 0;
+
+  /** Stores what the log holds before `offset`, whole batches. */
+  async persist(topic: Topic, offset = Number.POSITIVE_INFINITY): Promise<void> {
+    for (;;) {
+      const { batches } = await this.#log.read(topic, 0, this.stored(topic), 1 << 24);
+      if (batches.length === 0) return;
+      for (const { offset: start, count, bytes } of batches) {
+        if (start + count > offset) return;
+        this.#store(start, bytes);
+        this.#positions.set(topic, start + count);
+      }
+    }
+  }
+
+  async persistAll(): Promise<void> {
+    for (const topic of ['instruments', 'market.trades', 'market.candles'] as const) {
+      await this.persist(topic);
+    }
+  }
+
+  async instruments(): Promise<readonly Instrument[]> {
+    this.#mayFail();
+    return [...this.#instruments.values()].sort((a, b) => (a.symbol < b.symbol ? -1 : 1));
+  }
+
+  async trades(
+    symbol: string,
+    { from, to, before, limit }: Span & { readonly limit: number; readonly before?: TradeCursor },
+  ): Promise<TradePage> {
+    this.#mayFail();
+    const found = this.#trades
+      .filter(({ trade }) => trade.symbol === symbol)
+      .filter(({ time }) => (from === undefined || time >= from) && (to === undefined || time < to))
+      .filter(({ time, offset }) => !before || time < before.time || (time === before.time && offset < before.offset))
+      .sort((a, b) => b.time - a.time || b.offset - a.offset);
+    const page = found.slice(0, limit);
+    const last = page.at(-1);
+    const next = found.length > limit && last ? { time: last.time, offset: last.offset } : null;
+    return { trades: page.map(({ trade }) => trade), next };
+  }
+
+  async candles(symbol: string, query: CandleQuery): Promise<readonly Candle[]> {
+    this.#mayFail();
+    const { interval, price, limit, from = -Infinity, to = Infinity } = query;
+    return [...this.#candles.values()]
+      .filter((one) => one.symbol === symbol && one.interval === interval && one.price === price)
+      .filter((one) => startOf(one) >= from && startOf(one) < to)
+      .sort((a, b) => startOf(a) - startOf(b))
+      .slice(-limit);
+  }
+
+  async lastDays(): Promise<readonly Candle[]> {
+    this.#mayFail();
+    const days = [...this.#candles.values()].filter((one) => one.interval === '1d' && one.price === 'trade');
+    const bySymbol = Map.groupBy(days.sort((a, b) => startOf(a) - startOf(b)), (one) => one.symbol);
+    return [...bySymbol.values()].flatMap((own) => own.slice(-2));
+  }
+
+  async deadLetters(): Promise<readonly DeadLetter[]> {
+    return [];
+  }
+
+  #store(offset: number, bytes: Uint8Array): void {
+    const kind = frameKind(bytes);
+    if (kind === 'trades') {
+      const batch = decodeTrades(bytes);
+      for (const [row, sequence] of sequencesOf(batch).entries()) {
+        const time = batch.eventTime[row] as Micros;
+        this.#trades.push({ trade: tradeAt(batch, row, sequence), time, offset: offset + row });
+      }
+    }
+    if (kind === 'candles') {
+      const batch = decodeCandles(bytes);
+      for (let row = 0; row < batch.count; row++) {
+        const candle = candleAt(batch, row);
+        const { symbol, price, interval, start } = candle;
+        this.#candles.set([symbol, price, interval, start].join(' '), candle);
+      }
+    }
+    if (kind === 'json') {
+      for (const one of decodeJson<Instrument>(bytes)) this.#instruments.set(one.symbol, one);
+    }
+  }
+
+  #mayFail(): void {
+    if (this.failure) throw this.failure;
+  }
+}
+
+function startOf(candle: Candle): number {
+  return parseTime(candle.start) ?? 0;
+}

@@ -1,0 +1,190 @@
+// A gateway on a port of its own, over a log and a store that the test fills, and clients for it.
+
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { Registry } from '@prometheus-io/client';
+import { pino } from 'pino';
+import { WebSocket } from 'ws';
+import { type Clock, systemClock } from '../../src/base/clock.ts';
+import { type Gateway, startGateway } from '../../src/gateway/gateway.ts';
+import type { HealthReport } from '../../src/gateway/health.ts';
+import type { GatewayLimits } from '../../src/gateway/limits.ts';
+import type { Log } from '../../src/log/log.ts';
+import { openEmbeddedLog } from '../../src/log/log-embedded.ts';
+import { MemoryHistory } from './memory-history.ts';
+import { Tape } from './tape.ts';
+
+export const healthy: HealthReport = {
+  log: { state: 'ok', detail: '' },
+  engine: { state: 'ok', detail: '' },
+  store: { state: 'ok', detail: '' },
+  feeds: { test: { state: 'ok', detail: 'live' } },
+};
+
+const silent = pino({ level: 'silent' });
+
+export interface Rig {
+  readonly gateway: Gateway;
+  readonly log: Log;
+  readonly history: MemoryHistory;
+  readonly tape: Tape;
+  readonly registry: Registry;
+  /** A JSON answer and its status. */
+  get(path: string, init?: RequestInit): Promise<Answer>;
+  /** A client of a stream, past its hello. */
+  connect(path: string): Promise<StreamClient>;
+  /** Resolves when the gateway has read all that the log holds. */
+  settled(): Promise<void>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: an answer is looked into by each test
+  readonly body: any;
+}
+
+export interface RigOptions {
+  /** A MemoryLog where the test cuts it; otherwise the embedded log in a folder of its own. */
+  readonly log?: Log;
+  readonly limits?: Partial<GatewayLimits>;
+  readonly clock?: Clock;
+  readonly health?: () => Promise<HealthReport>;
+  /** The gateway is not going to be ready: do not wait for it. */
+  readonly isUnready?: boolean;
+  /** Fills log and store before the gateway starts. */
+  readonly before?: (tape: Tape, history: MemoryHistory) => Promise<void>;
+}
+
+export async function rig(test: TestContext, options: RigOptions = {}): Promise<Rig> {
+  const log = options.log ?? (await embeddedLog());
+  const history = new MemoryHistory(log);
+  const tape = new Tape(log);
+  await tape.introduce('AAPL', 'MSFT');
+  await history.persistAll();
+  await options.before?.(tape, history);
+  const registry = new Registry();
+  const gateway = await startGateway({
+    host: '127.0.0.1',
+    port: 0,
+    log,
+    history,
+    stored: history.stored,
+    registry,
+    metricsText: () => registry.metrics(),
+    health: options.health ?? (async () => healthy),
+    clock: options.clock ?? systemClock,
+    logger: silent,
+    ...(options.limits ? { limits: options.limits } : {}),
+  });
+  const clients: StreamClient[] = [];
+  test.after(async () => {
+    for (const client of clients) client.socket.terminate();
+    await gateway.close();
+    await log.close();
+  });
+  const get = (path: string, init?: RequestInit): Promise<Answer> =>
+    fetchJson(`${gateway.url}${path}`, init);
+  while (!options.isUnready && (await get('/ready')).status !== 200);
+  return {
+    gateway,
+    log,
+    history,
+    tape,
+    registry,
+    get,
+    async connect(path) {
+      const client = await StreamClient.open(`${gateway.url.replace('http', 'ws')}${path}`);
+      clients.push(client);
+      return client;
+    },
+    async settled() {
+      for (;;) {
+        const text = await (await fetch(`${gateway.url}/metrics`)).text();
+        const lags = [...text.matchAll(/^tapeline_gateway_lag_records\{.*\} (\d+)$/gm)];
+        if (lags.length > 0 && lags.every(([, lag]) => lag === '0')) return;
+      }
+    },
+  };
+}
+
+/** The logs of this process go with it. */
+const folders = mkdtempSync(join(tmpdir(), 'tapeline-gateway-'));
+process.once('exit', () => rmSync(folders, { recursive: true, force: true }));
+
+async function embeddedLog(): Promise<Log> {
+  const folder = mkdtempSync(join(folders, 'log-'));
+  return await openEmbeddedLog({ folder, logger: silent, clock: systemClock });
+}
+
+async function fetchJson(url: string, init?: RequestInit): Promise<Answer> {
+  const response = await fetch(url, init);
+  const text = await response.text();
+  const isJson = response.headers.get('content-type')?.includes('json');
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: isJson && text !== '' ? JSON.parse(text) : text,
+  };
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a message is looked into by each test
+export type Message = any;
+
+/** A WebSocket client that keeps what it hears until it is asked for. */
+export class StreamClient {
+  readonly socket: WebSocket;
+  #messages: Message[] = [];
+  #taken = 0;
+  #news = Promise.withResolvers<void>();
+  hello: Message;
+
+  constructor(socket: WebSocket) {
+    this.socket = socket;
+    socket.on('message', (data) => {
+      this.#messages.push(JSON.parse(String(data)));
+      this.#news.resolve();
+      this.#news = Promise.withResolvers();
+    });
+  }
+
+  static async open(url: string): Promise<StreamClient> {
+    const socket = new WebSocket(url, { perMessageDeflate: false });
+    const client = new StreamClient(socket);
+    await once(socket, 'open');
+    client.hello = await client.next();
+    return client;
+  }
+
+  async next(): Promise<Message> {
+    while (this.#taken === this.#messages.length) {
+      this.#messages = [];
+      this.#taken = 0;
+      await this.#news.promise;
+    }
+    return this.#messages[this.#taken++];
+  }
+
+  async take(count: number): Promise<Message[]> {
+    const taken: Message[] = [];
+    while (taken.length < count) taken.push(await this.next());
+    return taken;
+  }
+
+  /** Stops reading from the network, and starts again. */
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
+  async closed(): Promise<{ code: number; reason: string }> {
+    const [code, reason] = await once(this.socket, 'close');
+    return { code, reason: String(reason) };
+  }
+}

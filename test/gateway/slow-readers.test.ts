@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { ManualClock } from '../../src/base/clock.ts';
+import { MemoryLog } from './memory-log.ts';
+import { type Message, type Rig, rig } from './rig.ts';
+import { monday, second, type TapeTrade } from './tape.ts';
+
+/** The kernel takes several megabytes for a client that does not read; only then is it slow. */
+const batches = 60;
+const rowsPerBatch = 1_000;
+const limits = { pendingBytesMax: 65_536 };
+const total = batches * rowsPerBatch;
+
+async function flood(one: Rig, from = 0, count = batches): Promise<void> {
+  for (let batch = from; batch < from + count; batch++) {
+    const trades: TapeTrade[] = Array.from({ length: rowsPerBatch }, (_, row) => ({
+      time: monday + batch * rowsPerBatch + row,
+      price: 10_000 + row,
+    }));
+    await one.tape.trades(...trades);
+  }
+}
+
+async function metric(one: Rig, name: string): Promise<number> {
+  const { body } = await one.get('/metrics');
+  const line = new RegExp(`^${name.replaceAll(/[{}"]/g, '\\$&')} (\\d+)$`, 'm').exec(body);
+  return Number(line?.[1] ?? 0);
+}
+
+suite('a client that stops reading', () => {
+  test('gets every trade in order once it reads again, from the log, while others stay live', async (t) => {
+    const one = await rig(t, { limits });
+    const [slow, live] = [await one.connect('/ws/trades/AAPL'), await one.connect('/ws/trades/AAPL')];
+    slow.pause();
+    await flood(one);
+    await live.take(total);
+    assert.equal(await metric(one, 'tapeline_websocket_fallbacks_total{stream="trades"}'), 1);
+    slow.resume();
+    const told = await slow.take(total);
+    assert.deepEqual(told.map(({ sequence }) => sequence), [...told.keys()]);
+    await one.tape.trades({ time: monday + total, price: 1 });
+    assert.equal((await slow.next()).sequence, total, 'and is live again');
+  });
+
+  test('while trades keep coming, crosses back to live without hole or duplicate', async (t) => {
+    const one = await rig(t, { limits });
+    const slow = await one.connect('/ws/trades/AAPL');
+    slow.pause();
+    await flood(one);
+    await one.settled();
+    slow.resume();
+    await Promise.all([flood(one, batches, 20), slow.take(1)]);
+    const told = await slow.take(total + 20 * rowsPerBatch - 1);
+    assert.deepEqual(told.map(({ sequence }) => sequence), [...told.keys()].map((key) => key + 1));
+  });
+
+  test('so long that the log forgot is told what it missed', async (t) => {
+    const log = new MemoryLog();
+    const one = await rig(t, { log, limits });
+    const slow = await one.connect('/ws/trades/AAPL');
+    slow.pause();
+    await flood(one);
+    await one.settled();
+    const kept = total - 2 * rowsPerBatch;
+    log.forgetBefore('market.trades', kept);
+    slow.resume();
+    let expected = 0;
+    let gaps = 0;
+    while (expected < total) {
+      const message: Message = await slow.next();
+      if (message.type === 'gap') {
+        gaps++;
+        assert.equal(message.reason, 'retention');
+        assert.deepEqual([message.from, message.to], [`e1:0:${expected}`, `e1:0:${kept}`]);
+        expected = kept;
+      } else {
+        assert.equal(message.sequence, expected++);
+      }
+    }
+    assert.equal(gaps, 1);
+  });
+
+  test('of quotes is sent the newest when it reads again, and not all between', async (t) => {
+    const one = await rig(t, { limits });
+    const slow = await one.connect('/ws/quotes/AAPL');
+    slow.pause();
+    for (let batch = 0; batch < batches; batch++) {
+      const quotes = Array.from({ length: rowsPerBatch }, (_, row) => {
+        const time = monday + batch * rowsPerBatch + row;
+        return { time, bid: 10_000 + batch * rowsPerBatch + row, ask: 200_000 };
+      });
+      await one.tape.quotes(...quotes);
+    }
+    await one.settled();
+    const conflated = await metric(one, 'tapeline_websocket_conflated_total{stream="quotes"}');
+    assert.ok(conflated > 0 && conflated < total, `${conflated} conflated`);
+    slow.resume();
+    let told = 0;
+    let last: Message;
+    do {
+      last = await slow.next();
+      told++;
+    } while (last.sequence < total - 1);
+    assert.equal(told, total - conflated + 1);
+    assert.equal(last.bid, String((10_000 + total - 1) / 100));
+    await one.tape.quotes({ time: monday + total, bid: 1, ask: 2 });
+    assert.equal((await slow.next()).bid, '0.01', 'and is live again');
+  });
+
+  test('of candles gets all that closed, and of the open ones the newest', async (t) => {
+    const one = await rig(t, { limits });
+    const slow = await one.connect('/ws/candles/AAPL?interval=1s');
+    slow.pause();
+    const closes = 600;
+    for (let index = 0; index < closes; index++) {
+      const time = monday + index * second;
+      const rows = Array.from({ length: 60 }, (_, row) => {
+        const state = row === 59 ? ('final' as const) : ('open' as const);
+        return { interval: '1s' as const, time, ohlc: [1, row + 1, 1, row + 1] as const, state };
+      });
+      await one.tape.candles(...rows);
+    }
+    const openTime = monday + closes * second;
+    await one.tape.candles({ interval: '1s', time: openTime, ohlc: [777, 777, 777, 777] });
+    await one.settled();
+    slow.resume();
+    const told: Message[] = [];
+    do told.push(await slow.next());
+    while (told.at(-1).close !== '7.77');
+    const final = told.filter(({ state }) => state === 'final');
+    assert.equal(final.length, closes);
+    assert.deepEqual(final.map(({ start }) => start), [...new Set(final.map(({ start }) => start))].sort());
+    assert.ok(told.length < closes * 60, `${told.length} messages`);
+    const offsets = told.map(({ cursor }) => Number(cursor.split(':')[2]));
+    assert.deepEqual(offsets, offsets.toSorted((a, b) => a - b));
+  });
+
+  test('for a minute is closed with the code that says why', async (t) => {
+    const clock = new ManualClock(monday);
+    const one = await rig(t, { limits, clock });
+    const slow = await one.connect('/ws/trades/AAPL');
+    slow.pause();
+    await flood(one);
+    await one.settled();
+    const closed = slow.closed();
+    await clock.advance(59_000);
+    assert.equal(await metric(one, 'tapeline_websocket_connections'), 1);
+    await clock.advance(2_000);
+    slow.resume();
+    const { code, reason } = await closed;
+    assert.equal(code, 4006);
+    assert.match(reason, /Too slow for 60 s/);
+    assert.equal(await metric(one, 'tapeline_websocket_closed_total{reason="slow-consumer"}'), 1);
+  });
+});
