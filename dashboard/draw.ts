@@ -36,12 +36,11 @@ function drawAll(): void {
 
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 
-/** Tints a value for a moment, so that a change is seen without being read. */
+/** Tints a value for a moment, so that a change is seen without being read; not without a pause. */
 export function flash(target: HTMLElement, direction: 'up' | 'down' | 'flat'): void {
-  if (direction === 'flat' || calm.matches) return;
-  for (const running of target.getAnimations()) running.cancel();
-  const colors = [`var(--${direction})`, `var(--${direction})`, 'var(--text)'];
-  target.animate({ color: colors }, { duration: 500, easing: 'ease-in' });
+  if (direction === 'flat' || calm.matches || target.getAnimations().length > 0) return;
+  const color = [`var(--${direction})`, 'var(--text)', 'var(--text)'];
+  target.animate({ color, offset: [0, 0.4, 1] }, 1_500);
 }
 
 const arrows = { up: '▲', down: '▼', flat: '' } as const;
@@ -52,6 +51,11 @@ export function arrow(direction: keyof typeof arrows): string {
 
 /** A box that says what is wrong or missing, and what to do. */
 export function notice(title: string, detail: string, ...more: Child[]): HTMLElement {
-  return element('div', { class: 'notice', role: 'alert' }, element('h2', {}, title),
-    element('p', {}, detail), ...more);
+  return element(
+    'div',
+    { class: 'notice', role: 'alert' },
+    element('h2', {}, title),
+    element('p', {}, detail),
+    ...more,
+  );
 }

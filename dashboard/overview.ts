@@ -128,8 +128,11 @@ class MarketTable {
   async #ask(): Promise<void> {
     if (document.hidden) return;
     const path = '/api/v1/market-summary';
-    const answer = await getPatiently<{ summaries: Summary[] }>(path, this.#signal, () => undefined)
-      .catch(() => null);
+    const answer = await getPatiently<{ summaries: Summary[] }>(
+      path,
+      this.#signal,
+      () => undefined,
+    ).catch(() => null);
     for (const summary of answer?.summaries ?? []) this.#rows.get(summary.symbol)?.take(summary);
   }
 
@@ -140,7 +143,7 @@ class MarketTable {
       header.append(label);
       return header;
     }
-    const button = element('button', { type: 'button' }, label);
+    const button = element('button', { type: 'button', class: 'sort' }, label);
     button.addEventListener('click', () => {
       this.#isDescending = key === this.#sortKey ? !this.#isDescending : key !== 'symbol';
       this.#sortKey = key;
@@ -233,8 +236,12 @@ class Row {
     };
     this.root.append(...columns.map(({ key }) => this.#cells[key]));
     this.#cells.symbol.setAttribute('scope', 'row');
-    const link = element('a', { href: `#${encodeURIComponent(symbol)}` }, element('b', {}, symbol));
-    link.append(element('span', {}, name === symbol ? '' : name));
+    const link = element(
+      'a',
+      { href: `#${encodeURIComponent(symbol)}` },
+      element('b', { class: 'code' }, symbol),
+    );
+    link.append(element('span', { class: 'company' }, name === symbol ? '' : name));
     this.#cells.symbol.append(link);
     this.#cells.range.append(element('span', { class: 'range' }, this.#marker));
     this.root.addEventListener('click', () => link.click());

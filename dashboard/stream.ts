@@ -40,8 +40,11 @@ export class Stream<Message> {
     clearTimeout(this.#timer);
     removeEventListener('online', this.#hurry);
     document.removeEventListener('visibilitychange', this.#hurry);
-    this.#socket?.close();
     this.#link.remove();
+    const socket = this.#socket;
+    // A browser complains of a socket that is closed before it has opened.
+    if (socket?.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close();
+    else socket?.close();
   }
 
   #open(): void {

@@ -3,7 +3,7 @@
 import { getPatiently, ProblemError } from './api.ts';
 import { CandleChart } from './chart.ts';
 import { change, minus } from './decimal.ts';
-import { arrow, element, flash, notice, onNextFrame, setText } from './draw.ts';
+import { arrow, element, notice, onNextFrame, setText } from './draw.ts';
 import * as format from './format.ts';
 import { Stream } from './stream.ts';
 import { TradeList } from './tape.ts';
@@ -73,7 +73,6 @@ class SymbolPage {
   #day: Candle | null = null;
   #quote: Quote | null = null;
   #last: string | null;
-  #shown: string | null = null;
 
   constructor(root: HTMLElement, instrument: Instrument, summary: Summary, interval: Interval) {
     this.#instrument = instrument;
@@ -185,8 +184,6 @@ class SymbolPage {
       setText(parts.last, format.price(this.#last, digits));
       const amounts = `${format.signed(moved.amount, digits)}  ${format.percent(moved.percent)}`;
       setText(parts.change, `${arrow(moved.direction)} ${amounts}`);
-      if (this.#shown !== null) flash(parts.last, change(this.#last, this.#shown).direction);
-      this.#shown = this.#last;
       document.title = `${this.#instrument.symbol} ${format.price(this.#last, digits)}`;
     }
     const day = this.#day;

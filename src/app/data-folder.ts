@@ -127,9 +127,10 @@ function isHeld(path: string): boolean {
 async function refuseNewer(folder: string): Promise<void> {
   const format = await readJson<{ readonly version: number }>(join(folder, formatFile));
   if (!format || format.version <= folderVersion) return;
+  const versions = `format ${format.version}, ours is ${folderVersion}`;
   throw new Failure(
     'data-folder-newer',
-    `${folder} was written by a newer Tapeline (format ${format.version}, ours is ${folderVersion})`,
+    `${folder} was written by a newer Tapeline (${versions})`,
     'Start that version again, or set DATA_DIR to another folder.',
   );
 }

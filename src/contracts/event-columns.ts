@@ -50,15 +50,6 @@ export abstract class EventColumns implements EventBatch {
   /** Every column of the batch, in the order in which it is encoded. */
   abstract columns(): readonly Column[];
 
-  /** Takes over the memory of a batch that nobody reads any more, to spare growing again. */
-  adopt(spent: this): void {
-    this.eventTime = spent.eventTime;
-    this.receiveTime = spent.receiveTime;
-    this.id = spent.id;
-    this.instrument = spent.instrument;
-    this.verdict = spent.verdict;
-  }
-
   /** The index of a symbol in this batch; the scales are those its first rows will use. */
   instrumentOf(symbol: string, priceScale = 0, sizeScale = 0): number {
     let index = this.#symbols.get(symbol);

@@ -59,14 +59,6 @@ export class QuoteColumns extends EventColumns implements QuoteBatch {
     this.askSize[row] = askSize;
   }
 
-  override adopt(spent: this): void {
-    super.adopt(spent);
-    this.bid = spent.bid;
-    this.bidSize = spent.bidSize;
-    this.ask = spent.ask;
-    this.askSize = spent.askSize;
-  }
-
   columns() {
     return [
       this.eventTime,

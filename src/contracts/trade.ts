@@ -55,13 +55,6 @@ export class TradeColumns extends EventColumns implements TradeBatch {
   tag = new Uint16Array(this.eventTime.length);
   readonly #tags = new Map<string, number>();
 
-  override adopt(spent: this): void {
-    super.adopt(spent);
-    this.price = spent.price;
-    this.size = spent.size;
-    this.tag = spent.tag;
-  }
-
   tagOf(venue: string, conditions: string, side: TradeTag['side']): number {
     const key = `${venue}\n${conditions}\n${side}`;
     let index = this.#tags.get(key);

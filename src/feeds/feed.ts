@@ -35,12 +35,7 @@ export class Observations {
   readonly heartbeats: Heartbeat[] = [];
   readonly deadLetters: DeadLetter[] = [];
 
-  /** `spent` gives its memory, when nobody reads it any more. */
-  constructor(source: string, scope: string, spent?: Observations | null) {
-    if (spent) {
-      this.trades.adopt(spent.trades);
-      this.quotes.adopt(spent.quotes);
-    }
+  constructor(source: string, scope: string) {
     this.trades.source = source;
     this.trades.scope = scope;
     this.quotes.source = source;
@@ -61,16 +56,13 @@ export class Observations {
 /**
  * The bounded hand-over between one feed and ingest: a double buffer. While ingest makes one
  * buffer durable the feed fills the other, so batches grow with load and latency stays one commit.
- * Heartbeats count after the trades and quotes of the same buffer. What the iteration yields is the
- * consumer's until it asks for the next.
+ * Heartbeats count after the trades and quotes of the same buffer.
  */
 export class Intake implements AsyncIterable<Observations> {
   readonly source: string;
   readonly #rowsMax: number;
   #scope: string;
   #open: Observations;
-  /** What ingest is done with: the memory of the next buffer. */
-  #spent: Observations | null = null;
   #ended = false;
   #filled = Promise.withResolvers<void>();
   #taken = Promise.withResolvers<void>();
@@ -116,7 +108,7 @@ export class Intake implements AsyncIterable<Observations> {
   async enter(scope: string): Promise<void> {
     await this.flush();
     this.#scope = scope;
-    this.#open = new Observations(this.source, scope, this.#open);
+    this.#open = new Observations(this.source, scope);
   }
 
   /** After the last push: ingest takes what is left and then its iteration ends. */
@@ -132,12 +124,10 @@ export class Intake implements AsyncIterable<Observations> {
       this.#filled = Promise.withResolvers<void>();
       const taken = this.#open;
       if (taken.count > 0) {
-        this.#open = new Observations(this.source, this.#scope, this.#spent);
-        this.#spent = null;
+        this.#open = new Observations(this.source, this.#scope);
         this.#taken.resolve();
         this.#taken = Promise.withResolvers<void>();
         yield taken;
-        this.#spent = taken;
       }
       if (this.#ended && this.#open.count === 0) return;
       if (this.#open.count > 0 && this.#ended) this.#filled.resolve();

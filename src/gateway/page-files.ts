@@ -49,7 +49,7 @@ function browserModule(source: string): string {
 
 /** Node warns once that stripping by call is experimental; the Node we run is pinned and tested. */
 function quietly<Result>(work: () => Result): Result {
-  const { emitWarning } = process;
+  const emitWarning = Reflect.get(process, 'emitWarning');
   process.emitWarning = () => undefined;
   try {
     return work();

@@ -6,6 +6,9 @@ import { Failure, type FailureCode } from '../base/failure.ts';
 
 export const problemType = 'application/problem+json; charset=utf-8';
 
+/** What OpenAPI calls it. */
+export const problemName = 'Problem';
+
 export const problemSchema = Type.Object(
   {
     type: Type.String({ description: 'Names the kind of problem, stable: a URN' }),
@@ -15,7 +18,7 @@ export const problemSchema = Type.Object(
     instance: Type.String({ description: 'The path that was asked for' }),
     cure: Type.String({ description: 'What can be done about it' }),
   },
-  { $id: 'Problem' },
+  { $id: problemName },
 );
 
 export type Problem = Static<typeof problemSchema>;

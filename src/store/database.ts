@@ -78,7 +78,7 @@ export function describeDatabase(database: Database): string {
   if (typeof database !== 'string') return describeAddress(database);
   const { hostname, port, pathname, searchParams } = parseUrl(database);
   return describeAddress({
-    host: decodeURIComponent(hostname) || searchParams.get('host') || 'localhost',
+    host: searchParams.get('host') || decodeURIComponent(hostname) || 'localhost',
     port: Number(port || 5432),
     database: decodeURIComponent(pathname.slice(1)),
   });
@@ -95,7 +95,8 @@ function checked(url: string): string {
 }
 
 function parseUrl(url: string): URL {
-  const parsed = URL.parse(url);
+  // A host may also come as a parameter, which leaves a place that URL wants filled.
+  const parsed = URL.parse(url.replace('@/', '@localhost/'));
   if (parsed && /^postgres(ql)?:$/.test(parsed.protocol)) return parsed;
   const what = 'DATABASE_URL is not the URL of a PostgreSQL database';
   const cure = 'Write it as postgres://USER:PASSWORD@HOST:5432/DATABASE; encode odd letters as %40.';

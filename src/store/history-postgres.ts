@@ -1,15 +1,232 @@
-// What the store answers, from PostgreSQL. Every answer is bounded in rows and time. Candles are read
-// by key; trades, which have no key but time, hour by hour backwards, knowing from `trade_hours`
-// which hours to read and how many of the symbol's trades each holds.
+// What the store answers, from PostgreSQL. Every answer is bounded in rows and in time, and so is
+// the queue before the few connections. Candles are read by key, trades as trade-pages.ts says.
 
-import { type ClientBase, Pool } from 'pg';
+import { Pool } from 'pg';
 import { micros } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
 import type { Candle } from '../contracts/candle.ts';
 import type { DeadLetter } from '../contracts/dead-letter.ts';
 import type { Instrument } from '../contracts/instrument.ts';
 import { formatTime } from '../contracts/time.ts';
-import type { Trade } from '../contracts/trade.ts';
 import { intervalCodes, priceKindCodes } from './candle-codes.ts';
 import { clientConfig, type Database, explained, sessionSetup } from './database.ts';
-import type { CandleQuery, History, Span, TradeCursor, TradePage } from './history.ts';
+import type { CandleQuery, History, Holdings, TradePage } from './history.ts';
+import { readTradePage, type TradePageQuery } from './trade-pages.ts';
+
+/** Rows of one answer. */
+export const historyRowsMax = 100_000;
+
+const connectionsMax = 4;
+/** Questions that wait for a connection. */
+const waitingMax = 256;
+const session = { application: 'history', statementSeconds: 10 };
+
+/** Connects when it is first asked. */
+export function openHistory(options: { readonly database: Database }): PostgresHistory {
+  return new PostgresHistory(options.database);
+}
+
+/** Rejects with Failure 'database-unavailable', or 'limit-exceeded' when too much is asked. */
+export class PostgresHistory implements History {
+  readonly #database: Database;
+  readonly #pool: Pool;
+  readonly #instrumentIds = new Map<string, number>();
+
+  constructor(database: Database) {
+    this.#database = database;
+    this.#pool = new Pool({
+      ...clientConfig(database, session),
+      max: connectionsMax,
+      onConnect: (client) => client.query(sessionSetup(session)),
+    });
+    // An idle connection that breaks is replaced; a busy one tells whoever asked.
+    this.#pool.on('error', () => undefined);
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end();
+  }
+
+  async instruments(): Promise<readonly Instrument[]> {
+    return await this.#ask<Instrument>(
+      `select
+         symbol, name, exchange, currency,
+         asset_class as "assetClass",
+         trim_scale(price_increment)::text as "priceIncrement",
+         trim_scale(size_increment)::text as "sizeIncrement",
+         coalesce(source, '') as source
+       from instruments
+       order by symbol collate "C"
+       limit $1`,
+      [historyRowsMax],
+    );
+  }
+
+  /** A page may be a little longer than `limit`; see `readTradePage`. */
+  async trades(symbol: string, query: TradePageQuery): Promise<TradePage> {
+    requireLimit(query.limit);
+    const id = await this.#instrumentId(symbol);
+    if (id === null) return { trades: [], next: null };
+    return await readTradePage(this.#ask, id, query);
+  }
+
+  async candles(symbol: string, query: CandleQuery): Promise<readonly Candle[]> {
+    const { interval, price, limit, from, to } = query;
+    requireLimit(limit);
+    const id = await this.#instrumentId(symbol);
+    if (id === null) return [];
+    const rows = await this.#ask<CandleRow>(
+      `with chosen as (
+         select * from candle_rows
+         where instrument_id = $1 and price_kind = $2 and interval_id = $3
+           and start >= $4 and start < $5
+         order by start desc
+         limit $6
+       )
+       ${selectCandles}
+       order by start`,
+      [
+        id,
+        priceKindCodes[price],
+        intervalCodes[interval],
+        from === undefined ? '-infinity' : formatTime(from),
+        to === undefined ? 'infinity' : formatTime(to),
+        limit,
+      ],
+    );
+    return rows.map(candleOf);
+  }
+
+  async lastDays(): Promise<readonly Candle[]> {
+    const rows = await this.#ask<CandleRow>(
+      `with chosen as (
+         select newest.* from instruments cross join lateral (
+           select * from candle_rows
+           where candle_rows.instrument_id = instruments.instrument_id
+             and price_kind = $1 and interval_id = $2
+           order by start desc
+           limit 2
+         ) newest
+         limit $3
+       )
+       ${selectCandles}
+       order by symbol collate "C", start`,
+      [priceKindCodes.trade, intervalCodes['1d'], historyRowsMax],
+    );
+    return rows.map(candleOf);
+  }
+
+  async deadLetters(limit: number): Promise<readonly DeadLetter[]> {
+    requireLimit(limit);
+    const rows = await this.#ask<DeadLetterRow>(
+      `select
+         source, micros(receive_time) as "receiveTime", "where", reason, detail, raw,
+         raw_length as "rawLength"
+       from dead_letters
+       order by receive_time desc
+       limit $1`,
+      [limit],
+    );
+    return rows.map(({ raw, ...row }) => ({
+      ...row,
+      receiveTime: Number(row.receiveTime),
+      raw: raw.toString('base64'),
+      rawLength: Number(row.rawLength),
+    }));
+  }
+
+  async holdings(): Promise<Holdings> {
+    const symbols = await this.#ask<HoldingRow>(
+      `select
+         symbol,
+         coalesce(sum(trades), 0) as trades,
+         micros(min(first_time)) as "from",
+         micros(max(last_time)) as "to"
+       from instruments left join trade_hours using (instrument_id)
+       group by symbol
+       order by symbol collate "C"
+       limit $1`,
+      [historyRowsMax],
+    );
+    const letters = await this.#ask<{ count: string }>('select count(*) from dead_letters', []);
+    return {
+      symbols: symbols.map(({ symbol, trades, from, to }) => ({
+        symbol,
+        trades: Number(trades),
+        from: from === null ? null : micros(Number(from)),
+        to: to === null ? null : micros(Number(to)),
+      })),
+      deadLetterCount: Number(letters[0]?.count),
+    };
+  }
+
+  async #instrumentId(symbol: string): Promise<number | null> {
+    const known = this.#instrumentIds.get(symbol);
+    if (known !== undefined) return known;
+    const [found] = await this.#ask<{ id: number }>(
+      'select instrument_id as id from instruments where symbol = $1',
+      [symbol],
+    );
+    if (found) this.#instrumentIds.set(symbol, found.id);
+    return found?.id ?? null;
+  }
+
+  readonly #ask = async <Row extends object>(
+    sql: string,
+    values: readonly unknown[],
+  ): Promise<Row[]> => {
+    if (this.#pool.waitingCount >= waitingMax) {
+      const what = `${waitingMax} questions to the database are waiting already`;
+      throw new Failure('limit-exceeded', what, 'Ask again in a moment, and for less.');
+    }
+    try {
+      const { rows } = await this.#pool.query<Row>(sql, [...values]);
+      return rows;
+    } catch (error) {
+      throw explained(error, this.#database);
+    }
+  };
+}
+
+/** The rows of `chosen`, with the names of the contract. */
+const selectCandles = `
+  select
+    symbol,
+    price_kinds.name as price,
+    candle_intervals.name as interval,
+    micros(start) as start,
+    open::text, high::text, low::text, close::text, volume::text, notional::text,
+    vwap(notional, volume)::text as vwap,
+    trades, revision,
+    candle_states.name as state
+  from chosen
+  join instruments using (instrument_id)
+  join price_kinds using (price_kind)
+  join candle_intervals using (interval_id)
+  join candle_states using (state)`;
+
+/** bigint comes as text. */
+type CandleRow = Omit<Candle, 'start'> & { readonly start: string };
+
+function candleOf(row: CandleRow): Candle {
+  return { ...row, start: formatTime(Number(row.start)) };
+}
+
+interface DeadLetterRow extends Omit<DeadLetter, 'receiveTime' | 'raw' | 'rawLength'> {
+  readonly receiveTime: string;
+  readonly raw: Buffer;
+  readonly rawLength: string;
+}
+
+interface HoldingRow {
+  readonly symbol: string;
+  readonly trades: string;
+  readonly from: string | null;
+  readonly to: string | null;
+}
+
+function requireLimit(limit: number): void {
+  if (Number.isSafeInteger(limit) && limit >= 1 && limit <= historyRowsMax) return;
+  const what = `a limit of ${limit} rows is not between 1 and ${historyRowsMax}`;
+  throw new Failure('limit-exceeded', what, 'Ask for fewer, page by page.');
+}

@@ -19,14 +19,14 @@ import { type EmbeddedLog, openEmbeddedLog } from '../../src/log/log-embedded.ts
 interface Implementation {
   readonly name: string;
   /** The log at a place, made when absent. */
-  open(place: string, clock: Clock): Promise<Log>;
+  readonly open: (place: string, clock: Clock) => Promise<Log>;
   /** JavaScript that makes `log` for another process, which has it for itself. */
-  openingElsewhere(place: string): string;
-  /** JavaScript that makes `log` for a thread beside the open log, and what it needs. */
-  openingBeside(place: string, log: Log): { readonly code: string; readonly data: unknown };
+  readonly openingElsewhere: (place: string) => string;
+  /** JavaScript that makes `log` for a thread beside the open log, and its `workerData`. */
+  readonly openingBeside: (place: string, log: Log) => { readonly code: string; data: unknown };
 }
 
-const seed = Number(process.env['FC_SEED'] ?? 20261121);
+const seed = Number(process.env.FC_SEED ?? 20261121);
 const logger = { warn: () => undefined };
 const embedded = import.meta.resolve('../../src/log/log-embedded.ts');
 const clocks = import.meta.resolve('../../src/base/clock.ts');
@@ -51,261 +51,258 @@ const implementations: readonly Implementation[] = [
   },
 ];
 
-for (const implementation of implementations) {
-  describe(`the ${implementation.name} log`, () => suite(implementation));
-}
+for (const { name, open, openingElsewhere, openingBeside } of implementations) {
+  describe(`the ${name} log`, () => {
+    const clock = new ManualClock(Date.UTC(2026, 10, 21) * 1000);
+    let scratch = '';
+    let places = 0;
+    const opened: Log[] = [];
 
-function suite({ open, openingElsewhere, openingBeside }: Implementation): void {
-  const clock = new ManualClock(Date.UTC(2026, 10, 21) * 1000);
-  let scratch = '';
-  let places = 0;
-  const opened: Log[] = [];
-
-  before(async () => {
-    scratch = await fs.mkdtemp(join(tmpdir(), 'tapeline-test-log-'));
-  });
-
-  afterEach(async () => {
-    await Promise.all(opened.splice(0).map((log) => log.close()));
-  });
-
-  after(async () => {
-    await fs.rm(scratch, { recursive: true, force: true });
-  });
-
-  function newPlace(): string {
-    places += 1;
-    return join(scratch, `log-${places}`);
-  }
-
-  async function openAt(place: string): Promise<Log> {
-    const log = await open(place, clock);
-    opened.push(log);
-    return log;
-  }
-
-  async function reopen(log: Log, place: string): Promise<Log> {
-    await log.close();
-    return await openAt(place);
-  }
-
-  describe('appending', () => {
-    test('gives offsets that are dense and count records, in each topic for itself', async () => {
-      const log = await openAt(newPlace());
-      const appends = [trades(3), trades(2), quotes(7)];
-      assert.deepEqual(await log.commit({ appends }), [0, 3, 0]);
-      assert.deepEqual(await log.commit({ appends: [trades(1), quotes(1)] }), [5, 7]);
-      assert.deepEqual(log.range('market.trades', 0), { start: 0, end: 6 });
-      assert.deepEqual(log.range('market.quotes', 0), { start: 0, end: 8 });
-      assert.deepEqual(log.range('dead-letter', 0), { start: 0, end: 0 });
+    before(async () => {
+      scratch = await fs.mkdtemp(join(tmpdir(), 'tapeline-test-log-'));
     });
 
-    test('keeps concurrent commits in the order of the calls', async () => {
-      const place = newPlace();
-      let log = await openAt(place);
-      const batches = Array.from({ length: 200 }, (_, index) => trades(1 + (index % 5), index));
-      const offsets = await Promise.all(batches.map((batch) => log.commit({ appends: [batch] })));
-      log = await reopen(log, place);
-      assert.deepEqual(
-        (await readAll(log)).batches,
-        batches.map((batch, index) => stored(batch, offsets[index]?.[0] ?? Number.NaN)),
-      );
+    afterEach(async () => {
+      await Promise.all(opened.splice(0).map((log) => log.close()));
     });
 
-    test('takes batches from one byte to megabytes', async () => {
-      const log = await openAt(newPlace());
-      const sizes = [1, 8, 2_000, 2_100, 40_000, 3_000_001];
-      const appends = sizes.map((size, index) => trades(1, index, size));
-      await log.commit({ appends });
-      assert.deepEqual((await readAll(log)).batches, appends.map(stored));
+    after(async () => {
+      await fs.rm(scratch, { recursive: true, force: true });
     });
 
-    test('of nothing resolves, after what came before', async () => {
-      const log = await openAt(newPlace());
-      const first = log.commit({ appends: [trades(2)] });
-      assert.deepEqual(await log.commit({}), []);
-      assert.equal(log.range('market.trades', 0).end, 2);
-      await first;
-    });
+    function newPlace(): string {
+      places += 1;
+      return join(scratch, `log-${places}`);
+    }
 
-    test('to a closed log fails, and closing twice does not', async () => {
-      const log = await openAt(newPlace());
-      const last = log.commit({ appends: [trades(2)] });
+    async function openAt(place: string): Promise<Log> {
+      const log = await open(place, clock);
+      opened.push(log);
+      return log;
+    }
+
+    async function reopen(log: Log, place: string): Promise<Log> {
       await log.close();
-      assert.deepEqual(await last, [0]);
-      await assert.rejects(log.commit({ appends: [trades(1)] }), Failure);
-      await log.close();
-    });
-  });
+      return await openAt(place);
+    }
 
-  describe('reading', () => {
-    test('from any offset, in pieces of any size, gives every batch once', async () => {
-      const log = await openAt(newPlace());
-      const appends = [3, 1, 4, 1, 5].map((count, index) => trades(count, index, 1_000));
-      await log.commit({ appends });
-      const all = (await readAll(log)).batches;
-      for (let offset = 0; offset < 14; offset += 1) {
-        for (const bytesMax of [1, 1_500, 2_000, 1_000_000]) {
-          const { batches } = await readAll(log, offset, bytesMax);
-          assert.deepEqual(
-            batches,
-            all.filter((batch) => batch.offset + batch.count > offset),
-          );
-        }
-      }
-    });
-
-    test('is bounded by the bytes asked for, but gives at least one batch', async () => {
-      const log = await openAt(newPlace());
-      await log.commit({ appends: Array.from({ length: 20 }, () => trades(1, 0, 1_000)) });
-      assert.equal((await log.read('market.trades', 0, 0, 1)).batches.length, 1);
-      const { batches, next } = await log.read('market.trades', 0, 5, 4_000);
-      assert(batches.length >= 3 && batches.length <= 5, `${batches.length} batches`);
-      assert.equal(next, 5 + batches.length);
-    });
-
-    test('at the end and past it gives nothing', async () => {
-      const log = await openAt(newPlace());
-      await log.commit({ appends: [trades(3)] });
-      for (const offset of [3, 4, 1_000]) {
-        const read = await log.read('market.trades', 0, offset, 1_000);
-        assert.deepEqual(read, { batches: [], lost: [], next: offset });
-      }
-    });
-
-    test('gives bytes that are the caller’s own and aligned for columns', async () => {
-      const log = await openAt(newPlace());
-      await log.commit({ appends: [trades(1, 1, 400), trades(1, 1, 40_000)] });
-      for (const { bytes } of (await readAll(log)).batches) {
-        assert.equal(bytes.byteOffset % 8, 0);
-        bytes.fill(0);
-      }
-      const { batches } = await readAll(log);
-      assert.deepEqual(batches, [trades(1, 1, 400), trades(1, 1, 40_000)].map(stored));
-    });
-  });
-
-  describe('state', () => {
-    test('is read back, replaced and deleted, also after reopening', async () => {
-      const place = newPlace();
-      let log = await openAt(place);
-      assert.equal(await log.state('a'), null);
-      await log.commit({ state: [write('a', 'one'), write('b', ''), write('c', 'three')] });
-      await log.commit({ state: [write('a', 'four'), { key: 'c', value: null }] });
-      for (let round = 0; round < 2; round += 1) {
-        assert.deepEqual(await log.state('a'), text('four'));
-        assert.deepEqual(await log.state('b'), text(''));
-        assert.equal(await log.state('c'), null);
-        log = await reopen(log, place);
-      }
-    });
-
-    test('within one commit is what was written last', async () => {
-      const log = await openAt(newPlace());
-      await log.commit({
-        state: [write('a', 'one'), { key: 'a', value: null }, write('a', 'two')],
+    describe('appending', () => {
+      test('gives offsets that are dense and count records, in each topic for itself', async () => {
+        const log = await openAt(newPlace());
+        const appends = [trades(3), trades(2), quotes(7)];
+        assert.deepEqual(await log.commit({ appends }), [0, 3, 0]);
+        assert.deepEqual(await log.commit({ appends: [trades(1), quotes(1)] }), [5, 7]);
+        assert.deepEqual(log.range('market.trades', 0), { start: 0, end: 6 });
+        assert.deepEqual(log.range('market.quotes', 0), { start: 0, end: 8 });
+        assert.deepEqual(log.range('dead-letter', 0), { start: 0, end: 0 });
       });
-      assert.deepEqual(await log.state('a'), text('two'));
-    });
 
-    test('is listed by prefix, in the order of the keys', async () => {
-      const log = await openAt(newPlace());
-      const keys = ['engine b', 'engine', 'engine a', 'engines', 'other', 'enginé', 'eng'];
-      await log.commit({ state: keys.map((key) => write(key, key)) });
-      const found = await Array.fromAsync(log.states('engine'));
-      assert.deepEqual(
-        found,
-        ['engine', 'engine a', 'engine b', 'engines'].map((key) => [key, text(key)]),
-      );
-      assert.equal((await Array.fromAsync(log.states(''))).length, keys.length);
-      assert.deepEqual(await Array.fromAsync(log.states('x')), []);
-    });
-  });
-
-  describe('retention', () => {
-    const everything = { keepFrom: () => Number.POSITIVE_INFINITY };
-
-    test('by age takes whole batches that are older, and what is gone is lost so', async () => {
-      const place = newPlace();
-      let log = await openAt(place);
-      await log.commit({ appends: [trades(3, 1)] });
-      await clock.advance(60_000);
-      const before = clock.now();
-      await log.commit({ appends: [trades(2, 2)] });
-      assert.equal(await log.trim({ before, ...everything }), 3);
-      assert.equal(await log.trim({ before, ...everything }), 0);
-      for (let round = 0; round < 2; round += 1) {
-        assert.deepEqual(log.range('market.trades', 0), { start: 3, end: 5 });
-        const read = await log.read('market.trades', 0, 1, 1_000);
-        assert.deepEqual(read.lost, [{ from: 1, to: 3, reason: 'retention' }]);
-        assert.deepEqual(read.batches, [stored(trades(2, 2), 3)]);
+      test('keeps concurrent commits in the order of the calls', async () => {
+        const place = newPlace();
+        let log = await openAt(place);
+        const batches = Array.from({ length: 200 }, (_, index) => trades(1 + (index % 5), index));
+        const offsets = await Promise.all(batches.map((batch) => log.commit({ appends: [batch] })));
         log = await reopen(log, place);
-      }
+        assert.deepEqual(
+          (await readAll(log)).batches,
+          batches.map((batch, index) => stored(batch, offsets[index]?.[0] ?? Number.NaN)),
+        );
+      });
+
+      test('takes batches from one byte to megabytes', async () => {
+        const log = await openAt(newPlace());
+        const sizes = [1, 8, 2_000, 2_100, 40_000, 3_000_001];
+        const appends = sizes.map((size, index) => trades(1, index, size));
+        await log.commit({ appends });
+        assert.deepEqual((await readAll(log)).batches, appends.map(stored));
+      });
+
+      test('of nothing resolves, after what came before', async () => {
+        const log = await openAt(newPlace());
+        const first = log.commit({ appends: [trades(2)] });
+        assert.deepEqual(await log.commit({}), []);
+        assert.equal(log.range('market.trades', 0).end, 2);
+        await first;
+      });
+
+      test('to a closed log fails, and closing twice does not', async () => {
+        const log = await openAt(newPlace());
+        const last = log.commit({ appends: [trades(2)] });
+        await log.close();
+        assert.deepEqual(await last, [0]);
+        await assert.rejects(log.commit({ appends: [trades(1)] }), Failure);
+        await log.close();
+      });
     });
 
-    test('by size takes the oldest until what is left fits', async () => {
-      const log = await openAt(newPlace());
-      await log.commit({ appends: Array.from({ length: 50 }, () => trades(2, 0, 1_000)) });
-      const taken = await log.trim({ bytesMax: 20_000, ...everything });
-      assert.deepEqual(log.range('market.trades', 0), { start: taken, end: 100 });
-      const left = (await readAll(log, taken)).batches.length;
-      assert(left >= 10 && left <= 20, `${left} batches of 1,000 bytes left`);
+    describe('reading', () => {
+      test('from any offset, in pieces of any size, gives every batch once', async () => {
+        const log = await openAt(newPlace());
+        const appends = [3, 1, 4, 1, 5].map((count, index) => trades(count, index, 1_000));
+        await log.commit({ appends });
+        const all = (await readAll(log)).batches;
+        for (let offset = 0; offset < 14; offset += 1) {
+          for (const bytesMax of [1, 1_500, 2_000, 1_000_000]) {
+            const { batches } = await readAll(log, offset, bytesMax);
+            assert.deepEqual(
+              batches,
+              all.filter((batch) => batch.offset + batch.count > offset),
+            );
+          }
+        }
+      });
+
+      test('is bounded by the bytes asked for, but gives at least one batch', async () => {
+        const log = await openAt(newPlace());
+        await log.commit({ appends: Array.from({ length: 20 }, () => trades(1, 0, 1_000)) });
+        assert.equal((await log.read('market.trades', 0, 0, 1)).batches.length, 1);
+        const { batches, next } = await log.read('market.trades', 0, 5, 4_000);
+        assert(batches.length >= 3 && batches.length <= 5, `${batches.length} batches`);
+        assert.equal(next, 5 + batches.length);
+      });
+
+      test('at the end and past it gives nothing', async () => {
+        const log = await openAt(newPlace());
+        await log.commit({ appends: [trades(3)] });
+        for (const offset of [3, 4, 1_000]) {
+          const read = await log.read('market.trades', 0, offset, 1_000);
+          assert.deepEqual(read, { batches: [], lost: [], next: offset });
+        }
+      });
+
+      test('gives bytes that are the caller’s own and aligned for columns', async () => {
+        const log = await openAt(newPlace());
+        await log.commit({ appends: [trades(1, 1, 400), trades(1, 1, 40_000)] });
+        for (const { bytes } of (await readAll(log)).batches) {
+          assert.equal(bytes.byteOffset % 8, 0);
+          bytes.fill(0);
+        }
+        const { batches } = await readAll(log);
+        assert.deepEqual(batches, [trades(1, 1, 400), trades(1, 1, 40_000)].map(stored));
+      });
     });
 
-    test('keeps what a consumer still needs, to the batch that holds its offset', async () => {
-      const log = await openAt(newPlace());
-      await log.commit({ appends: [trades(3), trades(3), trades(3)] });
-      await clock.advance(1);
-      const before = clock.now();
-      assert.equal(await log.trim({ before, bytesMax: 0, keepFrom: () => 4 }), 3);
-      assert.equal((await log.read('market.trades', 0, 4, 1_000)).batches[0]?.offset, 3);
+    describe('state', () => {
+      test('is read back, replaced and deleted, also after reopening', async () => {
+        const place = newPlace();
+        let log = await openAt(place);
+        assert.equal(await log.state('a'), null);
+        await log.commit({ state: [write('a', 'one'), write('b', ''), write('c', 'three')] });
+        await log.commit({ state: [write('a', 'four'), { key: 'c', value: null }] });
+        for (let round = 0; round < 2; round += 1) {
+          assert.deepEqual(await log.state('a'), text('four'));
+          assert.deepEqual(await log.state('b'), text(''));
+          assert.equal(await log.state('c'), null);
+          log = await reopen(log, place);
+        }
+      });
+
+      test('within one commit is what was written last', async () => {
+        const log = await openAt(newPlace());
+        await log.commit({
+          state: [write('a', 'one'), { key: 'a', value: null }, write('a', 'two')],
+        });
+        assert.deepEqual(await log.state('a'), text('two'));
+      });
+
+      test('is listed by prefix, in the order of the keys', async () => {
+        const log = await openAt(newPlace());
+        const keys = ['engine b', 'engine', 'engine a', 'engines', 'other', 'enginé', 'eng'];
+        await log.commit({ state: keys.map((key) => write(key, key)) });
+        const found = await Array.fromAsync(log.states('engine'));
+        assert.deepEqual(
+          found,
+          ['engine', 'engine a', 'engine b', 'engines'].map((key) => [key, text(key)]),
+        );
+        assert.equal((await Array.fromAsync(log.states(''))).length, keys.length);
+        assert.deepEqual(await Array.fromAsync(log.states('x')), []);
+      });
     });
 
-    test('of everything leaves the offsets to go on from', async () => {
+    describe('retention', () => {
+      const everything = { keepFrom: () => Number.POSITIVE_INFINITY };
+
+      test('by age takes whole batches that are older, and what is gone is lost so', async () => {
+        const place = newPlace();
+        let log = await openAt(place);
+        await log.commit({ appends: [trades(3, 1)] });
+        await clock.advance(60_000);
+        const before = clock.now();
+        await log.commit({ appends: [trades(2, 2)] });
+        assert.equal(await log.trim({ before, ...everything }), 3);
+        assert.equal(await log.trim({ before, ...everything }), 0);
+        for (let round = 0; round < 2; round += 1) {
+          assert.deepEqual(log.range('market.trades', 0), { start: 3, end: 5 });
+          const read = await log.read('market.trades', 0, 1, 1_000);
+          assert.deepEqual(read.lost, [{ from: 1, to: 3, reason: 'retention' }]);
+          assert.deepEqual(read.batches, [stored(trades(2, 2), 3)]);
+          log = await reopen(log, place);
+        }
+      });
+
+      test('by size takes the oldest until what is left fits', async () => {
+        const log = await openAt(newPlace());
+        await log.commit({ appends: Array.from({ length: 50 }, () => trades(2, 0, 1_000)) });
+        const taken = await log.trim({ bytesMax: 20_000, ...everything });
+        assert.deepEqual(log.range('market.trades', 0), { start: taken, end: 100 });
+        const left = (await readAll(log, taken)).batches.length;
+        assert(left >= 10 && left <= 20, `${left} batches of 1,000 bytes left`);
+      });
+
+      test('keeps what a consumer still needs, to the batch that holds its offset', async () => {
+        const log = await openAt(newPlace());
+        await log.commit({ appends: [trades(3), trades(3), trades(3)] });
+        await clock.advance(1);
+        const before = clock.now();
+        assert.equal(await log.trim({ before, bytesMax: 0, keepFrom: () => 4 }), 3);
+        assert.equal((await log.read('market.trades', 0, 4, 1_000)).batches[0]?.offset, 3);
+      });
+
+      test('of everything leaves the offsets to go on from', async () => {
+        const place = newPlace();
+        let log = await openAt(place);
+        await log.commit({ appends: [trades(3)] });
+        assert.equal(await log.trim({ bytesMax: 0, ...everything }), 3);
+        log = await reopen(log, place);
+        assert.deepEqual(log.range('market.trades', 0), { start: 3, end: 3 });
+        assert.deepEqual(await log.commit({ appends: [trades(1)] }), [3]);
+      });
+    });
+
+    describe('waiting for growth', () => {
+      test('ends with the next commit, and at once for an old generation', async () => {
+        const log = await openAt(newPlace());
+        const first = await log.grown(-1);
+        const waiting = log.grown(first);
+        await log.commit({ appends: [trades(1)] });
+        const second = await waiting;
+        assert.notEqual(second, first);
+        assert.equal(log.range('market.trades', 0).end, 1);
+        assert.equal(await log.grown(first), second);
+      });
+
+      test('ends when it is aborted, for nobody else, and when the log closes', async () => {
+        const log = await openAt(newPlace());
+        const generation = await log.grown(-1);
+        const abort = new AbortController();
+        const aborted = log.grown(generation, abort.signal);
+        let others = 0;
+        const other = log.grown(generation).then(() => (others += 1));
+        abort.abort();
+        assert.equal(await aborted, generation);
+        assert.equal(await log.grown(generation, abort.signal), generation);
+        assert.equal(others, 0);
+        await log.close();
+        await other;
+      });
+    });
+
+    test('another thread wakes when the log grows, and reads what is durable', async (t) => {
       const place = newPlace();
-      let log = await openAt(place);
-      await log.commit({ appends: [trades(3)] });
-      assert.equal(await log.trim({ bytesMax: 0, ...everything }), 3);
-      log = await reopen(log, place);
-      assert.deepEqual(log.range('market.trades', 0), { start: 3, end: 3 });
-      assert.deepEqual(await log.commit({ appends: [trades(1)] }), [3]);
-    });
-  });
-
-  describe('waiting for growth', () => {
-    test('ends with the next commit, and at once for an old generation', async () => {
-      const log = await openAt(newPlace());
-      const first = await log.grown(-1);
-      const waiting = log.grown(first);
-      await log.commit({ appends: [trades(1)] });
-      const second = await waiting;
-      assert.notEqual(second, first);
-      assert.equal(log.range('market.trades', 0).end, 1);
-      assert.equal(await log.grown(first), second);
-    });
-
-    test('ends when it is aborted, for nobody else, and when the log closes', async () => {
-      const log = await openAt(newPlace());
-      const generation = await log.grown(-1);
-      const abort = new AbortController();
-      const aborted = log.grown(generation, abort.signal);
-      let others = 0;
-      const other = log.grown(generation).then(() => (others += 1));
-      abort.abort();
-      assert.equal(await aborted, generation);
-      assert.equal(await log.grown(generation, abort.signal), generation);
-      assert.equal(others, 0);
-      await log.close();
-      await other;
-    });
-  });
-
-  test('another thread wakes when the log grows, and reads what is durable', async () => {
-    const place = newPlace();
-    const log = await openAt(place);
-    await log.commit({ appends: [trades(2, 1)], state: [write('count', '1')] });
-    const { code, data } = openingBeside(place, log);
-    const follow = `
+      const log = await openAt(place);
+      await log.commit({ appends: [trades(2, 1)], state: [write('count', '1')] });
+      const { code, data } = openingBeside(place, log);
+      const follow = `
       const { parentPort, workerData } = require('node:worker_threads');
       const abort = new AbortController();
       parentPort.on('message', () => abort.abort());
@@ -322,86 +319,92 @@ function suite({ open, openingElsewhere, openingBeside }: Implementation): void 
         await log.close();
         parentPort.close();
       })();`;
-    const worker = new Worker(follow, { eval: true, workerData: data });
-    const exited = once(worker, 'exit');
-    for (let count = 1; count <= 20; count += 1) {
-      const [read] = await once(worker, 'message');
-      assert.deepEqual(read, {
-        epoch: log.epoch,
-        count: String(count),
-        batches: [stored(trades(2, count), 2 * count - 2)],
-        lost: [],
-        next: 2 * count,
-      });
-      const state = [write('count', String(count + 1))];
-      await log.commit({ appends: [trades(2, count + 1)], state });
-    }
-    worker.postMessage('end');
-    assert.deepEqual(await exited, [0]);
-    assert.equal((await readAll(log)).batches.length, 21);
-  });
-
-  test('every acknowledged commit survives kill -9, and none is there in part', async () => {
-    const place = newPlace();
-    let acknowledged = 0;
-    for (const kills of [1, 40, 150]) {
-      const child = startWriter(openingElsewhere(place));
-      const exited = once(child, 'exit');
-      const lines = createInterface({ input: child.stdout! });
-      let left = kills;
-      for await (const line of lines) {
-        acknowledged = Math.max(acknowledged, Number(line));
-        if (left-- === 0) child.kill('SIGKILL');
+      const worker = new Worker(follow, { eval: true, workerData: data });
+      const exited = once(worker, 'exit');
+      t.after(() => worker.terminate());
+      for (let count = 1; count <= 20; count += 1) {
+        const [read] = await once(worker, 'message');
+        assert.deepEqual(read, {
+          epoch: log.epoch,
+          count: String(count),
+          batches: [stored(trades(2, count), 2 * count - 2)],
+          lost: [],
+          next: 2 * count,
+        });
+        const state = [write('count', String(count + 1))];
+        await log.commit({ appends: [trades(2, count + 1)], state });
       }
-      assert.deepEqual(await exited, [null, 'SIGKILL']);
-      const log = await openAt(place);
-      assert.deepEqual(log.warnings, []);
-      const { batches, lost } = await readAll(log);
-      assert.deepEqual(lost, []);
-      assert(batches.length >= acknowledged, `${batches.length} of ${acknowledged} commits`);
-      for (const [index, batch] of batches.entries()) {
-        assert.deepEqual(batch, stored(trades(3, index), 3 * index));
-      }
-      assert.equal(log.range('market.quotes', 0).end, batches.length);
-      assert.deepEqual(await log.state('count'), text(String(batches.length)));
-      await log.close();
-    }
-  });
-
-  test('the epoch is kept when reopened, and is another for another log', async () => {
-    const place = newPlace();
-    const first = await openAt(place);
-    const again = await reopen(first, place);
-    const other = await openAt(newPlace());
-    assert.equal(again.epoch, first.epoch);
-    assert.notEqual(other.epoch, first.epoch);
-  });
-
-  test('figures say how many commits there were, how long they took, and the size', async () => {
-    const log = await openAt(newPlace());
-    await log.commit({ appends: [trades(1)] });
-    await log.commit({ appends: [trades(1)] });
-    const { commits, commitMs, bytesOnDisk, damagedBatches } = log.stats();
-    assert.deepEqual([commits, commitMs.length, damagedBatches], [2, 2, 0]);
-    assert(bytesOnDisk > 0);
-    assert.deepEqual(log.stats().commitMs, []);
-  });
-
-  test('any sequence of commits, reads, trims and reopenings does what a list would', async () => {
-    const run = fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 30 }), async (steps) => {
-      const place = newPlace();
-      const model = new Model();
-      let log = await openAt(place);
-      for (const next of steps) {
-        if (next.kind === 'reopen') log = await reopen(log, place);
-        else await play(next, log, model, clock);
-        model.assertSameRange(log);
-      }
-      await model.assertSame(log);
-      await log.close();
-      await fs.rm(place, { recursive: true, force: true });
+      worker.postMessage('end');
+      assert.deepEqual(await exited, [0]);
+      assert.equal((await readAll(log)).batches.length, 21);
     });
-    await fc.assert(run, { seed, numRuns: 60 });
+
+    test('every acknowledged commit survives kill -9, and none is there in part', async (t) => {
+      const place = newPlace();
+      let acknowledged = 0;
+      for (const kills of [1, 40, 150]) {
+        const child = startWriter(openingElsewhere(place));
+        t.after(() => child.kill('SIGKILL'));
+        const exited = once(child, 'exit');
+        const lines = createInterface({ input: child.stdout! });
+        let left = kills;
+        for await (const line of lines) {
+          acknowledged = Math.max(acknowledged, Number(line));
+          if (left-- === 0) child.kill('SIGKILL');
+        }
+        assert.deepEqual(await exited, [null, 'SIGKILL']);
+        const log = await openAt(place);
+        assert.deepEqual(log.warnings, []);
+        const { batches, lost } = await readAll(log);
+        assert.deepEqual(lost, []);
+        assert(batches.length >= acknowledged, `${batches.length} of ${acknowledged} commits`);
+        for (const [index, batch] of batches.entries()) {
+          assert.deepEqual(batch, stored(trades(3, index), 3 * index));
+        }
+        assert.equal(log.range('market.quotes', 0).end, batches.length);
+        assert.deepEqual(await log.state('count'), text(String(batches.length)));
+        await log.close();
+      }
+    });
+
+    test('the epoch is kept when reopened, and is another for another log', async () => {
+      const place = newPlace();
+      const first = await openAt(place);
+      const again = await reopen(first, place);
+      const other = await openAt(newPlace());
+      assert.equal(again.epoch, first.epoch);
+      assert.notEqual(other.epoch, first.epoch);
+    });
+
+    test('figures say how many commits there were, how long they took, and the size', async () => {
+      const log = await openAt(newPlace());
+      await log.commit({ appends: [trades(1)] });
+      await log.commit({ appends: [trades(1)] });
+      const { commits, commitMs, bytesOnDisk, damagedBatches } = log.stats();
+      assert.deepEqual([commits, commitMs.length, damagedBatches], [2, 2, 0]);
+      assert(bytesOnDisk > 0);
+      assert.deepEqual(log.stats().commitMs, []);
+    });
+
+    test('any sequence of commits, reads, trims and openings does what a list would', async () => {
+      const run = fc.asyncProperty(
+        fc.array(step, { minLength: 1, maxLength: 30 }),
+        async (steps) => {
+          const place = newPlace();
+          const model = new Model();
+          let log = await openAt(place);
+          for (const next of steps) {
+            if (next.kind === 'reopen') log = await reopen(log, place);
+            else await play(next, log, model, clock);
+            model.assertSameRange(log);
+          }
+          await model.assertSame(log);
+          await log.close();
+          await fs.rm(place, { recursive: true, force: true });
+        },
+      );
+      await fc.assert(run, { seed, numRuns: 40 });
+    });
   });
 }
 

@@ -27,6 +27,25 @@ suite('a WebSocket session', () => {
     assert.deepEqual(taken, frames);
   });
 
+  test('takes the frames that still wait when the line is cut', async (t) => {
+    const { exchange, run, taken, gate } = await connect(t);
+    for (const frame of ['hold', 'one', 'two', 'three']) exchange.send(frame);
+    await until(() => taken.length === 1, 'the frame that holds the others up');
+    exchange.bye();
+    await until(() => exchange.open === 0, 'the cut');
+    assert.equal(run.endings.length, 0);
+    gate.resolve();
+    await until(() => run.state === 'waiting', 'the end');
+    assert.deepEqual(taken, ['hold', 'one', 'two', 'three']);
+  });
+
+  test('a bug in taking a frame comes out, and the socket does not stay open', async (t) => {
+    const { exchange, run } = await connect(t);
+    exchange.send('bug');
+    await assert.rejects(run.done, TypeError);
+    await until(() => exchange.open === 0, 'the socket is closed');
+  });
+
   test('waits longer and longer when it is refused, never less than the floor', async (t) => {
     const exchange = await new EchoStandIn().listen();
     t.after(() => exchange.close());
@@ -223,6 +242,8 @@ interface Connected {
   readonly run: LiveRun;
   /** Frames in the order in which the protocol got them. */
   readonly taken: string[];
+  /** What a frame `hold` waits for. */
+  readonly gate: PromiseWithResolvers<void>;
 }
 
 async function connect(t: TestContext): Promise<Connected> {
@@ -240,12 +261,14 @@ function start(
   prepare: () => Promise<void> = async () => undefined,
 ): Omit<Connected, 'exchange'> {
   const taken: string[] = [];
+  const gate = Promise.withResolvers<void>();
   const protocol: WireProtocol = {
     prepare,
     greeting: () => ['subscribe'],
     take(frame) {
       taken.push(frame);
-      return frame === 'alive';
+      if (frame === 'bug') throw new TypeError('a bug');
+      return frame === 'hold' ? gate.promise.then(() => true) : frame === 'alive';
     },
     trouble: '',
   };
@@ -263,7 +286,7 @@ function start(
       status: () => session.status(),
     };
   };
-  return { run: new LiveRun(t, exchange, make), taken };
+  return { run: new LiveRun(t, exchange, make), taken, gate };
 }
 
 /** Lets the session wait and try until it has ended this many times. */

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { scaleMax } from '../../src/contracts/decimal.ts';
-import { formatDecimal } from '../../src/contracts/decimal.ts';
+import { formatDecimal, scaleMax } from '../../src/contracts/decimal.ts';
 import { sequencesOf } from '../../src/contracts/event-columns.ts';
 import { decodeQuotes, encodeQuotes, QuoteColumns, quoteAt } from '../../src/contracts/quote.ts';
 import { formatTime } from '../../src/contracts/time.ts';
@@ -33,18 +32,26 @@ suite('bytes are the text that the contracts format', () => {
   test('of whole numbers', () => {
     fc.assert(
       fc.property(whole, (value) => {
-        assert.equal(written((bytes) => writeWhole(bytes, 0, value)), String(value));
+        assert.equal(
+          written((bytes) => writeWhole(bytes, 0, value)),
+          String(value),
+        );
       }),
       seeded(),
     );
   });
 
   test('of decimals', () => {
-    const signed = fc.tuple(whole, fc.boolean()).map(([value, minus]) => (minus ? 0 - value : value));
+    const signed = fc
+      .tuple(whole, fc.boolean())
+      .map(([value, minus]) => (minus ? 0 - value : value));
     fc.assert(
       fc.property(signed, fc.integer({ min: 0, max: scaleMax }), (value, scale) => {
         const expected = formatDecimal(value, scale);
-        assert.equal(written((bytes) => writeDecimal(bytes, 0, value, scale)), expected);
+        assert.equal(
+          written((bytes) => writeDecimal(bytes, 0, value, scale)),
+          expected,
+        );
       }),
       seeded(),
     );
@@ -53,7 +60,10 @@ suite('bytes are the text that the contracts format', () => {
   test('of times', () => {
     fc.assert(
       fc.property(instant, (time) => {
-        assert.equal(written((bytes) => writeTime(bytes, 0, time)), formatTime(time));
+        assert.equal(
+          written((bytes) => writeTime(bytes, 0, time)),
+          formatTime(time),
+        );
       }),
       seeded(),
     );

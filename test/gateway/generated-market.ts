@@ -3,7 +3,12 @@
 
 import { type Micros, micros, microsPerDay } from '../../src/base/clock.ts';
 import { type Prng, prng } from '../../src/base/prng.ts';
-import { bucketStart, type Interval, intervalLength, intervals } from '../../src/contracts/interval.ts';
+import {
+  bucketStart,
+  type Interval,
+  intervalLength,
+  intervals,
+} from '../../src/contracts/interval.ts';
 import type { Log } from '../../src/log/log.ts';
 import { second, Tape, type TapeCandle } from './tape.ts';
 

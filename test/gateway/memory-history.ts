@@ -11,7 +11,14 @@ import type { Instrument } from '../../src/contracts/instrument.ts';
 import { parseTime } from '../../src/contracts/time.ts';
 import { decodeTrades, type Trade, tradeAt } from '../../src/contracts/trade.ts';
 import type { Log, Topic } from '../../src/log/log.ts';
-import type { CandleQuery, History, Span, TradeCursor, TradePage } from '../../src/store/history.ts';
+import type {
+  CandleQuery,
+  History,
+  Holdings,
+  Span,
+  TradeCursor,
+  TradePage,
+} from '../../src/store/history.ts';
 
 interface StoredTrade {
   readonly trade: Trade;
@@ -67,7 +74,10 @@ export class MemoryHistory implements History {
     const found = this.#trades
       .filter(({ trade }) => trade.symbol === symbol)
       .filter(({ time }) => (from === undefined || time >= from) && (to === undefined || time < to))
-      .filter(({ time, offset }) => !before || time < before.time || (time === before.time && offset < before.offset))
+      .filter(
+        ({ time, offset }) =>
+          !before || time < before.time || (time === before.time && offset < before.offset),
+      )
       .sort((a, b) => b.time - a.time || b.offset - a.offset);
     const page = found.slice(0, limit);
     const last = page.at(-1);
@@ -87,13 +97,22 @@ export class MemoryHistory implements History {
 
   async lastDays(): Promise<readonly Candle[]> {
     this.#mayFail();
-    const days = [...this.#candles.values()].filter((one) => one.interval === '1d' && one.price === 'trade');
-    const bySymbol = Map.groupBy(days.sort((a, b) => startOf(a) - startOf(b)), (one) => one.symbol);
+    const days = [...this.#candles.values()].filter(
+      (one) => one.interval === '1d' && one.price === 'trade',
+    );
+    const bySymbol = Map.groupBy(
+      days.sort((a, b) => startOf(a) - startOf(b)),
+      (one) => one.symbol,
+    );
     return [...bySymbol.values()].flatMap((own) => own.slice(-2));
   }
 
   async deadLetters(): Promise<readonly DeadLetter[]> {
     return [];
+  }
+
+  async holdings(): Promise<Holdings> {
+    return { symbols: [], deadLetterCount: 0 };
   }
 
   #store(offset: number, bytes: Uint8Array): void {

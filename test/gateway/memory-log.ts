@@ -49,7 +49,8 @@ export class MemoryLog implements Log {
     let bytes = 0;
     for (const batch of batches) {
       if (batch.offset + batch.count <= next) continue;
-      if (found.length > 0 && bytes + batch.bytes.length > bytesMax) return { batches: found, lost, next };
+      if (found.length > 0 && bytes + batch.bytes.length > bytesMax)
+        return { batches: found, lost, next };
       const to = batch.offset + batch.count;
       if (damaged.has(batch.offset)) lost.push({ from: batch.offset, to, reason: 'damaged' });
       else found.push({ ...batch, bytes: Uint8Array.from(batch.bytes) });
@@ -75,7 +76,10 @@ export class MemoryLog implements Log {
   /** As retention would: what lies before `offset` is gone. */
   forgetBefore(topic: Topic, offset: number): void {
     const partition = this.#partition(topic);
-    partition.batches.splice(0, partition.batches.findIndex((batch) => batch.offset >= offset));
+    partition.batches.splice(
+      0,
+      partition.batches.findIndex((batch) => batch.offset >= offset),
+    );
     partition.start = offset;
   }
 

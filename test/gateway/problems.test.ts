@@ -23,28 +23,34 @@ function assertProblem({ status, headers, body }: Answer, expected: number): voi
 }
 
 suite('a problem says what is wrong and what to do', () => {
-  const cases: readonly (readonly [path: string, status: number, detail: RegExp, cure: RegExp])[] = [
-    ['/api/v1/quotes/NOPE', 404, /"NOPE"/, /\/api\/v1\/symbols/],
-    ['/api/v1/trades/%00', 404, /no symbol/, /symbols/],
-    ['/api/v1/candles/AAPL?interval=7m', 400, /"interval" is "7m"/, /1s, 1m, 5m/],
-    ['/api/v1/candles/AAPL?price=last', 400, /"price" is "last"/, /trade, bid, ask, mid/],
-    ['/api/v1/candles/AAPL?limit=0', 400, /"limit" is 0/, /from 1 to 10000/],
-    ['/api/v1/candles/AAPL?limit=10001', 400, /"limit" is 10001/, /from 1 to 10000/],
-    ['/api/v1/trades/AAPL?limit=ten', 400, /"limit" is "ten"/, /whole number/],
-    ['/api/v1/trades/AAPL?limit=1.5', 400, /"limit" is "1.5"/, /whole number/],
-    ['/api/v1/trades/AAPL?limit=1&limit=2', 400, /"limit"/, /one whole number/],
-    ['/api/v1/trades/AAPL?size=1', 400, /no parameter "size"/, /"limit"/],
-    ['/api/v1/symbols?limit=1', 400, /no parameter "limit"/, /Leave it out/],
-    ['/api/v1/trades/AAPL?from=yesterday', 400, /"from" is "yesterday"/, /ISO 8601/],
-    ['/api/v1/trades/AAPL?from=2024-02-01&to=2024-01-01', 400, /after "to"/, /Swap/],
-    ['/api/v1/trades/AAPL?cursor=AAAA', 400, /cursor "AAAA"/, /`next`/],
-    ['/api/v1/candles/AAPL?cursor=dC4xLjEuMQ', 400, /cursor/, /`next`/],
-    ['/api/v1/trades/%E0%A4%A', 400, /not a valid url/, /openapi/],
-    [`/api/v1/trades/${'A'.repeat(65)}`, 414, /max param length/, /openapi/],
-    [`/api/v1/trades/AAPL?cursor=${'A'.repeat(3000)}`, 400, /URL has \d+ characters/, /at most 2048/],
-    ['/api/v2/symbols', 404, /nothing at GET/, /openapi/],
-    ['/ws/trades/AAPL', 404, /nothing at GET/, /WebSocket client/],
-  ];
+  const cases: readonly (readonly [path: string, status: number, detail: RegExp, cure: RegExp])[] =
+    [
+      ['/api/v1/quotes/NOPE', 404, /"NOPE"/, /\/api\/v1\/symbols/],
+      ['/api/v1/trades/%00', 404, /no symbol/, /symbols/],
+      ['/api/v1/candles/AAPL?interval=7m', 400, /"interval" is "7m"/, /1s, 1m, 5m/],
+      ['/api/v1/candles/AAPL?price=last', 400, /"price" is "last"/, /trade, bid, ask, mid/],
+      ['/api/v1/candles/AAPL?limit=0', 400, /"limit" is 0/, /from 1 to 10000/],
+      ['/api/v1/candles/AAPL?limit=10001', 400, /"limit" is 10001/, /from 1 to 10000/],
+      ['/api/v1/trades/AAPL?limit=ten', 400, /"limit" is "ten"/, /whole number/],
+      ['/api/v1/trades/AAPL?limit=1.5', 400, /"limit" is "1.5"/, /whole number/],
+      ['/api/v1/trades/AAPL?limit=1&limit=2', 400, /"limit"/, /one whole number/],
+      ['/api/v1/trades/AAPL?size=1', 400, /no parameter "size"/, /"limit"/],
+      ['/api/v1/symbols?limit=1', 400, /no parameter "limit"/, /Leave it out/],
+      ['/api/v1/trades/AAPL?from=yesterday', 400, /"from" is "yesterday"/, /ISO 8601/],
+      ['/api/v1/trades/AAPL?from=2024-02-01&to=2024-01-01', 400, /after "to"/, /Swap/],
+      ['/api/v1/trades/AAPL?cursor=AAAA', 400, /cursor "AAAA"/, /`next`/],
+      ['/api/v1/candles/AAPL?cursor=dC4xLjEuMQ', 400, /cursor/, /`next`/],
+      ['/api/v1/trades/%E0%A4%A', 400, /not a valid url/, /openapi/],
+      [`/api/v1/trades/${'A'.repeat(65)}`, 414, /max param length/, /openapi/],
+      [
+        `/api/v1/trades/AAPL?cursor=${'A'.repeat(3000)}`,
+        400,
+        /URL has \d+ characters/,
+        /at most 2048/,
+      ],
+      ['/api/v2/symbols', 404, /nothing at GET/, /openapi/],
+      ['/ws/trades/AAPL', 404, /nothing at GET/, /WebSocket client/],
+    ];
 
   test('for whatever was asked wrongly', async (t) => {
     const one = await rig(t);
@@ -86,17 +92,30 @@ suite('a problem says what is wrong and what to do', () => {
 test('any query is answered: with data, or with a problem that is the client’s', async (t) => {
   const one = await rig(t);
   const name = fc.oneof(
-    fc.constantFrom('limit', 'from', 'to', 'cursor', 'interval', 'price', '__proto__', 'constructor'),
+    fc.constantFrom(
+      'limit',
+      'from',
+      'to',
+      'cursor',
+      'interval',
+      'price',
+      '__proto__',
+      'constructor',
+    ),
     fc.string({ unit: 'binary', maxLength: 6 }),
   );
   const value = fc.oneof(
     fc.constantFrom('', '1', '-1', '1e9', '0x10', '1m', 'null', '%', '%zz', '%00', '2024-05-06'),
-    fc.string({ unit: 'binary', maxLength: 12 }).map((text) => encodeURIComponent(text.toWellFormed())),
+    fc
+      .string({ unit: 'binary', maxLength: 12 })
+      .map((text) => encodeURIComponent(text.toWellFormed())),
     fc.string({ maxLength: 12 }),
   );
   const query = fc
     .array(fc.tuple(name, value), { maxLength: 4 })
-    .map((pairs) => pairs.map(([key, text]) => `${encodeURIComponent(key.toWellFormed())}=${text}`).join('&'));
+    .map((pairs) =>
+      pairs.map(([key, text]) => `${encodeURIComponent(key.toWellFormed())}=${text}`).join('&'),
+    );
   const path = fc.constantFrom('trades/AAPL', 'candles/AAPL', 'quotes/AAPL', 'symbols');
   await fc.assert(
     fc.asyncProperty(path, query, async (resource, text) => {
@@ -116,7 +135,10 @@ suite('limits', () => {
     assertProblem(refused[0], 429);
     assert.ok(Number(refused[0].headers.get('retry-after')) >= 0);
     const wrong = await Promise.all(Array.from({ length: 60 }, () => one.get('/nowhere')));
-    assert.ok(wrong.some(({ status }) => status === 429), 'wrong paths count too');
+    assert.ok(
+      wrong.some(({ status }) => status === 429),
+      'wrong paths count too',
+    );
   });
 
   const raw = async (url: string, text: string): Promise<string> => {
@@ -155,7 +177,10 @@ test('every answer carries the security headers, and no other origin may read it
   const one = await rig(t);
   for (const path of ['/', '/api/v1/symbols', '/nowhere', '/health', '/api/v1/trades/%E0%A4%A']) {
     const { headers } = await one.get(path, { headers: { origin: 'https://elsewhere.example' } });
-    assert.match(headers.get('content-security-policy') ?? '', /default-src 'none'.*script-src 'self';/);
+    assert.match(
+      headers.get('content-security-policy') ?? '',
+      /default-src 'none'.*script-src 'self';/,
+    );
     assert.equal(headers.get('x-content-type-options'), 'nosniff');
     assert.equal(headers.get('x-frame-options'), 'DENY');
     assert.equal(headers.get('access-control-allow-origin'), null);

@@ -87,7 +87,13 @@ interface Parameter {
 suite('answers', () => {
   test('are the same under /api and /api/v1, and for lower-case symbols', async (t) => {
     const one = await marketRig(t);
-    for (const path of ['/symbols', '/quotes/AAPL', '/trades/AAPL', '/candles/AAPL', '/market-summary']) {
+    for (const path of [
+      '/symbols',
+      '/quotes/AAPL',
+      '/trades/AAPL',
+      '/candles/AAPL',
+      '/market-summary',
+    ]) {
       const { body } = await one.get(`/api/v1${path}`);
       assert.deepEqual((await one.get(`/api${path}`)).body, body);
       assert.deepEqual((await one.get(`/api${path.replace('AAPL', 'aapl')}`)).body, body);
@@ -133,10 +139,14 @@ suite('answers', () => {
 
   test("of the market summary on the first day: the change against the day's open", async (t) => {
     const one = await rig(t);
-    await one.tape.candles({ interval: '1d', time: monday, ohlc: [20_000, 20_000, 19_000, 19_000] });
+    await one.tape.candles({
+      interval: '1d',
+      time: monday,
+      ohlc: [20_000, 20_000, 19_000, 19_000],
+    });
     await one.settled();
-    const [{ reference, change, changePercent, trend }] = (await one.get('/api/market-summary')).body
-      .summaries;
+    const [{ reference, change, changePercent, trend }] = (await one.get('/api/market-summary'))
+      .body.summaries;
     assert.deepEqual([reference, change, changePercent, trend], ['200', '-10', '-5', 'down']);
   });
 
@@ -150,7 +160,11 @@ suite('answers', () => {
 });
 
 test('the change is exact and its percentage rounds half up, away from zero', () => {
-  assert.deepEqual(changeBetween('200', '200.01'), { change: '0.01', changePercent: '0.01', trend: 'up' });
+  assert.deepEqual(changeBetween('200', '200.01'), {
+    change: '0.01',
+    changePercent: '0.01',
+    trend: 'up',
+  });
   assert.equal(changeBetween('200', '199.99').changePercent, '-0.01');
   assert.equal(changeBetween('1000', '999.96').changePercent, '0');
   assert.deepEqual(changeBetween('0', '1'), { change: '1', changePercent: null, trend: 'up' });
@@ -176,23 +190,41 @@ test('a restart shows the last prices at once, from the end of the log or from t
     before: async (tape, history) => {
       for (const symbol of ['AAPL', 'MSFT']) {
         await tape.trades({ symbol, time: monday, price: 41_000 });
-        await tape.candles({ symbol, interval: '1d', time: monday, ohlc: [40_000, 41_000, 40_000, 41_000] });
+        await tape.candles({
+          symbol,
+          interval: '1d',
+          time: monday,
+          ohlc: [40_000, 41_000, 40_000, 41_000],
+        });
       }
       await history.persistAll();
-      await tape.trades({ time: monday + second, price: 41_500 }, { time: monday + 2, price: 41_400 });
+      await tape.trades(
+        { time: monday + second, price: 41_500 },
+        { time: monday + 2, price: 41_400 },
+      );
     },
   });
   await one.settled();
   assert.equal((await one.get('/ready')).status, 200);
-  const lasts = await Promise.all(['AAPL', 'MSFT'].map((symbol) => one.get(`/api/quotes/${symbol}`)));
-  assert.deepEqual(lasts.map(({ body }) => body.last), ['415', '410']);
+  const lasts = await Promise.all(
+    ['AAPL', 'MSFT'].map((symbol) => one.get(`/api/quotes/${symbol}`)),
+  );
+  assert.deepEqual(
+    lasts.map(({ body }) => body.last),
+    ['415', '410'],
+  );
   const { summaries } = (await one.get('/api/market-summary')).body;
-  assert.deepEqual(summaries.map(({ last }: { last: string }) => last), ['410', '410']);
+  assert.deepEqual(
+    summaries.map(({ last }: { last: string }) => last),
+    ['410', '410'],
+  );
 });
 
 suite('health and readiness', () => {
   const statuses = async (one: Rig): Promise<number[]> =>
-    (await Promise.all(['/health', '/ready'].map((path) => one.get(path)))).map(({ status }) => status);
+    (await Promise.all(['/health', '/ready'].map((path) => one.get(path)))).map(
+      ({ status }) => status,
+    );
 
   test('are both 200 while all is well', async (t) => {
     const one = await rig(t);

@@ -144,8 +144,8 @@ export class StreamClient {
 
   constructor(socket: WebSocket) {
     this.socket = socket;
-    socket.on('message', (data) => {
-      this.#messages.push(JSON.parse(String(data)));
+    socket.on('message', (data: Buffer) => {
+      this.#messages.push(JSON.parse(data.toString()));
       this.#news.resolve();
       this.#news = Promise.withResolvers();
     });

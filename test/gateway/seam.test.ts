@@ -39,28 +39,36 @@ suite('pages of trades over memory, log and store', () => {
     });
     const runs = fc.array(step, { minLength: 1, maxLength: 6 });
     await fc.assert(
-      fc.asyncProperty(runs, fc.nat({ max: 30 }), fc.integer({ min: 1, max: 20 }), async (steps, fill, limit) => {
-        const log = new MemoryLog();
-        const one = await rig(t, {
-          log,
-          limits: { ...tiny, fillRecords: fill },
-          before: (tape) => tape.trades({ time: monday, price: 1 }).then(() => undefined),
-        });
-        const times = [monday];
-        for (const [index, { times: micros, store }] of steps.entries()) {
-          const trades: TapeTrade[] = micros.map((after) => ({
-            time: monday + index * 4 + after,
-            price: 10_000 + after,
-          }));
-          await one.tape.trades(...trades);
-          times.push(...trades.map(({ time }) => time));
-          if (store) await one.history.persist('market.trades');
-          await one.settled();
-          const found = await allTrades(one, `limit=${limit}`);
-          assert.deepEqual(found.map(({ sequence }) => sequence), newestFirst(times));
-        }
-        await one.gateway.close();
-      }),
+      fc.asyncProperty(
+        runs,
+        fc.nat({ max: 30 }),
+        fc.integer({ min: 1, max: 20 }),
+        async (steps, fill, limit) => {
+          const log = new MemoryLog();
+          const one = await rig(t, {
+            log,
+            limits: { ...tiny, fillRecords: fill },
+            before: (tape) => tape.trades({ time: monday, price: 1 }).then(() => undefined),
+          });
+          const times = [monday];
+          for (const [index, { times: micros, store }] of steps.entries()) {
+            const trades: TapeTrade[] = micros.map((after) => ({
+              time: monday + index * 4 + after,
+              price: 10_000 + after,
+            }));
+            await one.tape.trades(...trades);
+            times.push(...trades.map(({ time }) => time));
+            if (store) await one.history.persist('market.trades');
+            await one.settled();
+            const found = await allTrades(one, `limit=${limit}`);
+            assert.deepEqual(
+              found.map(({ sequence }) => sequence),
+              newestFirst(times),
+            );
+          }
+          await one.gateway.close();
+        },
+      ),
       seeded(40),
     );
   });
@@ -78,7 +86,10 @@ suite('pages of trades over memory, log and store', () => {
     const query = `limit=7&from=${formatTime(from)}&to=${formatTime(to)}`;
     const found = await allTrades(one, query);
     const expected = newestFirst(times).filter((row) => times[row] >= from && times[row] < to);
-    assert.deepEqual(found.map(({ sequence }) => sequence), expected);
+    assert.deepEqual(
+      found.map(({ sequence }) => sequence),
+      expected,
+    );
   });
 
   test('neither repeat nor skip while new and late trades keep coming between pages', async (t) => {
@@ -145,7 +156,10 @@ suite('pages of candles over memory, log and store', () => {
         }
         await one.settled();
         const found = await allCandles(one, limit);
-        assert.deepEqual(found, [...expected].sort(([a], [b]) => (a < b ? -1 : 1)));
+        assert.deepEqual(
+          found,
+          [...expected].sort(([a], [b]) => (a < b ? -1 : 1)),
+        );
         await one.gateway.close();
       }),
       seeded(25),
@@ -163,7 +177,10 @@ suite('pages of candles over memory, log and store', () => {
     const span = `from=${formatTime(monday + 60 * second)}&to=${formatTime(monday + 540 * second)}`;
     const { body } = await one.get(`/api/v1/candles/AAPL?${span}&limit=3`);
     const starts = body.candles.map((candle: { start: string }) => candle.start);
-    assert.deepEqual(starts, [6, 7, 8].map((minute) => formatTime(monday + minute * 60 * second)));
+    assert.deepEqual(
+      starts,
+      [6, 7, 8].map((minute) => formatTime(monday + minute * 60 * second)),
+    );
   });
 });
 
@@ -173,7 +190,10 @@ async function allCandles(rig: Rig, limit: number): Promise<[string, string][]> 
   for (;;) {
     const { status, body } = await rig.get(`/api/v1/candles/AAPL?limit=${limit}${cursor}`);
     assert.equal(status, 200, JSON.stringify(body));
-    const page = body.candles.map(({ start, close }: { start: string; close: string }) => [start, close]);
+    const page = body.candles.map(({ start, close }: { start: string; close: string }) => [
+      start,
+      close,
+    ]);
     found = [...page, ...found];
     if (body.next === null) return found;
     cursor = `&cursor=${body.next}`;

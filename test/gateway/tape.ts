@@ -12,10 +12,15 @@ import {
 } from '../../src/contracts/candle.ts';
 import { encodeJson } from '../../src/contracts/frame.ts';
 import type { Instrument } from '../../src/contracts/instrument.ts';
-import { bucketStart, type Interval, intervalLength, intervals } from '../../src/contracts/interval.ts';
+import {
+  bucketStart,
+  type Interval,
+  intervalLength,
+  intervals,
+} from '../../src/contracts/interval.ts';
 import { encodeQuotes, QuoteColumns } from '../../src/contracts/quote.ts';
 import { encodeTrades, TradeColumns } from '../../src/contracts/trade.ts';
-import { verdicts, type Verdict } from '../../src/contracts/verdict.ts';
+import { type Verdict, verdicts } from '../../src/contracts/verdict.ts';
 import type { Log } from '../../src/log/log.ts';
 
 /** 2024-05-06T14:30:00Z, a Monday. */

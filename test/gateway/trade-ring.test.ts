@@ -124,7 +124,10 @@ suite('the latest trade', () => {
 });
 
 test('a ring answers as a plain list of its newest rows would, for any batches and bounds', async () => {
-  const trade = fc.record({ time: fc.nat({ max: 20 }), textId: fc.option(fc.string(), { nil: undefined }) });
+  const trade = fc.record({
+    time: fc.nat({ max: 20 }),
+    textId: fc.option(fc.string(), { nil: undefined }),
+  });
   const batches = fc.array(fc.array(trade, { minLength: 1, maxLength: 20 }), { maxLength: 30 });
   await fc.assert(
     fc.asyncProperty(batches, fc.nat({ max: 25 }), fc.nat({ max: 25 }), async (given, from, to) => {
@@ -138,14 +141,19 @@ test('a ring answers as a plain list of its newest rows would, for any batches a
         );
       }
       const times = given.flat().map(({ time }) => monday + time);
-      const kept = times.map((time, sequence) => ({ time, sequence })).slice(-rig.ring.count || times.length);
+      const kept = times
+        .map((time, sequence) => ({ time, sequence }))
+        .slice(-rig.ring.count || times.length);
       const span = { from: monday + from, to: monday + to };
       const expected = kept
         .filter(({ time }) => time >= span.from && time < span.to)
         .sort((a, b) => b.time - a.time || b.sequence - a.sequence)
         .map(({ sequence }) => sequence);
       const found = rig.ring.newestFirst(span, 10_000);
-      assert.deepEqual(found.map(({ sequence }) => sequence), expected);
+      assert.deepEqual(
+        found.map(({ sequence }) => sequence),
+        expected,
+      );
       const gone = times.slice(0, times.length - rig.ring.count);
       rig.ring.learnOlderTime(-Infinity, 0);
       assert.equal(rig.ring.olderTimeMax, Math.max(-Infinity, ...gone));

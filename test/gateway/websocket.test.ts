@@ -27,10 +27,22 @@ suite('a stream', () => {
     );
     await one.tape.trades({ time: monday + 3, price: 103 });
     const told = await client.take(3);
-    assert.deepEqual(told.map(({ type }) => type), ['trade', 'trade', 'trade']);
-    assert.deepEqual(told.map(({ cursor }) => cursor), [2, 4, 5].map((offset) => `${epoch}:0:${offset}`));
-    assert.deepEqual(told.map(({ price }) => price), ['1.01', '1.02', '1.03']);
-    assert.deepEqual(told.map(({ sequence }) => sequence), [1, 2, 3]);
+    assert.deepEqual(
+      told.map(({ type }) => type),
+      ['trade', 'trade', 'trade'],
+    );
+    assert.deepEqual(
+      told.map(({ cursor }) => cursor),
+      [2, 4, 5].map((offset) => `${epoch}:0:${offset}`),
+    );
+    assert.deepEqual(
+      told.map(({ price }) => price),
+      ['1.01', '1.02', '1.03'],
+    );
+    assert.deepEqual(
+      told.map(({ sequence }) => sequence),
+      [1, 2, 3],
+    );
     const { trades } = (await one.get('/api/v1/trades/AAPL?limit=1')).body;
     const { type: _type, cursor: _cursor, ...trade } = told[2];
     assert.deepEqual(trade, trades[0], 'a message is the wire object with its type and cursor');
@@ -59,10 +71,13 @@ suite('a stream', () => {
       { symbol: 'MSFT', interval: '1m', time: monday, ohlc: [6, 6, 6, 6] },
     );
     const told = await minutes.take(2);
-    assert.deepEqual(told.map(({ close, state }) => [close, state]), [
-      ['0.02', 'final'],
-      ['0.05', 'open'],
-    ]);
+    assert.deepEqual(
+      told.map(({ close, state }) => [close, state]),
+      [
+        ['0.02', 'final'],
+        ['0.05', 'open'],
+      ],
+    );
     const { type, close, interval, price } = await bids.next();
     assert.deepEqual([type, close, interval, price], ['candle', '0.04', '5m', 'bid']);
     await one.settled();
@@ -73,13 +88,18 @@ suite('a stream', () => {
   test('is the same for every client, also for one that comes in the middle', async (t) => {
     const one = await rig(t);
     const early = await one.connect('/ws/trades/AAPL');
-    for (let index = 0; index < 50; index++) await one.tape.trades({ time: monday + index, price: 1 });
+    for (let index = 0; index < 50; index++)
+      await one.tape.trades({ time: monday + index, price: 1 });
     const late = await one.connect('/ws/trades/AAPL');
-    for (let index = 50; index < 100; index++) await one.tape.trades({ time: monday + index, price: 1 });
+    for (let index = 50; index < 100; index++)
+      await one.tape.trades({ time: monday + index, price: 1 });
     const all = await early.take(100);
     const from = Number(late.hello.cursor.split(':')[2]) + 1;
     assert.deepEqual(await late.take(100 - from), all.slice(from));
-    assert.deepEqual(all.map(({ sequence }) => sequence), [...all.keys()]);
+    assert.deepEqual(
+      all.map(({ sequence }) => sequence),
+      [...all.keys()],
+    );
   });
 
   test('declares what the log lost', async (t) => {
@@ -167,7 +187,11 @@ suite('a handshake is refused as an HTTP problem', () => {
   test('but a request that merely offers HTTP/2 is answered', async (t) => {
     const one = await rig(t);
     const { hostname, port } = new URL(one.gateway.url);
-    const headers = { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': 'AAMA' };
+    const headers = {
+      connection: 'Upgrade, HTTP2-Settings',
+      upgrade: 'h2c',
+      'http2-settings': 'AAMA',
+    };
     const asked = request({ hostname, port, path: '/api/v1/symbols', headers });
     asked.end();
     const [response] = await once(asked, 'response');
@@ -211,7 +235,10 @@ suite('a connection', () => {
 
   test('that sends frames which are none is closed, and others go on', async (t) => {
     const one = await rig(t);
-    const [bad, good] = [await one.connect('/ws/trades/AAPL'), await one.connect('/ws/trades/AAPL')];
+    const [bad, good] = [
+      await one.connect('/ws/trades/AAPL'),
+      await one.connect('/ws/trades/AAPL'),
+    ];
     rawSocket(bad.socket).write(Buffer.from([0xff, 0xff, 0xff, 0xff]));
     assert.equal((await bad.closed()).code, 1002);
     await one.tape.trades({ time: monday, price: 1 });
@@ -221,7 +248,10 @@ suite('a connection', () => {
   test('is pinged, and dropped when it no longer answers', async (t) => {
     const clock = new ManualClock(monday);
     const one = await rig(t, { clock });
-    const [deaf, alive] = [await one.connect('/ws/trades/AAPL'), await one.connect('/ws/trades/AAPL')];
+    const [deaf, alive] = [
+      await one.connect('/ws/trades/AAPL'),
+      await one.connect('/ws/trades/AAPL'),
+    ];
     rawSocket(deaf.socket).pause(); // reads nothing, so answers nothing
     const gone = one.get('/metrics'); // the server is reached all the same
     for (let ping = 0; ping < 3; ping++) {

@@ -88,6 +88,12 @@ export class TradeRing {
     return this.#breaks;
   }
 
+  /** Whether this trade is among the rows; a sequence alone may be another's of an earlier log. */
+  holds({ time, sequence }: TradePlace): boolean {
+    const isInRun = sequence >= this.oldestSequence && sequence < this.#next;
+    return isInRun && this.#time[sequence % this.#capacity] === time;
+  }
+
   /** Says the newest event time of all trades before its first, or -Infinity when there is none. */
   learnOlderTime(time: number, breaks: number): void {
     if (breaks === this.#breaks) this.#unseenTimeMax = time;

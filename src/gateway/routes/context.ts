@@ -5,7 +5,7 @@ import type { Micros } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
 import { parseTime } from '../../contracts/time.ts';
 import type { Live } from '../live.ts';
-import { problemSchema, unknownSymbol } from '../problem.ts';
+import { problemName, unknownSymbol } from '../problem.ts';
 import type { SeamSources } from '../seam/unstored.ts';
 
 export interface RouteContext {
@@ -34,7 +34,7 @@ export const nextSchema = Type.Union([Type.String(), Type.Null()], {
 
 const problemAnswer = {
   description: 'What went wrong, and what can be done about it',
-  content: { 'application/problem+json': { schema: Type.Ref(`${problemSchema.$id}#`) } },
+  content: { 'application/problem+json': { schema: Type.Ref(`${problemName}#`) } },
 };
 
 export const problems = { '4xx': problemAnswer, '5xx': problemAnswer };

@@ -1,14 +1,14 @@
 // Pages of trades, newest first, across memory, log and store, with no hole and no duplicate at any
-// cut. Trades are ordered by (event time, sequence) and told apart by their sequence. Memory holds
-// an unbroken run up to the newest; what the store does not have yet is read from the log; the store
-// has the rest. As each part gives its newest rows, the newest rows of all are among them.
+// cut. Trades are ordered, and told apart, by (event time, sequence). Memory holds an unbroken run up
+// to the newest; what the store does not have yet is read from the log; the store has the rest. As
+// each part gives its newest rows, the newest rows of all are among them.
 
 import { type Micros, micros } from '../../base/clock.ts';
 import { frameKind } from '../../contracts/frame.ts';
 import { parseTime } from '../../contracts/time.ts';
 import { decodeTrades, type Trade, type TradeBatch, tradeAt } from '../../contracts/trade.ts';
 import { formatTradeCursor, type TradePageCursor } from '../cursor.ts';
-import { follows } from '../recent/trade-order.ts';
+import { follows, type TradePlace } from '../recent/trade-order.ts';
 import type { TradeRing } from '../recent/trade-ring.ts';
 import { type SeamSources, unstored } from './unstored.ts';
 
@@ -57,7 +57,7 @@ async function olderTrades(
   ring: TradeRing,
   query: TradePageQuery,
 ): Promise<Trade[]> {
-  const { breaks, oldestSequence, completeFrom } = ring;
+  const { breaks, completeFrom } = ring;
   const { from, to, before } = query;
   const isAll = from === undefined && to === undefined && before === undefined;
   const learns = isAll && ring.olderTimeMax === Infinity;
@@ -71,7 +71,7 @@ async function olderTrades(
     ...(to === undefined ? {} : { to }),
     ...(before ? { before: atAndBefore(before.time) } : {}),
   });
-  const older = [...between, ...stored.trades].filter((trade) => trade.sequence < oldestSequence);
+  const older = [...between, ...stored.trades].filter((trade) => !ring.holds(placeOf(trade)));
   if (learns) ring.learnOlderTime(newestTime(older), breaks);
   return older;
 }
@@ -120,15 +120,16 @@ function* selected(batch: TradeBatch, symbol: string, query: TradePageQuery): Ge
   }
 }
 
-/** Newest first, each sequence once, without what the cursor has passed. */
+/** Newest first, each trade once, without what the cursor has passed. */
 function merge(trades: readonly Trade[], { before, limit }: TradePageQuery): Trade[] {
-  const bySequence = new Map(trades.map((trade) => [trade.sequence, trade]));
-  const keyed = [...bySequence.values()].map((trade) => ({ trade, time: timeOf(trade) }));
-  const unseen = keyed.filter(
-    ({ time, trade: { sequence } }) => !before || follows({ time, sequence }, before),
-  );
-  unseen.sort((a, b) => b.time - a.time || b.trade.sequence - a.trade.sequence);
-  return unseen.slice(0, limit + 1).map(({ trade }) => trade);
+  const byPlace = new Map<string, { trade: Trade; place: TradePlace }>();
+  for (const trade of trades) {
+    const place = placeOf(trade);
+    if (before && !follows(place, before)) continue;
+    byPlace.set(`${place.time} ${place.sequence}`, { trade, place });
+  }
+  const sorted = [...byPlace.values()].sort((a, b) => (follows(a.place, b.place) ? 1 : -1));
+  return sorted.slice(0, limit + 1).map(({ trade }) => trade);
 }
 
 function pageOf(sorted: Trade[], { limit, before }: TradePageQuery, more: boolean): TradePage {
@@ -143,6 +144,10 @@ function pageOf(sorted: Trade[], { limit, before }: TradePageQuery, more: boolea
 
 function newestTime(trades: readonly Trade[]): number {
   return trades.reduce((newest, trade) => Math.max(newest, timeOf(trade)), -Infinity);
+}
+
+function placeOf(trade: Trade): TradePlace {
+  return { time: timeOf(trade), sequence: trade.sequence };
 }
 
 function timeOf(trade: Trade): number {

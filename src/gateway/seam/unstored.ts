@@ -31,14 +31,15 @@ export async function* unstored(
   to: number,
   recordsMax: number,
 ): AsyncGenerator<StoredBatch> {
-  if (to - from > recordsMax) {
+  const start = Math.max(from, log.range(topic, partition).start);
+  if (to - start > recordsMax) {
     throw new Failure(
       'not-ready',
-      `The store is ${to - from} records of ${topic} behind, so older history has a hole for now.`,
+      `The store is ${to - start} records of ${topic} behind, so older history has a hole for now.`,
       'Ask again in a moment, or for fewer and newer records.',
     );
   }
-  let position = from;
+  let position = start;
   while (position < to) {
     const { batches, next } = await log.read(topic, partition, position, readBytesMax);
     yield* batches.filter(({ offset }) => offset < to);

@@ -35,7 +35,10 @@ const mapBytes = 2 ** 36;
 const treesMax = slots + 16;
 const plain = { encoding: 'binary', keyEncoding: 'binary' } as const;
 
-/** Makes what is absent, unless it is for a reader. Throws what LMDB throws: an Error with `code`. */
+/**
+ * Makes what is absent, unless it is for a reader. Throws the Error, with `code`, that LMDB gives;
+ * but a file that LMDB cannot make sense of ends the process, so it is inspected before.
+ */
 export function openEnvironment(folder: string, readOnly: boolean): Environment {
   const options: RootDatabaseOptionsWithPath & { readonly permissionsMode: number } = {
     ...plain,

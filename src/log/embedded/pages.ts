@@ -1,6 +1,6 @@
-// Reads an LMDB file page by page without LMDB, believing nothing. LMDB maps the file and trusts it:
-// one flipped bit in a page can end the process by a signal. Here it becomes a line in `damage`.
-// The layout is MDB_meta, MDB_page and MDB_node of the mdb.c inside npm lmdb 3.5: data version 2,
+// Reads an LMDB file page by page without LMDB, believing nothing. LMDB maps the file and trusts
+// it: one flipped bit can end the process by a signal. Here it becomes a line in `damage`. The
+// layout is MDB_meta, MDB_page and MDB_node of the mdb.c inside npm lmdb 3.5: data version 2,
 // little-endian, 64 bits. Invariant: reads only inside the file, and each page at most once.
 
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';

@@ -1,6 +1,6 @@
 // What one LMDB transaction writes for a group of commits, and what holds once it is on disk: the
-// offsets given and how far each partition then reaches. Making it touches neither LMDB nor the log,
-// so a group that fails is simply forgotten.
+// offsets given and how far each partition then reaches. Making it touches neither LMDB nor the
+// log, so a group that fails is simply forgotten.
 
 import type { Append, StateWrite } from '../log.ts';
 import type { Bytes, Environment } from './environment.ts';

@@ -1,5 +1,5 @@
 // Where damaged batches go: their raw bytes, one file each, so that somebody can look at them when
-// retention has long taken the rest. Each is kept and counted once, whoever meets it, and how often.
+// retention has long taken the rest. Each is kept and counted once, however often it is met.
 
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

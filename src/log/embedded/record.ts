@@ -5,11 +5,6 @@
 import { crc32 } from 'node:zlib';
 import type { Append, StoredBatch } from '../log.ts';
 
-export interface StoredRecord extends StoredBatch {
-  /** Microseconds; when the batch was appended. */
-  readonly appendedAt: number;
-}
-
 /**
  * A batch is stored under the offset after its last record, 8 bytes, big-endian. So one seek finds
  * the batch that holds an offset, and the extent of a batch is known even when it is damaged.
@@ -35,30 +30,29 @@ export const keyBytes = 8;
 export const recordHeadBytes = 24;
 
 /** Writes the batch to `target`, which has exactly its size: head and frame. */
-export function writeRecord(
-  target: Buffer,
-  batch: Append,
-  offset: number,
-  appendedAt: number,
-): void {
+export function writeRecord(target: Buffer, batch: Append, offset: number, time: number): void {
   target.writeUInt32LE(batch.count, 4);
   target.writeDoubleLE(offset, 8);
-  target.writeDoubleLE(appendedAt, 16);
+  target.writeDoubleLE(time, 16);
   target.set(batch.bytes, recordHeadBytes);
   target.writeUInt32LE(crc32(target.subarray(4)), 0);
 }
 
 /** The batch stored under a key, its bytes a view of `value`; null when it is damaged. */
-export function readRecord(end: number, value: Uint8Array): StoredRecord | null {
+export function readRecord(end: number, value: Uint8Array): StoredBatch | null {
   if (!isRecordOf(end, value)) return null;
   const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
   if (view.getUint32(0, true) !== crc32(value.subarray(4))) return null;
   return {
     offset: view.getFloat64(8, true),
     count: view.getUint32(4, true),
-    appendedAt: view.getFloat64(16, true),
     bytes: viewAfter(value, recordHeadBytes),
   };
+}
+
+/** Microseconds; when an intact batch was appended. */
+export function appendedAt(value: Uint8Array): number {
+  return new DataView(value.buffer, value.byteOffset, value.byteLength).getFloat64(16, true);
 }
 
 /** Whether the head, which is all that needs to be there of the value, agrees with its key. */

@@ -1,6 +1,6 @@
 // The few words of memory that all threads of the process share for one log: how far each partition
-// is durable, and a counter that tells sleepers that something has grown. Only the writer publishes,
-// and only what is on disk, so nobody can read what a power cut could take back.
+// is durable, and a counter that tells sleepers that something has grown. Only the writer publishes
+// these, and only what is on disk, so nobody can read what a power cut could take back.
 
 import assert from 'node:assert/strict';
 import { type Topic, topics } from '../log.ts';

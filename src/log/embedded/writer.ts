@@ -12,7 +12,7 @@ import { type Environment, transact } from './environment.ts';
 import type { Reach } from './facts.ts';
 import { bytesOf, type Changes, type Drop, Plan } from './plan.ts';
 import type { Quarantine } from './quarantine.ts';
-import { endOf, keyOf, readRecord } from './record.ts';
+import { appendedAt, endOf, keyOf, readRecord } from './record.ts';
 import { partitionOf, type Signal, slotOf, slots } from './signal.ts';
 
 export interface WriterOptions {
@@ -196,12 +196,12 @@ export class LogWriter {
     for (const { key, value } of this.#environment.records[slot]!.getRange({ start: keyOf(0) })) {
       const end = endOf(key);
       if (end > kept || bytes >= dropBytesMax) break;
-      const record = readRecord(end, value);
+      const isIntact = readRecord(end, value) !== null;
       const isTooMuch = bytesMax !== undefined && held - bytes > bytesMax;
       // When a damaged batch was appended is not known; it goes with what came before it.
-      const isOld = before !== undefined && (!record || record.appendedAt < before);
+      const isOld = before !== undefined && (!isIntact || appendedAt(value) < before);
       if (!isTooMuch && !isOld) break;
-      if (!record) this.#quarantine.keep(slot, end, value);
+      if (!isIntact) this.#quarantine.keep(slot, end, value);
       keys.push(key);
       to = end;
       bytes += value.length;

@@ -95,8 +95,8 @@ select
   case
     when not trade_tags.has_text_ids then trade_rows.trade_id::text
     else (
-      select trade_texts.id from trade_texts
-      where (trade_texts.tag_id, trade_texts.log_offset) = (trade_rows.tag_id, trade_rows.log_offset)
+      select texts.id from trade_texts texts
+      where (texts.tag_id, texts.log_offset) = (trade_rows.tag_id, trade_rows.log_offset)
     )
   end as id,
   trade_tags.venue,

@@ -1,0 +1,158 @@
+// `tapeline replay` and `export` as a user runs them, against answers that nobody here wrote.
+
+import { strict as assert } from 'node:assert';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { formatTime } from '../../src/contracts/time.ts';
+import { recordedData } from '../recorded-data.ts';
+import { csv, run, withDataFolder } from './command.ts';
+
+const header =
+  'symbol,interval,start,open,high,low,close,volume,vwap,trades,revision,state';
+
+test("Kraken's own trades give Kraken's own minutes", async (t) => {
+  const folder = recordedData('crypto/kraken', t);
+  if (!folder) return;
+  await withDataFolder(async (data) => {
+    const replayed = await run(data, ['replay', join(folder, 'http_trades.json')]);
+    assert.equal(replayed.code, 0, replayed.stderr);
+    const exported = await run(data, ['export', 'candles', '--interval', '1m']);
+    assert.equal(exported.stdout.slice(0, exported.stdout.indexOf('\n')), header);
+    const ours = new Map(csv(exported.stdout).map((candle) => [candle['start'], candle]));
+    const starts = [...ours.keys()].sort();
+    const answer = JSON.parse(readFileSync(join(folder, 'http_ohlc.json'), 'utf8')).result;
+    let checked = 0;
+    for (const [seconds, open, high, low, close, , volume, trades] of answer.XBTUSDT) {
+      const start = formatTime(seconds * 1e6);
+      // The list of trades may begin and end within a minute.
+      if (start <= (starts[0] as string) || start >= (starts.at(-1) as string)) continue;
+      if (trades === 0) {
+        assert.equal(ours.has(start), false);
+        continue;
+      }
+      const plain = (text: string): string => text.replace(/\.?0+$/, '');
+      const candle = ours.get(start);
+      assert.deepEqual(
+        ['open', 'high', 'low', 'close', 'volume', 'trades'].map((name) => candle?.[name]),
+        [...[open, high, low, close, volume].map(plain), String(trades)],
+      );
+      checked++;
+    }
+    assert(checked >= 265, `only ${checked} minutes compared`);
+  });
+});
+
+test('EURUSD quotes give the recorded bid and ask bars of a second and a minute', async (t) => {
+  const folder = recordedData('fx/oanda', t);
+  if (!folder) return;
+  await withDataFolder(async (data) => {
+    const days = ['20140501', '20140502'];
+    const files = days.map((day) => join(folder, 'tick/eurusd', `${day}_quote.zip`));
+    const replayed = await run(data, ['replay', ...files]);
+    assert.equal(replayed.code, 0, replayed.stderr);
+    for (const [interval, name] of [
+      ['1s', 'second'],
+      ['1m', 'minute'],
+    ] as const) {
+      const bars = days.flatMap((day) => barsOf(join(folder, name, 'eurusd'), day));
+      for (const [side, first] of [
+        ['bid', 0],
+        ['ask', 5],
+      ] as const) {
+        const args = ['export', 'candles', '--price', side, '--interval', interval];
+        const { stdout } = await run(data, [...args, '--symbol', 'EURUSD']);
+        const ours = csv(stdout).map(({ start, open, high, low, close }) =>
+          [start, ...[open, high, low, close].map(Number)].join(),
+        );
+        const theirs = bars.map(({ start, fields }) =>
+          [start, ...fields.slice(first, first + 4)].join(),
+        );
+        assert.deepEqual(ours, theirs);
+      }
+    }
+  });
+});
+
+/** Rows of a recorded bar file: milliseconds since midnight UTC, then bid and ask. */
+function barsOf(folder: string, day: string) {
+  const zip = join(folder, `${day}_quote.zip`);
+  const midnight = Date.parse(`${day.slice(0, 4)}-${day.slice(4, 6)}-${day.slice(6)}T00:00Z`);
+  const text = execFileSync('unzip', ['-p', zip], { maxBuffer: 2 ** 28 }).toString();
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => {
+      const [ms, ...fields] = line.split(',').map(Number);
+      return { start: formatTime((midnight + (ms as number)) * 1000), fields };
+    });
+}
+
+test('replaying a file again adds nothing, and an exported file can be replayed', async () => {
+  await withDataFolder(async (data) => {
+    const rows = [
+      'symbol,time,price,size',
+      'ACME,2024-05-06T14:30:00.000001Z,10.5,100',
+      'ACME,2024-05-06T14:30:00.000001Z,10.5,100',
+      'ACME,2024-05-06T14:31:00Z,10.25,0.5',
+    ];
+    const file = join(data, 'acme.csv');
+    await writeFile(file, `${rows.join('\n')}\n`);
+    for (const _ of [1, 2]) assert.equal((await run(data, ['replay', file])).code, 0);
+    const { stdout } = await run(data, ['export', 'trades']);
+    assert.deepEqual(
+      csv(stdout).map(({ symbol, time, price, size }) => [symbol, time, price, size].join()),
+      rows.slice(1),
+    );
+    await withDataFolder(async (other) => {
+      const copy = join(other, 'copy.csv');
+      await writeFile(copy, stdout);
+      assert.equal((await run(other, ['replay', copy])).code, 0);
+      const candles = async (folder: string) =>
+        csv((await run(folder, ['export', 'candles', '--interval', '1m'])).stdout);
+      assert.deepEqual(await candles(other), await candles(data));
+    });
+  });
+});
+
+test('bad input is a clear error or a dead letter, and the rest goes on', async () => {
+  await withDataFolder(async (data) => {
+    const file = join(data, 'mixed.csv');
+    const rows = [
+      'symbol,time,price,size',
+      'ACME,2024-05-06T14:30:00Z,-1,100',
+      'ACME,yesterday,10,100',
+      'ACME,2024-05-06T14:30:02Z,10,100',
+    ];
+    await writeFile(file, rows.join('\n'));
+    const replayed = await run(data, ['replay', file, join(data, 'absent.csv')]);
+    assert.equal(replayed.code, 1);
+    assert.match(replayed.stderr, /absent\.csv/);
+    assert.match(replayed.stderr, /2 dead letters/);
+    const { stdout } = await run(data, ['export', 'trades']);
+    assert.equal(csv(stdout).length, 1);
+    const status = JSON.parse((await run(data, ['status', '--json'])).stdout);
+    assert.deepEqual(
+      status.deadLetters.map(({ reason }: { reason: string }) => reason).sort(),
+      ['bad-price', 'bad-time'],
+    );
+  });
+});
+
+test('wrong settings are refused by name with the cure', async () => {
+  await withDataFolder(async (data) => {
+    for (const [env, words] of [
+      [{ PORT: '99999' }, /PORT is '99999'.*\n.*Set PORT/],
+      [{ FEEDS: 'nasdaq' }, /FEEDS is 'nasdaq'.*simulator, coinbase, kraken/],
+      [{ DATABASE_URL: 'mysql://x' }, /DATABASE_URL/],
+      [{ DATABASE_URL: 'postgres://u:secret@127.0.0.1:1/x' }, /127\.0\.0\.1:1/],
+    ] as const) {
+      const { code, stderr } = await run(data, ['start'], env);
+      assert.equal(code, 1, stderr);
+      assert.match(stderr, words);
+      assert.doesNotMatch(stderr, /secret/);
+    }
+  });
+});

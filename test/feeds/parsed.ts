@@ -1,0 +1,43 @@
+// Runs a frame parser over frames and gives back what it saw, as wire objects.
+
+import { type Micros, micros } from '../../src/base/clock.ts';
+import { type Quote, quoteAt } from '../../src/contracts/quote.ts';
+import { type Trade, tradeAt } from '../../src/contracts/trade.ts';
+import { Observations } from '../../src/feeds/feed.ts';
+
+export const received: Micros = micros(1_700_000_000_000_000);
+
+type Parse = (frame: string, receiveTime: Micros, into: Observations, where: string) => unknown;
+
+export interface Parsed {
+  readonly kinds: readonly unknown[];
+  readonly trades: readonly Trade[];
+  readonly quotes: readonly Quote[];
+  /** Reason codes. */
+  readonly refused: readonly string[];
+  readonly seen: Observations;
+}
+
+export function parsed(parse: Parse, ...frames: readonly unknown[]): Parsed {
+  const seen = new Observations('test', 'test');
+  const kinds = frames.map((frame, index) => {
+    const text = typeof frame === 'string' ? frame : JSON.stringify(frame);
+    return parse(text, received, seen, `frame ${index + 1}`);
+  });
+  return { kinds, seen, ...readBack(seen) };
+}
+
+/** The records of a batch as wire objects, without sequences, which are not the feed's to give. */
+export function readBack({ trades, quotes, deadLetters }: Observations) {
+  const rows = (count: number): number[] => Array.from({ length: count }, (_, row) => row);
+  return {
+    trades: rows(trades.count).map((row) => tradeAt(trades, row, 0)),
+    quotes: rows(quotes.count).map((row) => quoteAt(quotes, row, 0)),
+    refused: deadLetters.map(({ reason }) => reason),
+  };
+}
+
+/** Some fields of every record, in the order asked for. */
+export function pick<T>(records: readonly T[], ...fields: readonly (keyof T)[]): unknown[][] {
+  return records.map((record) => fields.map((field) => record[field]));
+}

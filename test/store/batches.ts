@@ -1,0 +1,123 @@
+// Batches as the log would hold them, from a few plain facts.
+
+import {
+  type CandleBatch,
+  candleColumns,
+  type CandleState,
+  candleStates,
+  encodeCandles,
+  type PriceKind,
+  priceKinds,
+} from '../../src/contracts/candle.ts';
+import { encodeJson } from '../../src/contracts/frame.ts';
+import { encodeHeartbeat } from '../../src/contracts/heartbeat.ts';
+import { type Interval, intervals } from '../../src/contracts/interval.ts';
+import { encodeTrades, TradeColumns } from '../../src/contracts/trade.ts';
+import { wideFromBigInt } from '../../src/contracts/wide.ts';
+import type { SinkBatch } from '../../src/store/sink.ts';
+
+export interface SimpleTrade {
+  readonly symbol: string;
+  readonly time: number;
+  readonly price?: number;
+  readonly size?: number;
+  readonly id?: number;
+  readonly textId?: string;
+  readonly conditions?: string;
+  readonly venue?: string;
+}
+
+export interface BatchFacts {
+  readonly source?: string;
+  readonly priceScale?: number;
+  readonly sizeScale?: number;
+  /** Per symbol: sequence of its first trade. */
+  readonly sequence?: number;
+}
+
+export function tradeBatch(
+  offset: number,
+  trades: readonly SimpleTrade[],
+  { source = 'test', priceScale = 2, sizeScale = 0, sequence = 0 }: BatchFacts = {},
+): SinkBatch {
+  const columns = new TradeColumns();
+  columns.source = source;
+  columns.scope = 'scope';
+  for (const [row, trade] of trades.entries()) {
+    const instrument = columns.instrumentOf(trade.symbol, priceScale, sizeScale);
+    const tag = columns.tagOf(trade.venue ?? 'V', trade.conditions ?? '', 'buy');
+    const id = trade.id ?? offset + row;
+    const received = trade.time + 1_000_000;
+    columns.push(
+      instrument,
+      tag,
+      trade.time,
+      received,
+      trade.price ?? 10_000 + row,
+      trade.size ?? 100,
+      id,
+    );
+    if (trade.textId !== undefined) columns.nameLast(trade.textId);
+  }
+  for (const entry of columns.instruments) entry.sequence = sequence;
+  return { offset, count: trades.length, bytes: encodeTrades(columns) };
+}
+
+export function heartbeatBatch(offset: number): SinkBatch {
+  const heartbeat = { source: 'test', symbols: ['AAA'], eventTime: 1, receiveTime: 2 };
+  return { offset, count: 1, bytes: encodeHeartbeat(heartbeat) };
+}
+
+export function jsonBatch(offset: number, records: readonly unknown[]): SinkBatch {
+  return { offset, count: records.length, bytes: encodeJson(records) };
+}
+
+export interface SimpleCandle {
+  readonly symbol: string;
+  readonly start: number;
+  readonly price?: PriceKind;
+  readonly interval?: Interval;
+  readonly close?: number;
+  readonly volume?: bigint;
+  readonly notional?: bigint;
+  readonly trades?: number;
+  readonly revision?: number;
+  readonly state?: CandleState;
+}
+
+export function candleBatch(
+  offset: number,
+  candles: readonly SimpleCandle[],
+  { priceScale = 2, sizeScale = 0 } = {},
+): SinkBatch {
+  const symbols = [...new Set(candles.map(({ symbol }) => symbol))];
+  const column = (value: (candle: SimpleCandle) => number): Float64Array =>
+    Float64Array.from(candles, value);
+  const codes = (value: (candle: SimpleCandle) => number): Uint8Array =>
+    Uint8Array.from(candles, value);
+  const zeros = Object.fromEntries(candleColumns.map((name) => [name, column(() => 0)]));
+  const volume = candles.map((candle) => wideFromBigInt(candle.volume ?? 100n));
+  const notional = candles.map((candle) => wideFromBigInt(candle.notional ?? 100_000n));
+  const batch: CandleBatch = {
+    ...(zeros as Pick<CandleBatch, (typeof candleColumns)[number]>),
+    count: candles.length,
+    symbols: symbols.map((symbol) => ({ symbol, priceScale, sizeScale })),
+    receiveTime: 0,
+    start: column(({ start }) => start),
+    open: column(() => 1_000),
+    high: column(({ close = 1_000 }) => Math.max(1_000, close)),
+    low: column(({ close = 1_000 }) => Math.min(1_000, close)),
+    close: column(({ close = 1_000 }) => close),
+    volumeHigh: Float64Array.from(volume, ({ high }) => high),
+    volumeLow: Float64Array.from(volume, ({ low }) => low),
+    notionalHigh: Float64Array.from(notional, ({ high }) => high),
+    notionalLow: Float64Array.from(notional, ({ low }) => low),
+    trades: column(({ trades = 1 }) => trades),
+    revision: column(({ revision = 0 }) => revision),
+    symbol: Uint16Array.from(candles, ({ symbol }) => symbols.indexOf(symbol)),
+    price: codes(({ price = 'trade' }) => priceKinds.indexOf(price)),
+    interval: codes(({ interval = '1s' }) => intervals.indexOf(interval)),
+    state: codes(({ state = 'final' }) => candleStates.indexOf(state)),
+  };
+  return { offset, count: candles.length, bytes: encodeCandles(batch) };
+}
