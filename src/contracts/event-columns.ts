@@ -37,12 +37,21 @@ export abstract class EventColumns implements EventBatch {
   count = 0;
   instruments: BatchInstrument[] = [];
   textIds: string[] | null = null;
-  eventTime = new Float64Array(capacityMin);
-  receiveTime = new Float64Array(capacityMin);
-  id = new Float64Array(capacityMin);
-  instrument = new Uint16Array(capacityMin);
-  verdict = new Uint8Array(capacityMin);
+  eventTime: Float64Array<ArrayBuffer>;
+  receiveTime: Float64Array<ArrayBuffer>;
+  id: Float64Array<ArrayBuffer>;
+  instrument: Uint16Array<ArrayBuffer>;
+  verdict: Uint8Array<ArrayBuffer>;
   readonly #symbols = new Map<string, number>();
+
+  /** Room for `capacity` rows at first; it grows by itself. */
+  constructor(capacity = capacityMin) {
+    this.eventTime = new Float64Array(capacity);
+    this.receiveTime = new Float64Array(capacity);
+    this.id = new Float64Array(capacity);
+    this.instrument = new Uint16Array(capacity);
+    this.verdict = new Uint8Array(capacity);
+  }
 
   protected abstract prices(): readonly Float64Array[];
   protected abstract sizes(): readonly Float64Array[];
@@ -133,7 +142,7 @@ export abstract class EventColumns implements EventBatch {
   }
 
   #grow(): void {
-    const capacity = this.eventTime.length * 2;
+    const capacity = Math.max(capacityMin, this.eventTime.length * 2);
     const grow: Grow = (column) => {
       const grown = new (column.constructor as new (length: number) => typeof column)(capacity);
       grown.set(column);

@@ -61,6 +61,9 @@ export interface StoredCandle {
   readonly value: Uint8Array;
 }
 
+/** Length of a stored candle's value. */
+export const storedCandleBytes = at.storedFields * Float64Array.BYTES_PER_ELEMENT;
+
 export interface CandleSnapshot {
   readonly openPublished: number;
   readonly series: readonly {

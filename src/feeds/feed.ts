@@ -29,13 +29,16 @@ export interface FeedStatus {
 
 /** What a feed saw since ingest last took: filled by parsers, emptied whole. */
 export class Observations {
-  readonly trades = new TradeColumns();
-  readonly quotes = new QuoteColumns();
+  readonly trades: TradeColumns;
+  readonly quotes: QuoteColumns;
   readonly instruments: Instrument[] = [];
   readonly heartbeats: Heartbeat[] = [];
   readonly deadLetters: DeadLetter[] = [];
 
-  constructor(source: string, scope: string) {
+  /** The next batch is most likely about as large as `last`, so it begins with that room. */
+  constructor(source: string, scope: string, last?: Observations) {
+    this.trades = new TradeColumns(last?.trades.count);
+    this.quotes = new QuoteColumns(last?.quotes.count);
     this.trades.source = source;
     this.trades.scope = scope;
     this.quotes.source = source;
@@ -124,7 +127,7 @@ export class Intake implements AsyncIterable<Observations> {
       this.#filled = Promise.withResolvers<void>();
       const taken = this.#open;
       if (taken.count > 0) {
-        this.#open = new Observations(this.source, this.#scope);
+        this.#open = new Observations(this.source, this.#scope, taken);
         this.#taken.resolve();
         this.#taken = Promise.withResolvers<void>();
         yield taken;

@@ -12,8 +12,14 @@ import { frameKind } from '../contracts/frame.ts';
 import { decodeHeartbeat } from '../contracts/heartbeat.ts';
 import { decodeQuotes } from '../contracts/quote.ts';
 import { decodeTrades } from '../contracts/trade.ts';
-import { type CandleOptions, CandleOperator, type CandleSnapshot } from '../engine/candles.ts';
+import {
+  CandleOperator,
+  type CandleOptions,
+  type CandleSnapshot,
+  storedCandleBytes,
+} from '../engine/candles.ts';
 import type { Append, Log, ReadResult, StateWrite, StoredBatch, Topic } from '../log/log.ts';
+import { loadCandles, packCandles } from './closed-candles.ts';
 import type { Meters } from './meters.ts';
 
 export type DerivedTopic = 'market.trades' | 'market.quotes';
@@ -163,9 +169,9 @@ export class Derive {
     const newest = batch.receiveTime[batch.count - 1] as number;
     this.#receiveTime = Math.max(this.#receiveTime, newest);
     const keys = this.#operator.missing(batch, pricesOf[this.topic]);
-    const values = await Promise.all(keys.map((key) => this.#log.state(candleKey(key))));
-    for (const [index, value] of values.entries()) {
-      if (value) this.#operator.restore({ key: keys[index] as string, value });
+    if (keys.length === 0) return;
+    for (const stored of await loadCandles(this.#log, keys, storedCandleBytes)) {
+      this.#operator.restore(stored);
     }
   }
 
@@ -174,9 +180,7 @@ export class Derive {
     if (checkpoint) {
       const saved: Checkpoint = { offset: position, snapshot: this.#operator.snapshot() };
       state.push(this.#write('checkpoint', saved));
-      for (const { key, value } of this.#operator.unsaved()) {
-        state.push({ key: candleKey(key), value });
-      }
+      state.push(...(await packCandles(this.#log, this.#operator.unsaved())));
     }
     await this.#log.commit({ appends, state });
     this.#position = position;
@@ -199,8 +203,4 @@ export class Derive {
   #key(what: string): string {
     return `engine ${this.topic satisfies Topic} ${what}`;
   }
-}
-
-function candleKey(key: string): string {
-  return `candle ${key}`;
 }
