@@ -6,7 +6,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import { type CandleBatch, candleColumns, encodeCandles } from '../src/contracts/candle.ts';
 import { encodeTrades, TradeColumns } from '../src/contracts/trade.ts';
 import { CopyWriter, copyIn } from '../src/store/copy-binary.ts';
@@ -73,7 +73,7 @@ async function run(admin: Client): Promise<void> {
     await measure('candles again', async () => await writeAll(candlesSink, again));
     await candlesSink.close();
     await measure('export', async () => {
-      for await (const _ of exportTrades(database, { format: 'csv' })) continue;
+      for await (const _ of exportTrades(database, { format: 'csv' }));
     });
   }
   const best = (name: string): number => Math.min(...(times.get(name) ?? []));

@@ -1,5 +1,6 @@
-// The candlestick chart of a symbol and interval: history that loads as one pans back, the live candle
-// on top of it, and volume below. After a break it asks for what it missed and draws the whole anew.
+// The candlestick chart of a symbol and interval: history that loads as one pans back, the live
+// candle on top of it, and volume below. After a break it asks for what it missed and draws the
+// whole anew.
 
 import {
   CandlestickSeries,

@@ -1,5 +1,5 @@
-// Exact decimals in the page: amounts stay strings, are compared and subtracted as whole numbers, and
-// become floating point only to place a pixel.
+// Exact decimals in the page: amounts stay strings, are compared and subtracted as whole numbers,
+// and become floating point only to place a pixel.
 
 /** How an amount changed against a reference: exact, and in percent with two digits. */
 export interface Change {

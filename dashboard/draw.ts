@@ -1,5 +1,5 @@
-// Drawing: elements, and the rule that whatever moves is drawn at most once per animation frame, with
-// the newest value.
+// Drawing: elements, and the rule that whatever moves is drawn at most once per animation frame,
+// with the newest value.
 
 type Child = Node | string;
 type Attributes = Readonly<Record<string, string>>;

@@ -1,5 +1,5 @@
-// The page: shows the view that the address asks for, `#` for all markets, `#AAPL` or `#AAPL/5m` for
-// one symbol, and keeps the state of the connection in sight.
+// The page: shows the view that the address asks for, `#` for all markets, `#AAPL` or `#AAPL/5m`
+// for one symbol, and keeps the state of the connection in sight.
 
 import { overview } from './overview.ts';
 import { watchStatus } from './status.ts';

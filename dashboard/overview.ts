@@ -1,5 +1,5 @@
-// The market at a glance: a line for each symbol, live. The first lines are fed by their own streams,
-// all others are asked for every few seconds, so that any number of symbols stays light.
+// The market at a glance: a line for each symbol, live. The first lines are fed by their own
+// streams, all others are asked for every few seconds, so that any number of symbols stays light.
 
 import { getPatiently } from './api.ts';
 import { change, position } from './decimal.ts';
@@ -175,8 +175,8 @@ class MarketTable {
   #moveFocus(event: KeyboardEvent): void {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step === undefined || !(event.target instanceof HTMLElement)) return;
-    const links = [...this.#body.querySelectorAll('a')];
-    const index = links.findIndex((one) => one === event.target);
+    const links: HTMLElement[] = [...this.#body.querySelectorAll('a')];
+    const index = links.indexOf(event.target);
     links[index + step]?.focus();
     event.preventDefault();
   }

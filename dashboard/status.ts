@@ -1,5 +1,5 @@
-// The state of the connection, always in sight: live, reconnecting, or stale with the age of the last
-// data. It is the state of all streams of the page together.
+// The state of the connection, always in sight: live, reconnecting, or stale with the age of the
+// last data. It is the state of all streams of the page together.
 
 import { onNextFrame, setText } from './draw.ts';
 import { age } from './format.ts';

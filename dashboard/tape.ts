@@ -1,5 +1,5 @@
-// The recent trades of a symbol, newest first, in a list of fixed length: lines are written over, never
-// added, so that nothing shifts however fast the market is.
+// The recent trades of a symbol, newest first, in a list of fixed length: lines are written over,
+// never added, so that nothing shifts however fast the market is.
 
 import { getPatiently } from './api.ts';
 import { arrow, element, onNextFrame, setText } from './draw.ts';

@@ -1,5 +1,5 @@
-// What the page reads of the API: the parts of its answers and messages that are shown here. Amounts
-// are exact decimal strings, times ISO 8601 in UTC.
+// What the page reads of the API: the parts of its answers and messages that are shown here.
+// Amounts are exact decimal strings, times ISO 8601 in UTC.
 
 export interface Instrument {
   readonly symbol: string;

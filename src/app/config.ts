@@ -1,5 +1,5 @@
-// What the environment says, checked once at start. A wrong value is refused with its name, what was
-// given and what is allowed; nothing secret has a default.
+// What the environment says, checked once at start. A wrong value is refused with its name, what
+// was given and what is allowed; nothing secret has a default.
 
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -5,6 +5,10 @@ import { type Logger, pino } from 'pino';
 import type { Config } from './config.ts';
 
 export function openLogger(level: Config['logLevel'], to: 'stdout' | 'stderr'): Logger {
-  const options = { level, base: { service: 'tapeline' }, timestamp: pino.stdTimeFunctions.isoTime };
+  const options = {
+    level,
+    base: { service: 'tapeline' },
+    timestamp: pino.stdTimeFunctions.isoTime,
+  };
   return pino(options, pino.destination({ dest: to === 'stdout' ? 1 : 2, sync: true }));
 }

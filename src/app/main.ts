@@ -49,9 +49,7 @@ for (const what of ['candles', 'trades'] as const) {
     .command(what)
     .description(`the stored ${what} of a span`)
     .option('--symbol <symbol>', 'all when not given')
-    .addOption(
-      new Option('--format <format>').choices(['csv', 'json', 'parquet']).default('csv'),
-    )
+    .addOption(new Option('--format <format>').choices(['csv', 'json', 'parquet']).default('csv'))
     .option('--from <time>', 'ISO 8601, UTC unless it says otherwise; included', parseInstant)
     .option('--to <time>', 'not included; a date alone includes that whole day', parseEnd)
     .option('--output <file>', 'instead of standard output');

@@ -96,7 +96,10 @@ async function run(database: DatabaseConnection): Promise<string> {
   feeds = config.feeds.map((name) => liveFeed(name, config, systemClock, random, logger));
   for (const feed of feeds) {
     running.feed(feed).catch((error: unknown) => {
-      logger.error({ feed: feed.name, ...textOf(error) }, `${feed.name} ended: ${messageOf(error)}`);
+      logger.error(
+        { feed: feed.name, ...textOf(error) },
+        `${feed.name} ended: ${messageOf(error)}`,
+      );
     });
   }
   // A part that failed for good is a bug or a state that only a start can mend: crash, and recover.

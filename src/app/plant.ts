@@ -1,5 +1,5 @@
-// The pipeline of one process: ingest, the engine on both streams and a writer for each stored topic,
-// joined by nothing but the log. `tapeline start` runs it in a thread beside the gateway;
+// The pipeline of one process: ingest, the engine on both streams and a writer for each stored
+// topic, joined by nothing but the log. `tapeline start` runs it in a thread beside the gateway;
 // `tapeline replay` runs it until a file is through.
 
 import { type Clock, microsPerSecond } from '../base/clock.ts';

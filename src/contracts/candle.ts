@@ -116,11 +116,7 @@ export function decodeCandles(bytes: Uint8Array): CandleBatch {
 }
 
 /** Exact notional / volume as an integer count of 10^-vwapScale; null without volume. */
-export function vwapOf(
-  notional: bigint,
-  volume: bigint,
-  priceScale: number,
-): bigint | null {
+export function vwapOf(notional: bigint, volume: bigint, priceScale: number): bigint | null {
   if (volume === 0n) return null;
   // notional carries priceScale + sizeScale digits and volume sizeScale, so the quotient is in
   // price increments: bring it to vwapScale, in whichever direction.
@@ -132,7 +128,9 @@ export function vwapOf(
 
 /** One row as the wire object. */
 export function candleAt(batch: CandleBatch, row: number): Candle {
-  const { symbol, priceScale, sizeScale } = batch.symbols[batch.symbol[row] as number] as CandleSymbol;
+  const { symbol, priceScale, sizeScale } = batch.symbols[
+    batch.symbol[row] as number
+  ] as CandleSymbol;
   const price = (column: CandleColumn): string =>
     formatDecimal(batch[column][row] as number, priceScale);
   const volume = wideToBigInt(batch.volumeHigh[row] as number, batch.volumeLow[row] as number);

@@ -2,7 +2,7 @@
 // (dictionaries), then the columns, each aligned to 8 bytes, little-endian. Reading one is a few
 // typed-array views, no copy and no parsing per record.
 
-import { strict as assert } from 'node:assert';
+import { strict as assert } from 'node:assert/strict';
 
 assert.equal(new Uint8Array(Uint32Array.of(1).buffer)[0], 1, 'columns are little-endian');
 

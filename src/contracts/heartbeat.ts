@@ -1,5 +1,5 @@
-// A heartbeat says how far the event clock of a source has come, for some symbols. It is what closes
-// the candles of a quiet instrument; nothing downstream of ingest reads a clock.
+// A heartbeat says how far the event clock of a source has come, for some symbols. It is what
+// closes the candles of a quiet instrument; nothing downstream of ingest reads a clock.
 
 import { encodeFrame, FrameReader } from './frame.ts';
 

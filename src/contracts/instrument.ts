@@ -35,7 +35,9 @@ export interface BatchInstrument {
   priceScale: number;
   /** Digits after the point of the sizes of this batch. */
   sizeScale: number;
-  /** Sequence of this instrument's first record in the batch; gap-free per instrument and stream. */
+  /**
+   * Sequence of this instrument's first record in the batch; gap-free per instrument and stream.
+   */
   sequence: number;
 }
 

@@ -1,8 +1,9 @@
 // The working memory of the candle operator: one flat Float64Array with a slot per candle, so that
-// folding a trade touches one or two cache lines and allocates nothing. A slot's first fields are the
-// candle columns of the log in their order. A fold is over a set: any order gives the same slot.
+// folding a trade touches one or two cache lines and allocates nothing. A slot's first fields are
+// the candle columns of the log in their order. A fold is over a set: any order gives the same
+// slot.
 
-import { strict as assert } from 'node:assert';
+import { strict as assert } from 'node:assert/strict';
 import { candleColumns } from '../contracts/candle.ts';
 import { powerOfTen } from '../contracts/decimal.ts';
 import { limb, productError, wideFromBigInt, wideToBigInt } from '../contracts/wide.ts';
@@ -221,7 +222,7 @@ function foldStretch(
     if (value < low) low = value;
     // Records without an id are ordered among those of the same microsecond by price alone.
     const given = id[row] as number;
-    const order = given === given ? given : 0;
+    const order = Number.isNaN(given) ? 0 : given;
     if (time > closeTime || (time === closeTime && follows(order, value, closeId, close))) {
       closeTime = time;
       close = value;

@@ -1,12 +1,12 @@
 // The candle operator: (state, batch) -> candles of every interval. Pure: no I/O, no clock, no
-// randomness; all it knows comes from the batches it is given, in log order, so that a replay of the
-// log gives the same candles, revisions and all.
+// randomness; all it knows comes from the batches it is given, in log order, so that a replay of
+// the log gives the same candles, revisions and all.
 //
-// A batch is folded in runs: consecutive trades of one series in one second go to one slot, which is
-// then merged into the candle of its second and, by way of a run of its minute, into the coarser
+// A batch is folded in runs: consecutive trades of one series in one second go to one slot, which
+// is then merged into the candle of its second and, by way of a run of its minute, into the coarser
 // ones. So a trade costs one fold, a second two merges, and a minute the six other intervals.
 
-import { strict as assert } from 'node:assert';
+import { strict as assert } from 'node:assert/strict';
 import {
   type CandleBatch,
   type CandleColumn,
@@ -450,7 +450,8 @@ export class CandleOperator {
     const columns = {} as Record<CandleColumn, Float64Array>;
     for (const [field, column] of candleColumns.entries()) {
       const values = new Float64Array(count);
-      for (let row = 0; row < count; row++) values[row] = data[(slots[row] as number) + field] as number;
+      for (let row = 0; row < count; row++)
+        values[row] = data[(slots[row] as number) + field] as number;
       columns[column] = values;
     }
     const symbols: CandleSymbol[] = [];

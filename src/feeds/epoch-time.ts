@@ -2,15 +2,16 @@
 
 import { type Micros, micros } from '../base/clock.ts';
 
-const number = /^(\d{9,20})(?:\.(\d+))?$/;
+const pattern = /^(\d{9,20})(?:\.(\d+))?$/;
 
 /**
- * Reads seconds, milliseconds, microseconds or nanoseconds, told apart by the digits before the
- * point: 9 to 11, to 14, to 17, to 20 (so from 1973 on). Digits past the microsecond are cut. Null
- * for anything else.
+ * Reads, from text or a whole number, seconds, milliseconds, microseconds or nanoseconds, told
+ * apart by the digits before the point: 9 to 11, to 14, to 17, to 20 (so from 1973 on). Digits past
+ * the microsecond are cut. Null for anything else.
  */
-export function parseEpoch(text: unknown): Micros | null {
-  const parts = typeof text === 'string' ? number.exec(text) : null;
+export function parseEpoch(written: unknown): Micros | null {
+  const text = typeof written === 'number' ? String(written) : written;
+  const parts = typeof text === 'string' ? pattern.exec(text) : null;
   if (!parts) return null;
   const [, whole, fraction = ''] = parts;
   const length = whole.length + placesToMicros(whole.length);

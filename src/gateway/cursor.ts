@@ -1,5 +1,5 @@
-// Cursors. A stream's cursor is a log position, `epoch:partition:offset`. A page's cursor is opaque to
-// clients; it names the last thing they saw, so that paging neither repeats nor skips while new
+// Cursors. A stream's cursor is a log position, `epoch:partition:offset`. A page's cursor is opaque
+// to clients; it names the last thing they saw, so that paging neither repeats nor skips while new
 // records keep coming.
 
 import { Failure } from '../base/failure.ts';

@@ -1,5 +1,5 @@
-// Errors as RFC 9457 problem documents: what happened, and what the reader can do about it. Whatever
-// a request ends in, it comes out of `problemOf`.
+// Errors as RFC 9457 problem documents: what happened, and what the reader can do about it.
+// Whatever a request ends in, it comes out of `problemOf`.
 
 import { type Static, Type } from 'typebox';
 import { Failure, type FailureCode } from '../base/failure.ts';
@@ -78,7 +78,7 @@ export function internalProblem(url: string): Problem {
   };
 }
 
-/** Turns what Fastify refused into a Failure of ours, or null when it was no fault of the client. */
+/** What Fastify refused, as a Failure of ours; null when it was no fault of the client. */
 export function failureOf(
   error: RefusedRequest,
   given: unknown,

@@ -72,27 +72,31 @@ export async function httpServer(
       maxHeaderSize: limits.headerBytesMax,
       headersTimeout: limits.headersMsMax,
       connectionsCheckingInterval: checkConnectionsMs,
-      // Clients that offer HTTP/2 (`Upgrade: h2c`) are answered in HTTP/1.1, as the standard allows.
+      // Clients that offer HTTP/2 (`Upgrade: h2c`) are answered in HTTP/1.1, as they may be.
       shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
     },
     frameworkErrors: (error, request, reply) => void answerError(error, request, reply, logger),
     clientErrorHandler: refuseConnection,
   }).withTypeProvider<TypeBoxTypeProvider>();
   app.server.maxConnections = limits.connectionsMax;
-  app.addSchema(problemSchema);
+  app.addHook('onResponse', async (request, reply) => {
+    const labels = { route: request.routeOptions.url ?? 'none', status: reply.statusCode };
+    metrics.requests.observe(labels, reply.elapsedTime / 1000);
+  });
+  await guard(app, limits);
+  answerProblems(app, logger);
+  await describe(app);
+  return app;
+}
+
+/** What is checked, and said, of every request before its route sees it. */
+async function guard(app: HttpServer, limits: GatewayLimits): Promise<void> {
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(securityHeaders);
     if (request.url.length <= limits.urlLengthMax) return;
     const detail = `The URL has ${request.url.length} characters.`;
     throw new Failure('bad-request', detail, `Use at most ${limits.urlLengthMax}.`);
   });
-  app.addHook('onResponse', async (request, reply) => {
-    const labels = { route: request.routeOptions.url ?? 'none', status: reply.statusCode };
-    metrics.requests.observe(labels, reply.elapsedTime / 1000);
-  });
-  app.setErrorHandler((error: FastifyError, request, reply) =>
-    answerError(error, request, reply, logger),
-  );
   await app.register(rateLimit, {
     timeWindow: 1_000,
     max: (_request, address) =>
@@ -103,6 +107,12 @@ export async function httpServer(
     errorResponseBuilder: (_request, { max }) =>
       new Failure('limit-exceeded', `More than ${max} requests in a second.`, 'Ask less often.'),
   });
+}
+
+function answerProblems(app: HttpServer, logger: GatewayLogger): void {
+  app.setErrorHandler((error: FastifyError, request, reply) =>
+    answerError(error, request, reply, logger),
+  );
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request) => {
     throw new Failure(
       'not-found',
@@ -112,6 +122,11 @@ export async function httpServer(
         : 'See /openapi.json for what there is.',
     );
   });
+}
+
+/** OpenAPI, from the schemas of the routes that are added after this. */
+async function describe(app: HttpServer): Promise<void> {
+  app.addSchema(problemSchema);
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -130,7 +145,6 @@ export async function httpServer(
     },
     transform: ({ schema, url }) => ({ schema: isAlias(url) ? { hide: true } : schema, url }),
   });
-  return app;
 }
 
 function isAlias(url: string): boolean {

@@ -6,13 +6,12 @@
 import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
-import { constants } from 'node:os';
 import { join } from 'node:path';
-import { getSystemErrorName } from 'node:util';
 import type { Clock } from '../base/clock.ts';
-import { Failure, messageOf } from '../base/failure.ts';
+import { Failure } from '../base/failure.ts';
 import { dataFile, type Environment, openEnvironment, transact } from './embedded/environment.ts';
 import { type Facts, identityFacts, newFacts, readFacts } from './embedded/facts.ts';
+import { openingFailure } from './embedded/failures.ts';
 import { type LogLogger, Quarantine } from './embedded/quarantine.ts';
 import { LogReader } from './embedded/reader.ts';
 import { readSealed, seal } from './embedded/record.ts';
@@ -33,7 +32,9 @@ export interface EmbeddedLogOptions {
   readonly signal?: SharedArrayBuffer;
   /**
    * For reading only. With the signal of a log that is open for writing in another thread it reads
-   * beside it; without one it opens the folder as the only one to do so, mending it when needed.
+   * beside it, and is closed before that log is opened again. Without a signal it opens the folder
+   * as the only one to do so, mending it when needed. A thread with a log open ends by itself:
+   * `Worker.terminate` during a call of lmdb-js ends the whole process.
    */
   readonly readOnly?: boolean;
 }
@@ -54,7 +55,8 @@ export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Embe
   try {
     return isBesideWriter ? openReader(options, signal) : await openFirst(options, signal);
   } catch (error) {
-    throw error instanceof Failure ? error : failureFrom(folder, error);
+    const isOurs = error instanceof Failure || error instanceof assert.AssertionError;
+    throw isOurs ? error : openingFailure(folder, error);
   }
 }
 
@@ -84,7 +86,7 @@ async function openFirst(options: EmbeddedLogOptions, signal: Signal): Promise<E
 
 function readStoredFacts(environment: Environment): Facts | null {
   const stored = new Map<string, Uint8Array>();
-  for (const { key, value } of environment.facts.getRange({ start: Buffer.of(0) })) {
+  for (const { key, value } of environment.facts.getRange()) {
     const fact = readSealed(key, value);
     if (fact) stored.set(key.toString(), fact);
   }
@@ -191,26 +193,4 @@ class OpenLog implements EmbeddedLog {
     assert(writer && isWritable, 'this log was opened for reading');
     return writer;
   }
-}
-
-function failureFrom(folder: string, error: unknown): Failure {
-  const code = codeOf(error);
-  const { ENOSPC, EDQUOT, EACCES, EPERM, EROFS, ENOTDIR } = constants.errno;
-  const isOneOf = (...errnos: number[]): boolean =>
-    errnos.some((errno) => code === errno || code === getSystemErrorName(-errno));
-  const message = `the log in ${folder} cannot be opened: ${messageOf(error)}`;
-  if (isOneOf(ENOSPC, EDQUOT)) {
-    const cure = 'Free space on that disk, then start again.';
-    return new Failure('disk-full', message, cure, { cause: error });
-  }
-  if (isOneOf(EACCES, EPERM, EROFS, ENOTDIR)) {
-    const cure = `Let the user who runs Tapeline own ${folder}, or set DATA_DIR.`;
-    return new Failure('data-folder-unusable', message, cure, { cause: error });
-  }
-  const cure = 'Check the disk and the memory of this machine, then start again.';
-  return new Failure('log-unavailable', message, cure, { cause: error });
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
 }

@@ -3,7 +3,7 @@
 // Order       A partition is one sequence of batches; offsets are dense and count records.
 // Atomicity   All appends and state writes of one `commit` become visible together or not at all.
 // Durability  A commit that resolved survives kill -9 and power loss. Nothing is readable earlier.
-// Delivery    `read` returns every batch from an offset on, or says in `lost` what is missing and why.
+// Delivery    `read` returns every batch from an offset on, or says in `lost` what is missing.
 // Ownership   One process writes at a time; any thread may read. Returned bytes are the caller's.
 
 export const topics = [
@@ -78,7 +78,9 @@ export interface Log {
    * and then nothing of the transaction is in the log.
    */
   commit(transaction: Transaction): Promise<readonly number[]>;
-  /** Batches from `offset` on, at most about `bytesMax` of them but at least one if there is one. */
+  /**
+   * Batches from `offset` on, at most about `bytesMax` of them but at least one if there is one.
+   */
   read(topic: Topic, partition: number, offset: number, bytesMax: number): Promise<ReadResult>;
   /** The offsets held now: first readable, and one past the last durable. */
   range(topic: Topic, partition: number): { readonly start: number; readonly end: number };

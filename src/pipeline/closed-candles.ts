@@ -1,5 +1,5 @@
-// Closed candles in the log's state, packed: the candles of 16 consecutive buckets share one key, so
-// that a checkpoint of a fast replay writes thousands of values and not tens of thousands.
+// Closed candles in the log's state, packed: the candles of 16 consecutive buckets share one key,
+// so that a checkpoint of a fast replay writes thousands of values and not tens of thousands.
 
 import type { StoredCandle } from '../engine/candles.ts';
 import type { Log, StateWrite } from '../log/log.ts';

@@ -1,8 +1,8 @@
 // Derive: joins the engine to the log. It reads a stream's batches in order, applies the candle
 // operator and commits what it publishes together with the position consumed, in one transaction.
 //
-// Now and then the operator's state commits too, as a checkpoint. After a crash the state of the last
-// checkpoint is brought forward by the batches up to the committed position, whose candles are
+// Now and then the operator's state commits too, as a checkpoint. After a crash the state of the
+// last checkpoint is brought forward by the batches up to the committed position, whose candles are
 // already in the log and are not published again: exactly once, because the operator is pure.
 
 import { microsPerSecond } from '../base/clock.ts';
@@ -71,8 +71,8 @@ export class Derive {
   }
 
   /**
-   * Derives for ever. After an abort, what the log holds by then is derived, and a checkpoint leaves
-   * the next start nothing to redo.
+   * Derives for ever. After an abort, what the log holds by then is derived, and a checkpoint
+   * leaves the next start nothing to redo.
    */
   async run(signal: AbortSignal): Promise<void> {
     await this.recover();
@@ -117,8 +117,7 @@ export class Derive {
       if (candles) appends.push(candles);
     }
     const { held } = this.#operator;
-    const due =
-      held > unsavedMax || this.#receiveTime >= this.#checkpointTime + checkpointEvery;
+    const due = held > unsavedMax || this.#receiveTime >= this.#checkpointTime + checkpointEvery;
     await this.#commit(read.next, appends, due);
     const { end } = this.#log.range(this.topic, partition);
     this.#meters.lag.set({ consumer: 'engine', topic: this.topic }, end - this.#position);
@@ -144,11 +143,15 @@ export class Derive {
         this.#operator.applyQuotes(batch);
         break;
       }
-      default: {
+      case 'heartbeat': {
         const heartbeat = decodeHeartbeat(bytes);
         this.#receiveTime = Math.max(this.#receiveTime, heartbeat.receiveTime);
         this.#operator.applyHeartbeat(heartbeat);
+        break;
       }
+      case 'candles':
+      case 'json':
+        throw new TypeError(`no such batch belongs in ${this.topic}`);
     }
     const candles = this.#operator.publish(this.#receiveTime);
     if (!candles) return null;

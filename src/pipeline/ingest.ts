@@ -1,9 +1,9 @@
-// Ingest: joins a feed to the log. Here, and only here, it is decided of each record what it is: new
-// or a repeat, on time or late, its sequence. The decision is written to the log with the record,
-// and everything after is a pure function of the log.
+// Ingest: joins a feed to the log. Here, and only here, it is decided of each record what it is:
+// new or a repeat, on time or late, its sequence. The decision is written to the log with the
+// record, and everything after is a pure function of the log.
 //
-// Records, decisions and the memory they rest on (ids seen, clocks, sequences) commit together, so a
-// crash at any instruction leaves both or neither, and replaying a file again adds nothing.
+// Records, decisions and the memory they rest on (ids seen, clocks, sequences) commit together, so
+// a crash at any instruction leaves both or neither, and replaying a file again adds nothing.
 
 import type { Clock } from '../base/clock.ts';
 import { microsPerSecond } from '../base/clock.ts';
@@ -80,6 +80,8 @@ export class Ingest {
     const running = feed
       .run(intake, AbortSignal.any([signal, failed.signal]))
       .finally(() => intake.end());
+    // It is awaited below, once what the feed gave is taken; till then nobody listens.
+    running.catch(() => undefined);
     try {
       for await (const observations of intake) await this.take(observations, keepTrying, signal);
     } catch (error) {
@@ -91,7 +93,9 @@ export class Ingest {
     await running;
   }
 
-  /** Decides and commits; resolves once durable. One at a time: what one saw, the next must know. */
+  /**
+   * Decides and commits; resolves once durable. One at a time: what one saw, the next must know.
+   */
   async take(observations: Observations, keepTrying: boolean, signal: AbortSignal): Promise<void> {
     const before = this.#turn;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -152,7 +156,7 @@ export class Ingest {
     const sizeMax = largest(columns, sizes);
     for (const [index, entry] of columns.instruments.entries()) {
       const memory = await this.#memoryOf(topic, entry.symbol);
-      const fits = fit(memory, entry, priceMax[index] as number, sizeMax[index] as number);
+      const fits = widen(memory, entry, priceMax[index] as number, sizeMax[index] as number);
       const ofInstrument = (row: number): boolean => columns.instrument[row] === index;
       if (!fits) this.#refuse(columns, keep, ofInstrument, 'too-many-digits', into);
     }
@@ -364,7 +368,7 @@ function decode(value: Uint8Array | null): string | undefined {
 }
 
 /** Whether a batch's amounts fit beside all that its symbol has seen; if so they are remembered. */
-function fit(memory: Memory, entry: BatchInstrument, priceMax: number, sizeMax: number): boolean {
+function widen(memory: Memory, entry: BatchInstrument, priceMax: number, sizeMax: number): boolean {
   const priceScale = Math.max(memory.priceScale, entry.priceScale);
   const sizeScale = Math.max(memory.sizeScale, entry.sizeScale);
   const prices = [

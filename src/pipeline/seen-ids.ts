@@ -1,6 +1,6 @@
-// Which ids of one numbering have been taken in, exactly: so that a repeat, from a reconnect or from
-// replaying a file again, adds nothing. Kept as ranges, since exchanges and files number densely,
-// in blocks of 65,536 ids, so that one commit stores only the blocks that it changed.
+// Which ids of one numbering have been taken in, exactly: so that a repeat, from a reconnect or
+// from replaying a file again, adds nothing. Kept as ranges, since exchanges and files number
+// densely, in blocks of 65,536 ids, so that one commit stores only the blocks that it changed.
 
 import type { Log, StateWrite } from '../log/log.ts';
 

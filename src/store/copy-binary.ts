@@ -2,7 +2,7 @@
 // for us, 0.9 µs for PostgreSQL. Text costs it twice that.
 // https://www.postgresql.org/docs/current/sql-copy.html (Binary Format); big-endian throughout.
 
-import { strict as assert } from 'node:assert';
+import { strict as assert } from 'node:assert/strict';
 import { pipeline } from 'node:stream/promises';
 import type { Client } from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';

@@ -13,7 +13,9 @@ export interface DatabaseAddress {
   readonly database: string;
 }
 
-/** Where the database is: an address, or a DATABASE_URL such as `postgres://user:word@host/name`. */
+/**
+ * Where the database is: an address, or a DATABASE_URL such as `postgres://user:word@host/name`.
+ */
 export type Database = DatabaseAddress | string;
 
 export interface SessionOptions {
@@ -99,7 +101,8 @@ function parseUrl(url: string): URL {
   const parsed = URL.parse(url.replace('@/', '@localhost/'));
   if (parsed && /^postgres(ql)?:$/.test(parsed.protocol)) return parsed;
   const what = 'DATABASE_URL is not the URL of a PostgreSQL database';
-  const cure = 'Write it as postgres://USER:PASSWORD@HOST:5432/DATABASE; encode odd letters as %40.';
+  const cure =
+    'Write it as postgres://USER:PASSWORD@HOST:5432/DATABASE; encode odd letters as %40.';
   throw new Failure('bad-configuration', what, cure);
 }
 
@@ -144,7 +147,7 @@ const troubles: readonly (readonly [pattern: RegExp, code: FailureCode, cure: st
   [
     /^(57P\w{2}|08\w{3}|58\w{3}) /,
     'database-unavailable',
-    'The server ended the connection; see its own log. We connect again.',
+    'The server starts, stops or lost a process; see its own log. The next call connects again.',
   ],
   [
     /certificate|SELF_SIGNED|UNABLE_TO_\w+|SSL/,

@@ -1,5 +1,5 @@
-// Which part of the store an export reads: the instruments, with the ids that rows know them by, and
-// the span. COPY takes no parameters, so this is also where values are written into its SQL.
+// Which part of the store an export reads: the instruments, with the ids that rows know them by,
+// and the span. COPY takes no parameters, so this is also where values are written into its SQL.
 
 import type { Client } from 'pg';
 import { Failure } from '../base/failure.ts';
@@ -27,7 +27,11 @@ export async function scopeOf(
   );
   if (symbol !== undefined && rows.length === 0) {
     const what = `nothing is stored of ${symbol}`;
-    throw new Failure('not-found', what, 'Write the symbol as the feed does; leave it out for all.');
+    throw new Failure(
+      'not-found',
+      what,
+      'Write the symbol as the feed does; leave it out for all.',
+    );
   }
   return {
     ...(from === undefined ? {} : { from }),

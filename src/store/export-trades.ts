@@ -2,7 +2,7 @@
 // hours at a time so that a sort stays in memory; what they stand for is looked up beside and put
 // together here, which is three times as fast as having PostgreSQL write the text.
 
-import { strict as assert } from 'node:assert';
+import { strict as assert } from 'node:assert/strict';
 import type { Client } from 'pg';
 import { type Micros, micros } from '../base/clock.ts';
 import { formatDecimal } from '../contracts/decimal.ts';
@@ -56,7 +56,12 @@ export async function* readTrades(
 
 /** The span cut between hours, so that no piece has many more trades than can be sorted well. */
 async function spansOf(client: Client, scope: ExportScope): Promise<readonly Span[]> {
-  const { rows } = await client.query<{ hour: string; first: string; last: string; trades: string }>(
+  const { rows } = await client.query<{
+    hour: string;
+    first: string;
+    last: string;
+    trades: string;
+  }>(
     `select
        micros(hour) as hour, micros(min(first_time)) as first, micros(max(last_time)) as last,
        sum(trades) as trades

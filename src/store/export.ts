@@ -6,7 +6,12 @@ import type { PriceKind } from '../contracts/candle.ts';
 import { type Interval, intervals } from '../contracts/interval.ts';
 import { connect, type Database, explained } from './database.ts';
 import { candleExportColumns, readCandles } from './export-candles.ts';
-import { type ExportColumn, type ExportFormat, formatBatches, type RowBatch } from './export-formats.ts';
+import {
+  type ExportColumn,
+  type ExportFormat,
+  formatBatches,
+  type RowBatch,
+} from './export-formats.ts';
 import { type ExportScope, scopeOf } from './export-scope.ts';
 import { readTrades, tradeExportColumns } from './export-trades.ts';
 import type { Span } from './history.ts';

@@ -37,14 +37,14 @@ export class PostgresHistory implements History {
     this.#pool = new Pool({
       ...clientConfig(database, session),
       max: connectionsMax,
-      onConnect: (client) => client.query(sessionSetup(session)),
+      verify: (client, done) => client.query(sessionSetup(session), (error) => done(error)),
     });
     // An idle connection that breaks is replaced; a busy one tells whoever asked.
     this.#pool.on('error', () => undefined);
   }
 
   async close(): Promise<void> {
-    await this.#pool.end();
+    if (!this.#pool.ending) await this.#pool.end();
   }
 
   async instruments(): Promise<readonly Instrument[]> {

@@ -1,7 +1,7 @@
-// The short ids that PostgreSQL gives to what repeats, such as a symbol, remembered by their key, so
-// that a row costs a look into a Map. An id, once given, is never changed or taken back.
+// The short ids that PostgreSQL gives to what repeats, such as a symbol, remembered by their key,
+// so that a row costs a look into a Map. An id, once given, is never changed or taken back.
 
-import { strict as assert } from 'node:assert';
+import { strict as assert } from 'node:assert/strict';
 import type { Client } from 'pg';
 
 export interface IdStatements {

@@ -13,11 +13,14 @@ export interface Month {
   readonly to: number;
 }
 
-/** The partitions of one table, remembered, so that a month costs one query in a connection's life. */
+/**
+ * The partitions of one table, remembered, so that a month costs one query in a connection's life.
+ */
 export class Partitions {
   readonly #table: string;
   readonly #storage: string;
   readonly #made = new Set<number>();
+  #last = monthOf(0);
 
   /** `storage` holds the partitions' storage parameters; they do not inherit their parent's. */
   constructor(table: string, storage: string) {
@@ -42,6 +45,12 @@ export class Partitions {
     return this.#table + month.suffix;
   }
 
+  /** The partition that holds the rows of a time. */
+  tableAt(time: number): string {
+    if (time < this.#last.from || time >= this.#last.to) this.#last = monthOf(time);
+    return this.tableOf(this.#last);
+  }
+
   forget(): void {
     this.#made.clear();
   }
@@ -58,13 +67,15 @@ export function monthOf(time: number): Month {
 }
 
 /** The months that these times fall into, oldest first. */
-export function monthsOf(times: Iterable<number>): Month[] {
+export function monthsOf(times: ArrayLike<number>): Month[] {
   const months = new Map<number, Month>();
-  let last: Month | undefined;
-  for (const time of times) {
-    if (last && time >= last.from && time < last.to) continue;
-    last = monthOf(time);
-    months.set(last.from, last);
+  let [from, to] = [0, 0];
+  for (let index = 0; index < times.length; index++) {
+    const time = times[index];
+    if (time >= from && time < to) continue;
+    const month = monthOf(time);
+    ({ from, to } = month);
+    months.set(from, month);
   }
   return [...months.values()].sort((a, b) => a.from - b.from);
 }

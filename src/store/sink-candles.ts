@@ -16,9 +16,15 @@ import { intervalCodes, isFine, priceKindCodes, stateCodes } from './candle-code
 import { CopyWriter, copyIn } from './copy-binary.ts';
 import { sqlState } from './database.ts';
 import { knownInstruments } from './known-ids.ts';
-import { monthOf, monthsOf, Partitions } from './partitions.ts';
+import { monthsOf, Partitions } from './partitions.ts';
 import type { Sink, SinkBatch } from './sink.ts';
-import { PostgresSink, type SinkOptions, type TopicRows } from './sink-postgres.ts';
+import {
+  type Offsets,
+  PostgresSink,
+  rowsWithin,
+  type SinkOptions,
+  type TopicRows,
+} from './sink-postgres.ts';
 
 export function openCandlesSink(options: SinkOptions): Sink {
   return new PostgresSink(new CandleRows(), options);
@@ -35,6 +41,7 @@ interface Series {
 
 interface Part {
   readonly offset: number;
+  readonly count: number;
   readonly batch: CandleBatch;
   /** By `placeOf` a row. */
   readonly series: readonly Series[];
@@ -63,14 +70,14 @@ class CandleRows implements TopicRows {
   async prepare(client: Client, batches: readonly SinkBatch[]) {
     const decoded = batches
       .filter(({ bytes }) => frameKind(bytes) === 'candles')
-      .map(({ offset, bytes }) => ({ offset, batch: decodeCandles(bytes) }));
+      .map(({ offset, count, bytes }) => ({ offset, count, batch: decodeCandles(bytes) }));
     await this.#learnInstruments(client, decoded);
-    const parts = decoded.map(({ offset, batch }) => ({ offset, batch, series: this.#find(batch) }));
+    const parts = decoded.map((part) => ({ ...part, series: this.#find(part.batch) }));
     await this.#learnNewest(client);
     await this.#partitions.ensure(client, monthsOf(fineStarts(decoded)));
     if (!this.#hasStage) await makeStage(client);
     this.#hasStage = true;
-    return async (position: number): Promise<void> => await this.#store(client, parts, position);
+    return async (offsets: Offsets): Promise<void> => await this.#store(client, parts, offsets);
   }
 
   forget(): void {
@@ -80,8 +87,8 @@ class CandleRows implements TopicRows {
     this.#hasStage = false;
   }
 
-  async #store(client: Client, parts: readonly Part[], position: number): Promise<void> {
-    const candles = newestVersions(parts, position);
+  async #store(client: Client, parts: readonly Part[], offsets: Offsets): Promise<void> {
+    const candles = newestVersions(parts, offsets);
     const isNew = ({ batch, row, series }: Chosen): boolean => batch.start[row] > series.newest;
     const stored = candles.filter((candle) => !isNew(candle));
     const isCopied = await this.#copy(client, candles.filter(isNew));
@@ -108,7 +115,7 @@ class CandleRows implements TopicRows {
 
   #tableOf({ batch, row, series }: Chosen): string {
     if (!isFine(series.interval)) return 'candle_rows_coarse';
-    return this.#partitions.tableOf(monthOf(batch.start[row]));
+    return this.#partitions.tableAt(batch.start[row]);
   }
 
   async #learnInstruments(
@@ -137,7 +144,12 @@ class CandleRows implements TopicRows {
     const priceKind = priceKindOf[batch.price[row]];
     const interval = intervalOf[batch.interval[row]];
     const key = `${instrumentId} ${priceKind} ${interval}`;
-    const series = this.#series.get(key) ?? { instrumentId, priceKind, interval, newest: Number.NaN };
+    const series = this.#series.get(key) ?? {
+      instrumentId,
+      priceKind,
+      interval,
+      newest: Number.NaN,
+    };
     this.#series.set(key, series);
     return series;
   }
@@ -173,22 +185,25 @@ function placeOf({ symbol, price, interval }: CandleBatch, row: number): number 
   return (symbol[row] * priceKinds.length + price[row]) * intervals.length + interval[row];
 }
 
-function* fineStarts(parts: readonly { readonly batch: CandleBatch }[]): Generator<number> {
+function fineStarts(parts: readonly { readonly batch: CandleBatch }[]): number[] {
+  const starts: number[] = [];
   for (const { batch } of parts) {
     for (let row = 0; row < batch.count; row++) {
-      if (isFine(intervalOf[batch.interval[row]])) yield batch.start[row];
+      if (isFine(intervalOf[batch.interval[row]])) starts.push(batch.start[row]);
     }
   }
+  return starts;
 }
 
-/** The last version of each candle from `position` on, those of a series together. */
-function newestVersions(parts: readonly Part[], position: number): Chosen[] {
+/** The last version of each candle within the offsets, those of a series together. */
+function newestVersions(parts: readonly Part[], offsets: Offsets): Chosen[] {
   const bySeries = new Map<Series, Map<number, Chosen>>();
-  for (const { offset, batch, series } of parts) {
-    for (let row = Math.max(0, position - offset); row < batch.count; row++) {
+  for (const part of parts) {
+    const { batch, series } = part;
+    const { first, end } = rowsWithin(part, offsets);
+    for (let row = first; row < end; row++) {
       const its = series[placeOf(batch, row)];
-      let candles = bySeries.get(its);
-      if (!candles) bySeries.set(its, (candles = new Map()));
+      const candles = bySeries.getOrInsertComputed(its, () => new Map<number, Chosen>());
       candles.set(batch.start[row], { batch, row, series: its });
     }
   }

@@ -5,7 +5,13 @@ import type { DeadLetter } from '../contracts/dead-letter.ts';
 import { decodeJson, frameKind } from '../contracts/frame.ts';
 import { CopyWriter, copyIn, storable } from './copy-binary.ts';
 import type { Sink, SinkBatch } from './sink.ts';
-import { PostgresSink, type SinkOptions, type TopicRows } from './sink-postgres.ts';
+import {
+  type Offsets,
+  PostgresSink,
+  rowsWithin,
+  type SinkOptions,
+  type TopicRows,
+} from './sink-postgres.ts';
 
 export function openDeadLettersSink(options: SinkOptions): Sink {
   return new PostgresSink(new DeadLetterRows(), options);
@@ -17,11 +23,16 @@ class DeadLetterRows implements TopicRows {
   async prepare(client: Client, batches: readonly SinkBatch[]) {
     const parts = batches
       .filter(({ bytes }) => frameKind(bytes) === 'json')
-      .map(({ offset, bytes }) => ({ offset, records: decodeJson<DeadLetter>(bytes) }));
-    return async (position: number): Promise<void> => {
-      const wanted = parts.flatMap(({ offset, records }) =>
-        records.filter((_, row) => offset + row >= position),
-      );
+      .map(({ offset, count, bytes }) => ({
+        offset,
+        count,
+        records: decodeJson<DeadLetter>(bytes),
+      }));
+    return async (offsets: Offsets): Promise<void> => {
+      const wanted = parts.flatMap((part) => {
+        const { first, end } = rowsWithin(part, offsets);
+        return part.records.slice(first, Math.max(first, end));
+      });
       if (wanted.length > 0) await copyIn(client, 'dead_letters', rowsOf(wanted));
     };
   }

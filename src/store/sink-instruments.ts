@@ -6,7 +6,13 @@ import { decodeJson, frameKind } from '../contracts/frame.ts';
 import type { Instrument } from '../contracts/instrument.ts';
 import { storable } from './copy-binary.ts';
 import type { Sink, SinkBatch } from './sink.ts';
-import { PostgresSink, type SinkOptions, type TopicRows } from './sink-postgres.ts';
+import {
+  type Offsets,
+  PostgresSink,
+  rowsWithin,
+  type SinkOptions,
+  type TopicRows,
+} from './sink-postgres.ts';
 
 export function openInstrumentsSink(options: SinkOptions): Sink {
   return new PostgresSink(new InstrumentRows(), options);
@@ -18,11 +24,16 @@ class InstrumentRows implements TopicRows {
   async prepare(client: Client, batches: readonly SinkBatch[]) {
     const parts = batches
       .filter(({ bytes }) => frameKind(bytes) === 'json')
-      .map(({ offset, bytes }) => ({ offset, records: decodeJson<Instrument>(bytes) }));
-    return async (position: number): Promise<void> => {
-      const wanted = parts.flatMap(({ offset, records }) =>
-        records.filter((_, row) => offset + row >= position),
-      );
+      .map(({ offset, count, bytes }) => ({
+        offset,
+        count,
+        records: decodeJson<Instrument>(bytes),
+      }));
+    return async (offsets: Offsets): Promise<void> => {
+      const wanted = parts.flatMap((part) => {
+        const { first, end } = rowsWithin(part, offsets);
+        return part.records.slice(first, Math.max(first, end));
+      });
       // One at a time, in log order: they are rare, and each depends on who was there before.
       for (const instrument of wanted) await define(client, instrument);
     };

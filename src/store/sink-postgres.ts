@@ -1,8 +1,9 @@
 // What all sinks to PostgreSQL share: one connection, found again when it was lost, and the one
 // transaction that holds a write's rows and its position. The position's row is locked first, so
-// that of two writers of the same log the second sees what the first has stored, and passes it over.
+// that of two writers of the same log the second sees what the first has stored, and passes it
+// over.
 
-import { strict as assert } from 'node:assert';
+import { strict as assert } from 'node:assert/strict';
 import type { Client } from 'pg';
 import { connect, type Database, explained, inTransaction } from './database.ts';
 import type { Sink, SinkBatch } from './sink.ts';
@@ -14,19 +15,33 @@ export interface SinkOptions {
   readonly partition: number;
 }
 
+/** Offsets from `from` to before `to`: what a write stores, wherever its batches begin and end. */
+export interface Offsets {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** How one topic's records become rows. */
 export interface TopicRows {
   readonly topic: string;
   /**
    * Reads batches and readies, each in a transaction of its own, what their rows refer to. What it
-   * returns then stores the records from `position` on, in the transaction of the write.
+   * returns then stores the records of some offsets, in the transaction of the write.
    */
   prepare(
     client: Client,
     batches: readonly SinkBatch[],
-  ): Promise<(position: number) => Promise<void>>;
+  ): Promise<(offsets: Offsets) => Promise<void>>;
   /** The connection is new, so nothing remembered of the database may be relied on. */
   forget(): void;
+}
+
+/** The rows [first, end) of a batch that lie within the offsets; none when first >= end. */
+export function rowsWithin(
+  { offset, count }: { readonly offset: number; readonly count: number },
+  { from, to }: Offsets,
+): { first: number; end: number } {
+  return { first: Math.max(0, from - offset), end: Math.min(count, to - offset) };
 }
 
 const consumer = 'store';
@@ -55,7 +70,7 @@ export class PostgresSink implements Sink {
       await inTransaction(client, async () => {
         const position = await this.#readPosition(client, 'for update');
         if (next <= position) return;
-        await store(position);
+        await store({ from: position, to: next });
         await client.query(
           `update consumed set next_offset = $5
            where (consumer, topic, partition, epoch) = ($1, $2, $3, $4)`,

@@ -9,7 +9,13 @@ import { CopyWriter, copyIn, storable } from './copy-binary.ts';
 import { knownInstruments } from './known-ids.ts';
 import { type Month, monthsOf, Partitions } from './partitions.ts';
 import type { Sink, SinkBatch } from './sink.ts';
-import { PostgresSink, type SinkOptions, type TopicRows } from './sink-postgres.ts';
+import {
+  type Offsets,
+  PostgresSink,
+  rowsWithin,
+  type SinkOptions,
+  type TopicRows,
+} from './sink-postgres.ts';
 import { TradeHours } from './trade-hours.ts';
 import { type BatchTags, TradeTags } from './trade-tags.ts';
 
@@ -20,14 +26,16 @@ export function openTradesSink(options: SinkOptions): Sink {
 
 interface Part {
   readonly offset: number;
+  readonly count: number;
   readonly batch: TradeBatch;
   readonly tags: BatchTags;
   readonly months: readonly Month[];
 }
 
-/** A part with the ids of what its rows refer to, from its first record that is to be stored. */
+/** A part with the ids of what its rows refer to; the rows [first, end) are to be stored. */
 interface ReadyPart extends Part {
-  readonly from: number;
+  readonly first: number;
+  readonly end: number;
   /** By the batch's index of instruments. */
   readonly instrumentIds: readonly number[];
   /** By slot; see BatchTags. */
@@ -40,7 +48,8 @@ class TradeRows implements TopicRows {
   readonly topic = 'market.trades';
   readonly #instruments = knownInstruments();
   readonly #tags: TradeTags;
-  // Summarizing the BRIN index is autovacuum's work, which otherwise waits for a fifth of the table.
+  // Summarizing the BRIN index is autovacuum's work, which otherwise waits for a fifth of the
+  // table.
   readonly #partitions = new Partitions(
     'trade_rows',
     'autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 1000000',
@@ -58,17 +67,17 @@ class TradeRows implements TopicRows {
     await this.#instruments.learn(client);
     await this.#tags.learn(client);
     await this.#partitions.ensure(client, months);
-    return async (position: number): Promise<void> => {
+    return async (offsets: Offsets): Promise<void> => {
       const ready = parts
-        .filter(({ offset, batch }) => offset + batch.count > position)
-        .map((part) => this.#ready(part, position));
+        .map((part) => this.#ready(part, offsets))
+        .filter(({ first, end }) => first < end);
       for (const month of months) {
         await copyIn(client, this.#partitions.tableOf(month), rowsOf(ready, month));
       }
       const withTexts = ready.filter(({ batch }) => batch.textIds !== null);
       if (withTexts.length > 0) await copyIn(client, 'trade_texts', textsOf(withTexts));
       const hours = new TradeHours();
-      for (const { batch, instrumentIds, from } of ready) hours.count(batch, instrumentIds, from);
+      for (const part of ready) hours.count(part.batch, part.instrumentIds, part.first, part.end);
       await hours.store(client);
     };
   }
@@ -79,16 +88,17 @@ class TradeRows implements TopicRows {
     this.#partitions.forget();
   }
 
-  readonly #read = ({ offset, bytes }: SinkBatch): Part => {
+  readonly #read = ({ offset, count, bytes }: SinkBatch): Part => {
     const batch = decodeTrades(bytes);
     for (const { symbol } of batch.instruments) this.#instruments.want(symbol, { name: symbol });
-    return { offset, batch, tags: this.#tags.read(batch), months: monthsOf(batch.eventTime) };
+    const tags = this.#tags.read(batch);
+    return { offset, count, batch, tags, months: monthsOf(batch.eventTime) };
   };
 
-  #ready(part: Part, position: number): ReadyPart {
+  #ready(part: Part, offsets: Offsets): ReadyPart {
     return {
       ...part,
-      from: Math.max(0, position - part.offset),
+      ...rowsWithin(part, offsets),
       instrumentIds: part.batch.instruments.map(({ symbol }) => this.#instruments.idOf(symbol)),
       tagIds: this.#tags.idsOf(part.tags),
     };
@@ -103,10 +113,9 @@ function* rowsOf(parts: readonly ReadyPart[], month: Month): Generator<Uint8Arra
   const writer = new CopyWriter();
   for (const part of parts) {
     if (!part.months.some(({ from }) => from === month.from)) continue;
-    const { count } = part.batch;
     const sequences = sequencesOf(part.batch);
-    for (let row = part.from; row < count; row += rowsAtOnce) {
-      writeRows(writer, part, sequences, month, row, Math.min(count, row + rowsAtOnce));
+    for (let row = part.first; row < part.end; row += rowsAtOnce) {
+      writeRows(writer, part, sequences, month, row, Math.min(part.end, row + rowsAtOnce));
       if (writer.isFull) yield writer.take();
     }
   }
@@ -142,8 +151,8 @@ function writeRows(
 
 function* textsOf(parts: readonly ReadyPart[]): Generator<Uint8Array> {
   const writer = new CopyWriter();
-  for (const { offset, batch, tags, tagIds, from } of parts) {
-    for (let row = from; row < batch.count; row++) {
+  for (const { offset, batch, tags, tagIds, first, end } of parts) {
+    for (let row = first; row < end; row++) {
       const text = batch.textIds?.[row];
       if (typeof text !== 'string') continue;
       writer.row(3);

@@ -20,7 +20,10 @@ export interface Sink {
   readonly topic: string;
   /** The offset from which it wants to be written, as last committed; 0 in a new epoch. */
   position(): Promise<number>;
-  /** Stores the batches, in log order, and moves the position to `next`. */
+  /**
+   * Stores the records of the batches, which are in log order, that lie between the position and
+   * `next`, and moves the position to `next`.
+   */
   write(batches: readonly SinkBatch[], next: number): Promise<void>;
   close(): Promise<void>;
 }

@@ -21,11 +21,11 @@ interface Hour {
 export class TradeHours {
   readonly #hours = new Map<string, Hour>();
 
-  /** Counts a batch's rows from `from` on; `instrumentIds` are by the batch's index. */
-  count(batch: TradeBatch, instrumentIds: readonly number[], from: number): void {
-    const { count, instrument, eventTime } = batch;
-    const current = instrumentIds.map((id) => this.#hourOf(id, eventTime[from]));
-    for (let row = from; row < count; row++) {
+  /** Counts a batch's rows [first, end); `instrumentIds` are by the batch's index. */
+  count(batch: TradeBatch, instrumentIds: readonly number[], first: number, end: number): void {
+    const { instrument, eventTime } = batch;
+    const current = instrumentIds.map((id) => this.#hourOf(id, eventTime[first]));
+    for (let row = first; row < end; row++) {
       const index = instrument[row];
       const time = eventTime[row];
       let hour = current[index];
@@ -45,8 +45,10 @@ export class TradeHours {
     if (hours.length === 0) return;
     await client.query(
       `insert into trade_hours (instrument_id, hour, trades, first_time, last_time)
-       select * from unnest($1::int[], $2::timestamptz[], $3::int[], $4::timestamptz[], $5::timestamptz[])
-         as counted (instrument_id, hour, trades, first_time, last_time)
+       select *
+       from unnest(
+         $1::int[], $2::timestamptz[], $3::int[], $4::timestamptz[], $5::timestamptz[]
+       ) as counted (instrument_id, hour, trades, first_time, last_time)
        order by instrument_id, hour
        on conflict (instrument_id, hour) do update set
          trades = trade_hours.trades + excluded.trades,

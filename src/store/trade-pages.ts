@@ -21,7 +21,9 @@ interface Moments {
   readonly to: number;
 }
 
-/** A page may be longer than `limit` by trades of the same time and offset, so that none is lost. */
+/**
+ * A page may be longer than `limit` by trades of the same time and offset, so that none is lost.
+ */
 export async function readTradePage(
   ask: Ask,
   instrumentId: number,
@@ -37,16 +39,14 @@ export async function readTradePage(
   return pageOf(found, limit);
 }
 
-/** Cuts at the limit, or after those that the cursor could not tell from the last. */
+/** Cuts at the limit, or after those that a cursor could not tell from the last. */
 function pageOf(found: readonly TradeRow[], limit: number): TradePage {
-  let end = Math.min(limit, found.length);
+  if (found.length <= limit) return { trades: found.map(tradeOf), next: null };
+  let end = limit;
   while (end < found.length && isSamePlace(found[end], found[end - 1])) end++;
-  const last = found[end - 1];
-  return {
-    trades: found.slice(0, end).map(tradeOf),
-    next:
-      end < found.length ? { time: micros(Number(last.time)), offset: Number(last.offset) } : null,
-  };
+  const { time, offset } = found[end - 1];
+  const next = { time: micros(Number(time)), offset: Number(offset) };
+  return { trades: found.slice(0, end).map(tradeOf), next };
 }
 
 function isSamePlace(a: TradeRow, b: TradeRow): boolean {
@@ -61,7 +61,9 @@ interface TradeRow extends Omit<Trade, 'time' | 'received' | 'sequence'> {
   readonly offset: string;
 }
 
-/** Several epochs of a log may have given trades one time and offset: `ties` keeps them together. */
+/**
+ * Several epochs of a log may have given trades one time and offset: `ties` keeps them together.
+ */
 async function readTrades(
   ask: Ask,
   instrumentId: number,
@@ -101,12 +103,21 @@ async function readTrades(
   );
 }
 
-function tradeOf({ offset: _, ...row }: TradeRow): Trade {
+function tradeOf(row: TradeRow): Trade {
+  const { symbol, price, size, side, id, venue, conditions, source, verdict } = row;
   return {
-    ...row,
+    symbol,
     time: formatTime(Number(row.time)),
     received: formatTime(Number(row.received)),
+    price,
+    size,
+    side,
+    id,
+    venue,
+    conditions,
+    source,
     sequence: Number(row.sequence),
+    verdict,
   };
 }
 

@@ -1,5 +1,6 @@
 // What few trades differ in: source, venue, conditions, verdict, scales. Each combination is a row
-// of `trade_tags`, known to the trades by its id; finding it costs a trade a few integer operations.
+// of `trade_tags`, known to the trades by its id; finding it costs a trade a few integer
+// operations.
 
 import { createHash } from 'node:crypto';
 import type { Client } from 'pg';
@@ -110,7 +111,9 @@ export class TradeTags {
   }
 }
 
-/** Numbers the combinations of (scales, tag, verdict); `firstRows` has one row of each, by number. */
+/**
+ * Numbers the combinations of (scales, tag, verdict); `firstRows` has one row of each, by number.
+ */
 function combinationsOf(batch: TradeBatch): {
   slots: Uint32Array;
   firstRows: ReadonlyMap<number, number>;
@@ -122,7 +125,8 @@ function combinationsOf(batch: TradeBatch): {
   const slots = new Uint32Array(count);
   const firstRows = new Map<number, number>();
   for (let row = 0; row < count; row++) {
-    const slot = (scaleOf[instrument[row]] * tags.length + tag[row]) * verdicts.length + verdict[row];
+    const slot =
+      (scaleOf[instrument[row]] * tags.length + tag[row]) * verdicts.length + verdict[row];
     slots[row] = slot;
     if (isSeen[slot] === 1) continue;
     isSeen[slot] = 1;

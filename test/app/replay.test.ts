@@ -1,6 +1,6 @@
 // `tapeline replay` and `export` as a user runs them, against answers that nobody here wrote.
 
-import { strict as assert } from 'node:assert';
+import { strict as assert } from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -10,8 +10,7 @@ import { formatTime } from '../../src/contracts/time.ts';
 import { recordedData } from '../recorded-data.ts';
 import { csv, run, withDataFolder } from './command.ts';
 
-const header =
-  'symbol,interval,start,open,high,low,close,volume,vwap,trades,revision,state';
+const header = 'symbol,interval,start,open,high,low,close,volume,vwap,trades,revision,state';
 
 test("Kraken's own trades give Kraken's own minutes", async (t) => {
   const folder = recordedData('crypto/kraken', t);
@@ -57,7 +56,7 @@ test('EURUSD quotes give the recorded bid and ask bars of a second and a minute'
       ['1s', 'second'],
       ['1m', 'minute'],
     ] as const) {
-      const bars = days.flatMap((day) => barsOf(join(folder, name, 'eurusd'), day));
+      const bars: readonly Bar[] = days.flatMap((day) => barsOf(join(folder, name, 'eurusd'), day));
       for (const [side, first] of [
         ['bid', 0],
         ['ask', 5],
@@ -76,8 +75,14 @@ test('EURUSD quotes give the recorded bid and ask bars of a second and a minute'
   });
 });
 
+interface Bar {
+  readonly start: string;
+  /** Bid open, high, low, close, size, then the same of the ask. */
+  readonly fields: readonly number[];
+}
+
 /** Rows of a recorded bar file: milliseconds since midnight UTC, then bid and ask. */
-function barsOf(folder: string, day: string) {
+function barsOf(folder: string, day: string): Bar[] {
   const zip = join(folder, `${day}_quote.zip`);
   const midnight = Date.parse(`${day.slice(0, 4)}-${day.slice(4, 6)}-${day.slice(6)}T00:00Z`);
   const text = execFileSync('unzip', ['-p', zip], { maxBuffer: 2 ** 28 }).toString();
@@ -134,10 +139,10 @@ test('bad input is a clear error or a dead letter, and the rest goes on', async 
     const { stdout } = await run(data, ['export', 'trades']);
     assert.equal(csv(stdout).length, 1);
     const status = JSON.parse((await run(data, ['status', '--json'])).stdout);
-    assert.deepEqual(
-      status.deadLetters.map(({ reason }: { reason: string }) => reason).sort(),
-      ['bad-price', 'bad-time'],
-    );
+    assert.deepEqual(status.deadLetters.map(({ reason }: { reason: string }) => reason).sort(), [
+      'bad-price',
+      'bad-time',
+    ]);
   });
 });
 

@@ -321,7 +321,7 @@ for (const { name, open, openingElsewhere, openingBeside } of implementations) {
       })();`;
       const worker = new Worker(follow, { eval: true, workerData: data });
       const exited = once(worker, 'exit');
-      t.after(() => worker.terminate());
+      t.after(() => worker.postMessage('end'));
       for (let count = 1; count <= 20; count += 1) {
         const [read] = await once(worker, 'message');
         assert.deepEqual(read, {

@@ -1,5 +1,5 @@
-// The page in a real browser, over a gateway with a generated market. It keeps screenshots of what it
-// sees in test/e2e/screenshots, to be looked at.
+// The page in a real browser, over a gateway with a generated market. It keeps screenshots of what
+// it sees in test/e2e/screenshots, to be looked at.
 
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
@@ -16,7 +16,7 @@ import { MemoryLog } from '../gateway/memory-log.ts';
 import { healthy } from '../gateway/rig.ts';
 
 const screenshots = join(import.meta.dirname, 'screenshots');
-const browserPath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
+const browserPath = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const flags = [
   '--no-sandbox',
   '--disable-gpu',

@@ -1,10 +1,11 @@
-// The candle operator against an oracle that knows nothing of it: plain objects, BigInt sums, sorting.
+// The candle operator against an oracle that knows nothing of it: plain objects, BigInt sums,
+// sorting.
 
-import { strict as assert } from 'node:assert';
+import { strict as assert } from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { type Candle, candleAt, type CandleBatch } from '../../src/contracts/candle.ts';
+import { type Candle, type CandleBatch, candleAt } from '../../src/contracts/candle.ts';
 import { parseDecimal, powerOfTen } from '../../src/contracts/decimal.ts';
 import { intervalMicros, intervals } from '../../src/contracts/interval.ts';
 import { QuoteColumns } from '../../src/contracts/quote.ts';
@@ -47,18 +48,25 @@ class Ledger {
     for (let row = 0; row < (batch?.count ?? 0); row++) {
       const candle = candleAt(batch as CandleBatch, row);
       this.versions.push(candle);
-      this.candles.set(`${candle.symbol} ${candle.price} ${candle.interval} ${candle.start}`, candle);
+      this.candles.set(
+        `${candle.symbol} ${candle.price} ${candle.interval} ${candle.start}`,
+        candle,
+      );
     }
   }
 
   /** What must not depend on the order of arrival: everything but revision and state. */
   figures(): Record<string, object> {
-    const entries = [...this.candles].map(([key, { revision: _, state: __, ...figures }]) => [
-      key,
-      figures,
-    ]);
-    return Object.fromEntries(entries.sort());
+    const entries = [...this.candles].map(([key, candle]) => {
+      const told = Object.entries(candle).filter(([name]) => !['revision', 'state'].includes(name));
+      return [key, Object.fromEntries(told)] as const;
+    });
+    return Object.fromEntries(entries.sort(byKey));
   }
+}
+
+function byKey([a]: readonly unknown[], [b]: readonly unknown[]): number {
+  return String(a) < String(b) ? -1 : 1;
 }
 
 function decimal(value: bigint, scale: number): string {
@@ -102,15 +110,14 @@ function oracle(trades: readonly SimpleTrade[]): Record<string, object> {
       },
     ];
   });
-  return Object.fromEntries(candles.sort());
+  return Object.fromEntries(candles.sort(byKey));
 }
 
 const anyTrade = fc.record({
   symbol: fc.constantFrom('AAA', 'BBB', 'CCC'),
-  time: fc.oneof(
-    fc.integer({ min: 0, max: 20 * second }),
-    fc.integer({ min: 0, max: 200_000 * second }),
-  ).map((offset) => day + offset),
+  time: fc
+    .oneof(fc.integer({ min: 0, max: 20 * second }), fc.integer({ min: 0, max: 200_000 * second }))
+    .map((offset) => day + offset),
   price: fc.oneof(fc.integer({ min: 1, max: 1_000 }), fc.integer({ min: 1, max: 2 ** 50 })),
   size: fc.oneof(fc.integer({ min: 1, max: 1_000 }), fc.integer({ min: 1, max: 2 ** 46 })),
   id: fc.integer({ min: 0, max: 5 }),
@@ -180,7 +187,8 @@ suite('candle operator', () => {
     const first = (rows[0]?.[2] as number) + 60;
     const last = (rows.at(-1)?.[2] as number) - 60;
     let checked = 0;
-    for (const [start, open, high, low, close, , volume, trades] of read('http_ohlc.json').XBTUSDT) {
+    for (const [start, open, high, low, close, , volume, trades] of read('http_ohlc.json')
+      .XBTUSDT) {
       if (trades === 0 || start < first - 60 || start > last) continue;
       const ours = ledger.candles.get(`XBTUSDT trade 1m ${formatTime(start * 1e6)}`);
       if (start < first) continue;

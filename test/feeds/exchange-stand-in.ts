@@ -289,6 +289,9 @@ export function readCoinbaseRecording(framesPath: string, productsPath: string):
   return { trades, between, products: first.slice(first.indexOf(': ') + 2) };
 }
 
+/** Few enough that the recorded trades fill several answers; Kraken's own is 1,000. */
+const pageMax = 150;
+
 /** The wire of v2, made from recorded REST trades: real ids and the numbers' own text. */
 export class KrakenStandIn extends ExchangeStandIn {
   readonly #pairs: string;
@@ -361,7 +364,7 @@ export class KrakenStandIn extends ExchangeStandIn {
     const nanoseconds = ({ time }: TapeTrade): bigint =>
       BigInt(Date.parse(`${time.slice(0, 19)}Z`)) * 1_000_000n +
       BigInt(time.slice(20, 26)) * 1_000n;
-    const newer = this.trades.filter((trade) => nanoseconds(trade) > since).slice(0, 1_000);
+    const newer = this.trades.filter((trade) => nanoseconds(trade) > since).slice(0, pageMax);
     const rows = newer.map(({ price, size, time, side, id }) => {
       const seconds = `${Date.parse(`${time.slice(0, 19)}Z`) / 1000}.${time.slice(20, 26)}`;
       return `["${price}","${size}",${seconds},"${side[0]}","l","",${id}]`;

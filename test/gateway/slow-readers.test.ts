@@ -29,7 +29,7 @@ async function metric(one: Rig, name: string): Promise<number> {
 }
 
 suite('a client that stops reading', () => {
-  test('gets every trade in order once it reads again, from the log, while others stay live', async (t) => {
+  test('gets every trade in order once it reads again, while others stay live', async (t) => {
     const one = await rig(t, { limits });
     const [slow, live] = [
       await one.connect('/ws/trades/AAPL'),

@@ -1,4 +1,5 @@
-// Writes a small market to a log: instruments, trades, quotes and candles as ingest and engine would.
+// Writes a small market to a log: instruments, trades, quotes and candles as ingest and engine
+// would.
 
 import {
   type CandleBatch,

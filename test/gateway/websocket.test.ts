@@ -204,7 +204,8 @@ suite('a handshake is refused as an HTTP problem', () => {
     const client = await one.connect('/ws/trades/AAPL');
     const { hostname, port } = new URL(one.gateway.url);
     const bad = [
-      'GET /ws/trades/AAPL HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n',
+      'GET /ws/trades/AAPL HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n' +
+        'Connection: Upgrade\r\n\r\n',
       'POST /ws/trades/AAPL HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
         'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n',
       'GET //\\ HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n',

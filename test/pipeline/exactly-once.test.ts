@@ -1,7 +1,7 @@
 // Ingest and derive on the real log: repeats add nothing, and crashes at any step leave the candles
 // of an undisturbed run, revision by revision.
 
-import { strict as assert } from 'node:assert';
+import { strict as assert } from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ import { decodeJson, frameKind } from '../../src/contracts/frame.ts';
 import { noId } from '../../src/contracts/identity.ts';
 import { decodeTrades, tradeAt } from '../../src/contracts/trade.ts';
 import { Observations } from '../../src/feeds/feed.ts';
-import type { Log, Topic } from '../../src/log/log.ts';
+import type { Log, StoredBatch, Topic } from '../../src/log/log.ts';
 import { openEmbeddedLog } from '../../src/log/log-embedded.ts';
 import { Derive } from '../../src/pipeline/derive.ts';
 import { Ingest } from '../../src/pipeline/ingest.ts';
@@ -62,7 +62,7 @@ async function withLog<T>(work: (open: () => Promise<Log>) => Promise<T>): Promi
 
 async function batchesOf(log: Log, topic: Topic) {
   const { end } = log.range(topic, 0);
-  const batches = [];
+  const batches: StoredBatch[] = [];
   for (let next = 0; next < end; ) {
     const read = await log.read(topic, 0, next, 2 ** 20);
     assert.deepEqual(read.lost, []);

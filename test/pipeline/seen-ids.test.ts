@@ -1,6 +1,6 @@
 // Which ids were seen, against a plain Set.
 
-import { strict as assert } from 'node:assert';
+import { strict as assert } from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Log } from '../../src/log/log.ts';

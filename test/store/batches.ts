@@ -2,8 +2,8 @@
 
 import {
   type CandleBatch,
-  candleColumns,
   type CandleState,
+  candleColumns,
   candleStates,
   encodeCandles,
   type PriceKind,
@@ -64,8 +64,15 @@ export function tradeBatch(
 }
 
 export function heartbeatBatch(offset: number): SinkBatch {
-  const heartbeat = { source: 'test', symbols: ['AAA'], eventTime: 1, receiveTime: 2 };
-  return { offset, count: 1, bytes: encodeHeartbeat(heartbeat) };
+  const source = 'test';
+  const bytes = encodeHeartbeat({
+    source,
+    symbols: ['AAA'],
+    eventTime: 1,
+    complete: false,
+    receiveTime: 2,
+  });
+  return { offset, count: 1, bytes };
 }
 
 export function jsonBatch(offset: number, records: readonly unknown[]): SinkBatch {

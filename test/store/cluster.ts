@@ -64,8 +64,8 @@ export async function connected(t: TestContext, database: DatabaseAddress): Prom
   return client;
 }
 
-/** The rows of a query, each as an array of texts. */
-export async function rowsOf(client: Client, sql: string): Promise<(string | null)[][]> {
-  const { rows } = await client.query<(string | null)[]>({ text: sql, rowMode: 'array' });
-  return rows.map((row) => row.map((cell) => (cell === null ? null : String(cell))));
+/** The rows of a query as lines, their cells between bars; what is null is ∅. */
+export async function linesOf(client: Client, sql: string): Promise<string[]> {
+  const { rows } = await client.query<(string | number | null)[]>({ text: sql, rowMode: 'array' });
+  return rows.map((row) => row.map((cell) => cell ?? '∅').join('|'));
 }

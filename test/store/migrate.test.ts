@@ -8,7 +8,7 @@ import { suite, test } from 'node:test';
 import { Failure, type FailureCode } from '../../src/base/failure.ts';
 import { connect, type Database } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
-import { connected, rowsOf, session, testCluster } from './cluster.ts';
+import { connected, linesOf, session, testCluster } from './cluster.ts';
 
 const cluster = testCluster();
 const secret = 'hunter2secret';
@@ -40,11 +40,11 @@ suite('migrate', () => {
     assert.deepEqual(await migrate(database), ['0001-market-data.sql']);
     assert.deepEqual(await migrate(database), []);
     const client = await connected(t, database);
-    assert.deepEqual(await rowsOf(client, 'select name from migrations'), [
-      ['0001-market-data.sql'],
+    assert.deepEqual(await linesOf(client, 'select name from migrations'), [
+      '0001-market-data.sql',
     ]);
-    assert.deepEqual(await rowsOf(client, 'select * from trades'), []);
-    assert.deepEqual(await rowsOf(client, 'select * from candles'), []);
+    assert.deepEqual(await linesOf(client, 'select * from trades'), []);
+    assert.deepEqual(await linesOf(client, 'select * from candles'), []);
   });
 
   test('is done once when several instances start together', async () => {
@@ -97,7 +97,12 @@ suite('reaching the database', () => {
     const url = (password: string): string =>
       `postgres://locked:${password}@/${database}?host=${encodeURIComponent(host)}`;
     const wrong = url(`${secret}x`);
-    await failsWith(wrong, 'database-unavailable', /database tapeline at the socket in/, /password/);
+    await failsWith(
+      wrong,
+      'database-unavailable',
+      /database tapeline at the socket in/,
+      /password/,
+    );
     const right = await connect(url(secret), session);
     await right.end();
   });

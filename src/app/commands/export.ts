@@ -1,5 +1,5 @@
-// `tapeline export`: stored candles or trades to standard output or a file, with or without a running
-// instance. Where none runs, the database is started for as long as it takes.
+// `tapeline export`: stored candles or trades to standard output or a file, with or without a
+// running instance. Where none runs, the database is started for as long as it takes.
 
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';

@@ -1,10 +1,11 @@
-// `tapeline replay`: takes recorded files through ingest, log, engine and database, and returns once
-// every trade and candle is stored. Running it again adds nothing; killed, it is simply run again.
+// `tapeline replay`: takes recorded files through ingest, log, engine and database, and returns
+// once every trade and candle is stored. Running it again adds nothing; killed, it is simply run
+// again.
 
 import { Registry } from '@prometheus-io/client';
 import { systemClock } from '../../base/clock.ts';
 import { prng } from '../../base/prng.ts';
-import { pipelineMeters } from '../../pipeline/meters.ts';
+import { type Meters, pipelineMeters } from '../../pipeline/meters.ts';
 import type { Config } from '../config.ts';
 import { openLogger } from '../logger.ts';
 import { Plant } from '../plant.ts';
@@ -36,56 +37,55 @@ export async function replay(
     openDatabase(config, logger),
     openLog(config, logger, growthSignal()),
   ]);
-  const before = ends(log);
-  const registry = new Registry();
+  const meters = pipelineMeters(new Registry());
   const plant = new Plant({
     log,
     sinks: openSinks(database.connection, log.epoch),
     clock: systemClock,
     random: prng(1),
-    meters: pipelineMeters(registry),
+    meters,
     logger,
     keepTrying: false,
     lingerMs: 0,
     retentionHours: config.retentionHours,
     retentionGigabytes: config.retentionGigabytes,
   });
+  interrupted.signal.addEventListener('abort', () => plant.stopFeeds());
   const progress = openProgress(options.quiet !== true);
-  let failure: unknown;
   try {
-    const feed = openReplay(files, options, systemClock, (at) => progress.show(at));
-    interrupted.signal.addEventListener('abort', () => plant.stopFeeds());
-    await plant.feed(feed);
-  } catch (error) {
-    failure = error;
+    await plant.feed(openReplay(files, options, systemClock, (at) => progress.show(at)));
+  } finally {
+    progress.clear();
+    await plant.stop();
+    await log.close();
+    await database.stop({ wait: false });
+    lock.release();
+    const seconds = (systemClock.now() - started) / 1e6;
+    process.stderr.write(`${await summary(meters)} in ${seconds.toFixed(2)} s\n`);
+    if (interrupted.signal.aborted) process.exitCode = 130;
   }
-  progress.clear();
-  await plant.stop();
-  const after = ends(log);
-  await log.close();
-  await database.stop({ wait: false });
-  lock.release();
-  const seconds = (systemClock.now() - started) / 1e6;
-  process.stderr.write(`${summary(before, after, seconds)}\n`);
-  if (interrupted.signal.aborted) process.exitCode = 130;
-  if (failure) throw failure;
 }
 
-type Ends = Readonly<Record<'trades' | 'quotes' | 'candles' | 'deadLetters', number>>;
-
-function ends(log: Awaited<ReturnType<typeof openLog>>): Ends {
-  return {
-    trades: log.range('market.trades', 0).end,
-    quotes: log.range('market.quotes', 0).end,
-    candles: log.range('market.candles', 0).end,
-    deadLetters: log.range('dead-letter', 0).end,
-  };
-}
-
-function summary(before: Ends, after: Ends, seconds: number): string {
-  const count = (what: keyof Ends): string => (after[what] - before[what]).toLocaleString('en');
-  const letters = after.deadLetters - before.deadLetters;
-  const dead = letters > 0 ? `, ${count('deadLetters')} dead letters (see tapeline status)` : '';
-  const market = `${count('trades')} trade and ${count('quotes')} quote records`;
-  return `${market}, ${count('candles')} candles stored in ${seconds.toFixed(2)} s${dead}`;
+/** What was taken in and stored, leaving out what there was none of. */
+async function summary({ records, repeats, candles, deadLetters }: Meters): Promise<string> {
+  const [taken, again, made, dead] = await Promise.all([
+    records.get(),
+    repeats.get(),
+    candles.get(),
+    deadLetters.get(),
+  ]);
+  const sum = (values: readonly { value: number }[]): number =>
+    values.reduce((total, { value }) => total + value, 0);
+  const of = (stream: string) =>
+    taken.values.filter(({ labels }) => 'stream' in labels && labels.stream === stream);
+  const parts: [number, string][] = [
+    [sum(of('trades')), 'trades'],
+    [sum(of('quotes')), 'quotes'],
+    [sum(made.values), 'candle versions'],
+    [sum(again.values), 'repeats passed over'],
+    [sum(dead.values), 'dead letters (see tapeline status)'],
+  ];
+  const told = parts.filter(([count]) => count > 0);
+  if (told.length === 0) return 'nothing new';
+  return told.map(([count, what]) => `${count.toLocaleString('en')} ${what}`).join(', ');
 }

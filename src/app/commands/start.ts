@@ -1,5 +1,5 @@
-// `tapeline start`: the whole plant. The pipeline runs in a thread of its own, the gateway here; they
-// meet in the log. Start-up and crash recovery are the same path.
+// `tapeline start`: the whole plant. The pipeline runs in a thread of its own, the gateway here;
+// they meet in the log. Start-up and crash recovery are the same path.
 
 import { collectDefaultMetrics, Registry } from '@prometheus-io/client';
 import { systemClock } from '../../base/clock.ts';
@@ -61,8 +61,7 @@ async function serve(
       history,
       stored: (topic) => watch.pipeline.stored[topic] ?? 0,
       registry,
-      metricsText: async () =>
-        `${await registry.metrics()}\n${await thread.metrics()}`,
+      metricsText: async () => `${await registry.metrics()}\n${await thread.metrics()}`,
       health: async () => watch.report(),
       clock: systemClock,
       logger,
@@ -79,7 +78,9 @@ async function serve(
   }
 }
 
-/** Resolves at the first signal; later ones are ignored, since npm and a terminal both send them. */
+/**
+ * Resolves at the first signal; later ones are ignored, since npm and a terminal both send them.
+ */
 async function stopSignal(): Promise<void> {
   await new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

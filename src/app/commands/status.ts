@@ -45,7 +45,9 @@ function describe({ dataDir, instance, symbols, deadLetterCount, deadLetters }: 
   lines.push(`symbols      ${symbols.length}`);
   for (const { symbol, trades, from, to } of symbols) {
     const span = from === null || to === null ? '' : `${formatTime(from)} to ${formatTime(to)}`;
-    lines.push(`  ${symbol.padEnd(12)} ${trades.toLocaleString('en').padStart(13)} trades  ${span}`);
+    lines.push(
+      `  ${symbol.padEnd(12)} ${trades.toLocaleString('en').padStart(13)} trades  ${span}`,
+    );
   }
   lines.push(`dead letters ${deadLetterCount.toLocaleString('en')}`);
   for (const { where, reason, detail } of deadLetters) {

@@ -90,7 +90,7 @@ function admitTradeOf(
 ): Refusal | null {
   return admitTrade(into, {
     symbol: data.s,
-    eventTime: parseEpoch(String(data.T)),
+    eventTime: parseEpoch(data.T),
     receiveTime,
     price: data.p,
     size: data.q,
@@ -111,7 +111,7 @@ function admitBookTicker(data: JsonObject, receiveTime: Micros, into: Observatio
   return admitQuote(into, {
     symbol: data.s,
     // Spot does not say when.
-    eventTime: data.T === undefined ? receiveTime : parseEpoch(String(data.T)),
+    eventTime: data.T === undefined ? receiveTime : parseEpoch(data.T),
     receiveTime,
     bid: data.b,
     ask: data.a,

@@ -1,6 +1,7 @@
 // What the Coinbase feed asks over REST: what its products are, and trades that did not reach us.
-// Sources: https://docs.cdp.coinbase.com/api-reference/exchange-api/rest-api/products (both answers),
-// https://docs.cdp.coinbase.com/exchange/rest-api/pagination (`after` an id means older than it).
+// Sources: https://docs.cdp.coinbase.com/api-reference/exchange-api/rest-api/products (both
+// answers), https://docs.cdp.coinbase.com/exchange/rest-api/pagination (`after` an id means older
+// than it).
 
 import type { Clock } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';

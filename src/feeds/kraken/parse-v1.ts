@@ -1,6 +1,6 @@
 // Kraken WebSocket v1 frames, as recordings hold them: `trade` arrays are trades, `ticker` and
-// `spread` are quotes. Source: https://docs.kraken.com/api/docs/websocket-v1 (wire as of 2021-04-17).
-// v1 tells no ids, so the caller numbers the records.
+// `spread` are quotes. Source: https://docs.kraken.com/api/docs/websocket-v1 (wire as of
+// 2021-04-17). v1 tells no ids, so the caller numbers the records.
 
 import type { Micros } from '../../base/clock.ts';
 import type { TradeTag } from '../../contracts/trade.ts';

@@ -1,7 +1,7 @@
 // What the Kraken feed asks over REST: what its pairs are, and trades that did not reach us.
 // Sources: https://docs.kraken.com/api/docs/rest-api/get-tradable-asset-pairs and
-// https://docs.kraken.com/api/docs/rest-api/get-recent-trades (`since` is in nanoseconds; up to 1,000
-// trades that follow it). An error comes within HTTP 200.
+// https://docs.kraken.com/api/docs/rest-api/get-recent-trades (`since` is in nanoseconds; up to
+// 1,000 trades that follow it). An error comes within HTTP 200.
 
 import { Failure } from '../../base/failure.ts';
 import type { Instrument } from '../../contracts/instrument.ts';

@@ -36,7 +36,7 @@ export class PlainRow {
     return word === null ? null : sideOf(word);
   });
   /** The date read last, as YYYYMMDD, and its midnight by the local clock. */
-  #date = 0;
+  #date = -1;
   #midnight = 0;
 
   constructor(header: CsvHeader, defaults: CsvDefaults) {
@@ -165,7 +165,8 @@ export class PlainRow {
     const length = scan.at - from;
     if (length < 9 || (length > 16 && length !== 19)) return -1;
     const places = Math.max(placesToMicros(length), 0);
-    return value * powerOfTen(places) + scan.fraction(places);
+    const fraction = scan.fraction(places);
+    return fraction < 0 ? -1 : value * powerOfTen(places) + fraction;
   }
 
   /** `2013-10-07T13:30:00.125Z`, or with a space, or without the Z; -1 when it is not that. */
@@ -184,6 +185,7 @@ export class PlainRow {
     if (!punctuated || !(hour < 24 && minute < 60 && second < 60)) return -1;
     scan.at = at + 19;
     const fraction = scan.fraction(6);
+    if (fraction < 0 || scan.scale > 9) return -1;
     const wall = midnight + (hour * 3600 + minute * 60 + second) * 1_000_000 + fraction;
     if (bytes[scan.at] !== Z) return this.#defaults.time.toUtc(wall);
     scan.at++;

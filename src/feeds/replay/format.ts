@@ -29,8 +29,8 @@ const shapes: readonly (readonly [Format, (line: string) => boolean])[] = [
 /** Null when it is none of them. */
 export function formatOf(head: Buffer): Format | null {
   const text = head.toString().replace(/^\uFEFF/, '');
-  if (/^\s*\{/.test(text) && !isCaptureLine(text)) return jsonFormatOf(text);
-  const lines = text.split('\n', linesMax).map((line) => line.trimEnd());
+  if (/^\s*\{/.test(text)) return jsonFormatOf(text);
+  const lines = text.split(/\r?\n/, linesMax);
   if (headerOf(lines[0]) !== null) return 'csv';
   // One bad line must not hide what the others are.
   const votes = shapes.map(([format, fits]) => ({ format, count: lines.filter(fits).length }));
@@ -40,8 +40,9 @@ export function formatOf(head: Buffer): Format | null {
 
 /** Kraken's answers: rows of a trade begin with its price, rows of a bar with its time. */
 function jsonFormatOf(text: string): Format | null {
-  if (/"result"\s*:\s*\{\s*"[^"]+"\s*:\s*\[\s*\[\s*"/.test(text)) return 'kraken-trades';
-  return /"result"\s*:\s*\{\s*"[^"]+"\s*:\s*\[\s*\[\s*\d+\s*,\s*"/.test(text) ? 'bars' : null;
+  const first = /"result"\s*:\s*\{[^[]*\[\s*\[\s*("|\d+\s*,\s*")/.exec(text)?.[1];
+  if (first === undefined) return null;
+  return first === '"' ? 'kraken-trades' : 'bars';
 }
 
 function matches(pattern: RegExp): (line: string) => boolean {

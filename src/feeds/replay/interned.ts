@@ -14,7 +14,7 @@ interface Known<T> {
 
 export class Interned<T> {
   readonly #read: (text: string) => T;
-  readonly #known = new Array<Known<T> | undefined>(slots).fill(undefined);
+  readonly #known = Array.from<Known<T> | undefined>({ length: slots });
   /** Behind the text found last and the byte that ends it. */
   end = 0;
 

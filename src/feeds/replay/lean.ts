@@ -5,8 +5,7 @@
 
 import { microsPerDay } from '../../base/clock.ts';
 import type { Instrument } from '../../contracts/instrument.ts';
-import type { Refusal } from '../admit.ts';
-import { refusal } from '../admit.ts';
+import { type Refusal, refusal } from '../admit.ts';
 import type { Observations } from '../feed.ts';
 import type { ByteWindow } from './byte-window.ts';
 import type { LocalDay } from './local-time.ts';
@@ -101,7 +100,7 @@ export abstract class LeanParser extends RecordingParser {
   protected abstract whyNot(fields: readonly string[]): Refusal;
 }
 
-/** A row with the wrong number of fields, or one that `checks` do not explain. */
+/** A row with too few or too many fields, or with one of them odd; `expected` names them. */
 export function fieldsRefusal(fields: readonly string[], expected: string): Refusal {
   const count = expected.split(',').length;
   return fields.length === count

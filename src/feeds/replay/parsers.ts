@@ -2,7 +2,6 @@
 // the recording does not say: its symbol, its day, its time zone.
 
 import type { Failure } from '../../base/failure.ts';
-
 import { Capture, exchangeOf } from './capture.ts';
 import { CsvTrades } from './csv.ts';
 import { headerOf } from './csv-header.ts';
@@ -68,9 +67,8 @@ function leanRecording(
   const place = placeOf(source.path, source.entry);
   const symbol = options.symbol ?? place.symbol;
   const date = options.date ?? place.date;
-  if (symbol === null)
-    throw missing(source, 'symbol', 'Give it with --symbol, as in --symbol BAC.');
-  if (date === null) throw missing(source, 'date', 'Give it with --date, as in --date 2013-10-07.');
+  if (symbol === null) throw missing(source, 'symbol', 'BAC');
+  if (date === null) throw missing(source, 'date', '2013-10-07');
   const time = new LocalTime(options.timeZone ?? timeZoneOf(source.path, assetClass));
   return { ...source, symbol, day: localDay(date, time) };
 }
@@ -78,7 +76,7 @@ function leanRecording(
 function csvParser(source: Source, firstLine: string, options: RecordingOptions): CsvTrades {
   const header = headerOf(firstLine) ?? [];
   if (!header.includes('symbol') && options.symbol === undefined) {
-    throw missing(source, 'symbol', 'Give it with --symbol, as in --symbol BAC.');
+    throw missing(source, 'symbol', 'BAC');
   }
   const { symbol, date } = options;
   const time = new LocalTime(options.timeZone ?? 'UTC');
@@ -94,8 +92,11 @@ function captureParser(source: Source, lines: readonly string[]): Capture {
   );
 }
 
-function missing(source: Source, what: string, cure: string): Failure {
-  return badFile(`${source.name}: neither the file nor its name tells the ${what}`, cure);
+function missing(source: Source, what: 'symbol' | 'date', example: string): Failure {
+  return badFile(
+    `${source.name}: neither the file nor its name tells the ${what}`,
+    `Give it with --${what}, as in --${what} ${example}.`,
+  );
 }
 
 function unknownFormat(source: Source, head: Buffer): Failure {
@@ -108,12 +109,10 @@ function unknownFormat(source: Source, head: Buffer): Failure {
 
 /** The start of a text in quotes, with what cannot be printed as dots. */
 function shown(text: string): string {
-  return `"${text.slice(0, 48).replace(/[^ -~]/g, '.')}"`;
+  const start = text.slice(0, 48).trimEnd();
+  return `"${start.replace(/[^ -~]/g, '.')}"`;
 }
 
 function linesOf(head: Buffer): readonly string[] {
-  return head
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd());
+  return head.toString().split(/\r?\n/);
 }

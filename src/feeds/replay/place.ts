@@ -32,7 +32,7 @@ export function timeZoneOf(path: string, assetClass: 'equity' | 'fx'): string {
 }
 
 const dated = /^(\d{8})_/;
-const named = /^\d{8}_([^_.]+)_(?:.*_)?(?:trade|quote|tick)/i;
+const named = /^\d{8}_([^_]+)_(?:.*_)?(?:trade|quote|tick)/i;
 const unnamed = /^\d{8}_(?:trade|quote)\./i;
 
 function dateIn(name: string | null): string | null {

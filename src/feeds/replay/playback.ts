@@ -149,7 +149,10 @@ export class Playback {
   /** The last row may be cut in the middle of a number, so it is not read. */
   async #endDamaged(damage: Failure): Promise<void> {
     const { intake, recording } = this.#options;
-    await this.#drain();
+    await this.#drain().catch((error: unknown) => {
+      // What there is may be too little to tell what it is; the damage is the cause of that.
+      if (!(error instanceof Failure)) throw error;
+    });
     const rest = this.#window.head(this.#window.size);
     intake.open.deadLetters.push(letterOfRest(recording, intake.source, damage.message, rest));
     throw damage;

@@ -42,6 +42,9 @@ export class RecordedFile {
       if (info.isDirectory()) {
         throw badFile(`${path} is a folder`, `Name the files in it: ${path}/*.`);
       }
+      if (!info.isFile()) {
+        throw badFile(`${path} is no plain file`, 'Save it as one: it is read more than once.');
+      }
       if (info.size === 0) throw badFile(`${path} is empty`, 'Fetch it again.');
       const digest = await digestOf(path);
       return new RecordedFile(path, digest, info.size, await startOf(path));
@@ -141,35 +144,30 @@ type Unpacker = Gunzip | InflateRaw;
  * not by iterating the stream, which would drop what came just before an error.
  */
 async function* unpack(pieces: AsyncIterable<Buffer>, unpacker: Unpacker): AsyncGenerator<Buffer> {
-  const closed = Promise.withResolvers<void>();
-  let failure: Error | null = null;
+  const ended = Promise.withResolvers<Error | null>();
   const unpacked: Buffer[] = [];
-  const take = (): Buffer[] => unpacked.splice(0);
   unpacker.on('data', (piece: Buffer) => unpacked.push(piece));
-  unpacker.on('error', (error) => {
-    failure = error;
-  });
-  unpacker.on('close', closed.resolve);
+  unpacker.on('error', ended.resolve);
+  // The last of its output comes before it closes, not before it has finished.
+  unpacker.on('close', () => ended.resolve(null));
   // A piece that zlib chokes on is never answered.
-  const unpackNext = (piece: Buffer): Promise<void> => {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    unpacker.write(piece, () => resolve());
-    return Promise.race([promise, closed.promise]);
+  const unpackNext = (piece: Buffer): Promise<Error | null> => {
+    const taken = Promise.withResolvers<null>();
+    unpacker.write(piece, () => taken.resolve(null));
+    return Promise.race([taken.promise, ended.promise]);
   };
-  let working: Promise<void> = Promise.resolve();
+  let working: Promise<Error | null> = Promise.resolve(null);
   try {
     for await (const piece of pieces) {
-      await working;
-      if (failure) break;
-      const ready = take();
+      if (await working) break;
+      const ready = unpacked.splice(0);
       working = unpackNext(piece);
       yield* ready;
     }
     await working;
-    // The last of its output comes before it closes, not before it has finished.
-    if (!failure) unpacker.end();
-    await closed.promise;
-    yield* take();
+    unpacker.end();
+    const failure = await ended.promise;
+    yield* unpacked;
     if (failure) throw failure;
   } finally {
     unpacker.destroy();

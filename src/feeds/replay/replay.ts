@@ -87,7 +87,8 @@ class ReplayFeed implements Feed {
     const file = await RecordedFile.open(path);
     const { digest, bytesTotal } = file;
     let rowsBefore = 0;
-    for await (const { entry, read } of file.parts()) {
+    for await (const part of file.parts()) {
+      const { entry } = part;
       const name = entry === null ? path : `${path}/${entry}`;
       const source = { name, path, entry, digest, rowsBefore, openTime: clock.now() };
       const playback = new Playback({
@@ -102,7 +103,7 @@ class ReplayFeed implements Feed {
           onProgress?.({ file: path, bytesRead, bytesTotal, rows: source.rowsBefore + rows });
         },
       });
-      await collecting(failures, () => playback.play(read()));
+      await collecting(failures, () => playback.play(part.read()));
       rowsBefore += playback.rows;
       if (signal.aborted) return;
     }

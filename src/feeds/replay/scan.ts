@@ -67,21 +67,21 @@ export class Scan {
     return bytes[this.at++] === byte;
   }
 
-  /** What follows a point, if there is one, as a whole number of so many places; more are cut. */
+  /**
+   * What follows a point, if there is one, as a whole number of so many places; more are cut. -1
+   * for a point without digits; `scale` has how many there are.
+   */
   fraction(places: number): number {
     const { bytes } = this;
+    this.scale = 0;
     if (bytes[this.at] !== point) return 0;
     let value = 0;
-    let missing = places;
-    for (this.at++; ; this.at++) {
-      const digit = bytes[this.at] - nought;
+    for (;;) {
+      const digit = bytes[++this.at] - nought;
       if (!(digit >= 0 && digit <= 9)) break;
-      if (missing > 0) {
-        value = value * 10 + digit;
-        missing--;
-      }
+      if (this.scale++ < places) value = value * 10 + digit;
     }
-    return value * powerOfTen(missing);
+    return this.scale === 0 ? -1 : value * powerOfTen(Math.max(places - this.scale, 0));
   }
 
   /** Milliseconds with or without a fraction, as microseconds; digits past those are cut. */

@@ -18,6 +18,9 @@ export const microsPerTradingYear = 252 * 6.5 * 3_600 * 1_000_000;
 
 export const ticksPerDollar = 100;
 
+/** A fair price stands still for this long: at high rates most trades need no new one. */
+const moveMicrosMin = 1_000;
+
 /** A book of which only the sizes changed is quoted again after this long; a moved one at once. */
 const quoteMicrosMin = 10_000;
 
@@ -113,6 +116,7 @@ export class SimulatedMarket {
 
   /** Moves the fair price to now and the book after it; true when the book's prices changed. */
   #move(share: Share): boolean {
+    if (share.bid > 0 && this.#next - share.movedAt < moveMicrosMin) return false;
     const marketYears = (this.#next - this.#marketAt) / microsPerTradingYear;
     this.#market += Math.sqrt(marketYears) * this.#random.normal();
     this.#marketAt = this.#next;

@@ -1,7 +1,8 @@
-// The newest trades of one symbol, in columns: a batch's rows are copied once, and no object is made
-// before somebody asks. It holds an unbroken run of sequence numbers up to the newest, and knows the
-// rest by two bounds: what it does not hold lies before log offset `completeFrom`, and its event
-// time is at most `olderTimeMax`. That is what lets a page cross from memory to store exactly.
+// The newest trades of one symbol, in columns: a batch's rows are copied once, and no object is
+// made before somebody asks. It holds an unbroken run of sequence numbers up to the newest, and
+// knows the rest by two bounds: what it does not hold lies before log offset `completeFrom`, and
+// its event time is at most `olderTimeMax`. That is what lets a page cross from memory to store
+// exactly.
 
 import { formatDecimal } from '../../contracts/decimal.ts';
 import { formatTime } from '../../contracts/time.ts';

@@ -1,5 +1,5 @@
-// The page at `/`: a handful of files, each with a validator, so that a browser asks again but loads
-// only what has changed.
+// The page at `/`: a handful of files, each with a validator, so that a browser asks again but
+// loads only what has changed.
 
 import type { PageFile } from '../page-files.ts';
 import type { HttpServer } from '../server.ts';

@@ -1,7 +1,7 @@
 // Pages of trades, newest first, across memory, log and store, with no hole and no duplicate at any
-// cut. Trades are ordered, and told apart, by (event time, sequence). Memory holds an unbroken run up
-// to the newest; what the store does not have yet is read from the log; the store has the rest. As
-// each part gives its newest rows, the newest rows of all are among them.
+// cut. Trades are ordered, and told apart, by (event time, sequence). Memory holds an unbroken run
+// up to the newest; what the store does not have yet is read from the log; the store has the rest.
+// As each part gives its newest rows, the newest rows of all are among them.
 
 import { type Micros, micros } from '../../base/clock.ts';
 import { frameKind } from '../../contracts/frame.ts';

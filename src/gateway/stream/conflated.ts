@@ -1,9 +1,9 @@
-// A subscription to a value of which only the newest matters. While the client keeps up it gets every
-// change; while it does not, changes are skipped and counted, and the newest value follows as
+// A subscription to a value of which only the newest matters. While the client keeps up it gets
+// every change; while it does not, changes are skipped and counted, and the newest value follows as
 // soon as there is room: the last thing it was told is never older than that.
 
 import type { LostRange } from '../../log/log.ts';
-import type { Connection } from './connection.ts';
+import type { Outlet } from './connection.ts';
 import type { Messages, StreamCounts } from './lossless.ts';
 import { textFrame } from './text-frames.ts';
 
@@ -15,11 +15,11 @@ export interface ConflatedStream {
 }
 
 export class ConflatedSubscription {
-  readonly #connection: Connection;
+  readonly #connection: Outlet;
   readonly #stream: ConflatedStream;
   #isBehind = false;
 
-  constructor(connection: Connection, stream: ConflatedStream) {
+  constructor(connection: Outlet, stream: ConflatedStream) {
     this.#connection = connection;
     this.#stream = stream;
   }

@@ -13,6 +13,9 @@ const goingAway = 1001;
 /** A close frame's reason holds at most this many bytes. */
 const reasonBytesMax = 123;
 
+/** What a subscription needs of its connection. */
+export type Outlet = Pick<Connection, 'isOpen' | 'isFull' | 'write' | 'drained' | 'close'>;
+
 export class Connection {
   readonly #webSocket: WebSocket;
   readonly #socket: Socket;
@@ -55,7 +58,7 @@ export class Connection {
     return this.#webSocket.readyState === this.#webSocket.OPEN;
   }
 
-  /** Whether more waits for it than may: what comes now must go elsewhere, or wait for `drained`. */
+  /** Whether more waits for it than may: what comes now goes elsewhere, or waits for `drained`. */
   get isFull(): boolean {
     if (this.#socket.writableLength <= this.#limits.pendingBytesMax) return false;
     this.#fullSince ??= this.#clock.now();

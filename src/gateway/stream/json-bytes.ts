@@ -1,6 +1,7 @@
 // Numbers, decimals and times as ASCII bytes, straight into a buffer: what keeps one thread able to
-// write millions of JSON messages a second. Each function writes at `at` and returns where it ended;
-// the caller has made room. The text is exactly what contracts/decimal.ts and time.ts format.
+// write millions of JSON messages a second. Each function writes at `at` and returns where it
+// ended; the caller has made room. The text is exactly what contracts/decimal.ts and time.ts
+// format.
 
 import { microsPerDay, microsPerSecond } from '../../base/clock.ts';
 import { powerOfTen } from '../../contracts/decimal.ts';

@@ -1,10 +1,9 @@
-// A subscription that loses nothing: every message in order, live while the client keeps up. When it
-// does not, nothing is queued for it; it reads on from the log at its own pace until it is back at
-// the live position. What the log no longer has is declared in a `gap` message.
+// A subscription that loses nothing: every message in order, live while the client keeps up. When
+// it does not, nothing is queued for it; it reads on from the log at its own pace until it is back
+// at the live position. What the log no longer has is declared in a `gap` message.
 
 import type { LostRange, ReadResult, StoredBatch } from '../../log/log.ts';
-import type { Connection } from './connection.ts';
-import { failureForClient } from './connection.ts';
+import { failureForClient, type Outlet } from './connection.ts';
 import { textFrame } from './text-frames.ts';
 
 /** Ready frames and how many messages they are. */
@@ -34,12 +33,12 @@ export interface StreamCounts {
 }
 
 export class LosslessSubscription {
-  readonly #connection: Connection;
+  readonly #connection: Outlet;
   readonly #stream: LosslessStream;
   /** Where to read on; null while live. */
   #behindFrom: number | null = null;
 
-  constructor(connection: Connection, stream: LosslessStream) {
+  constructor(connection: Outlet, stream: LosslessStream) {
     this.#connection = connection;
     this.#stream = stream;
   }
@@ -80,7 +79,7 @@ export class LosslessSubscription {
     }
   }
 
-  /** Tells what was read, but nothing that the live tail has yet to tell. Answers where to go on. */
+  /** Tells what was read, but not what the live tail has yet to tell. Answers where to go on. */
   #forward({ batches, lost, next }: ReadResult): number {
     const position = this.#stream.position();
     const ranges = lost.filter((range) => range.from < position);

@@ -144,7 +144,7 @@ export class Subscriber {
     return candleMessages(this.#frames, batch, closed, this.#cursorHead, offset);
   }
 
-  /** Records from `from` to before `to` are missing; not all of them need have been this symbol's. */
+  /** Records from `from` to before `to` are missing; not all need have been this symbol's. */
   #gap(stream: Stream, symbol: string, { from, to, reason }: LostRange): object {
     const span = { from: this.#cursor(from), to: this.#cursor(to) };
     return { type: 'gap', stream, symbol, reason, ...span };

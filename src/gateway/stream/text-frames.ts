@@ -10,7 +10,7 @@ const length64 = 127;
 /** Bytes of UTF-8 for one unit of UTF-16, at most. */
 const utf8BytesMax = 3;
 
-/** Lays messages into one growing buffer: `begin`, write the payload, `end`; `take` for the result. */
+/** Lays messages into one growing buffer: `begin`, write the payload, `end`; then `take` all. */
 export class TextFrames {
   bytes = Buffer.allocUnsafeSlow(1 << 16);
   #start = 0;

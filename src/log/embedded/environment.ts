@@ -3,6 +3,8 @@
 // an opening in a second process take back a commit of the first (it writes mti_txnid unlocked).
 // So the folder belongs to one process at a time, which the lock on the data folder makes sure of.
 
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Database, open, type RootDatabase, type RootDatabaseOptionsWithPath } from 'lmdb';
 import { partitionOf, slots } from './signal.ts';
 
@@ -20,6 +22,8 @@ export interface Environment {
 }
 
 export const dataFile = 'data.mdb';
+const lockFile = 'lock.mdb';
+const roomBytes = 2 ** 18;
 export const treeNames = { facts: 'facts', state: 'state' } as const;
 
 export function recordsName(slot: number): string {
@@ -52,6 +56,8 @@ export function openEnvironment(folder: string, readOnly: boolean): Environment 
     eventTurnBatching: false,
     permissionsMode: 0o600,
   };
+  const isMade = existsSync(join(folder, dataFile)) && existsSync(join(folder, lockFile));
+  if (!isMade && !readOnly) ensureRoom(folder);
   const root = open<Buffer, Buffer>(options);
   const tree = (name: string): Bytes => root.openDB<Buffer, Buffer>({ ...plain, name }) as Bytes;
   return {
@@ -71,6 +77,26 @@ export async function transact(
   const done = root.batch(() => {
     pending = writes();
   });
-  const results = await Promise.all([done, ...pending]);
-  if (results.includes(false)) throw new Error('LMDB holds a key that this log did not write');
+  try {
+    const results = await Promise.all([done, ...pending]);
+    if (results.includes(false)) throw new Error('LMDB holds a key that this log did not write');
+  } catch (error) {
+    throw await causeOf(error);
+  }
+}
+
+/** lmdb-js says the reason in a promise of its own, which would otherwise go unhandled. */
+async function causeOf(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error) || !('commitError' in error)) return error;
+  return await Promise.resolve(error.commitError).catch((cause: unknown) => cause);
+}
+
+/** LMDB ends the process when there is no room for what it makes first: asks the disk before. */
+function ensureRoom(folder: string): void {
+  const path = join(folder, 'room');
+  try {
+    writeFileSync(path, Buffer.alloc(roomBytes), { flush: true });
+  } finally {
+    rmSync(path, { force: true });
+  }
 }

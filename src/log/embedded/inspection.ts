@@ -82,10 +82,10 @@ export function* recordEntries(
   file: PagedFile,
   tree: Tree | undefined,
   name: string,
-): Generator<Entry & { readonly end: number }> {
+): Generator<Entry> {
   for (const entry of tree ? file.entries(tree, name) : []) {
-    const end = entry.key.length === keyBytes ? endOf(entry.key) : Number.NaN;
-    if (isRecordOf(end, entry.head)) yield Object.assign(entry, { end });
+    const isKey = entry.key.length === keyBytes;
+    if (isKey && isRecordOf(endOf(entry.key), entry.head)) yield entry;
     else file.doubt(`${name}: a batch is not what its key says`);
   }
 }

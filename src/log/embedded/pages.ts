@@ -24,7 +24,7 @@ export interface Entry {
   readonly page: number;
 }
 
-export const dataVersion = 2;
+const dataVersion = 2;
 const magic = 0xbeefc0de;
 const emptyTree = 2 ** 64;
 const metaPages = 2;

@@ -1,9 +1,9 @@
 // The reading half of the log, for any thread. Invariant: nothing is returned that the writer has
 // not published as durable, and nothing between `offset` and `next` is missing without being lost.
 
-import { Failure, messageOf } from '../../base/failure.ts';
 import type { LostRange, ReadResult, StoredBatch, Topic } from '../log.ts';
 import type { Environment } from './environment.ts';
+import { closedFailure, readingFailure } from './failures.ts';
 import type { Quarantine } from './quarantine.ts';
 import { endOf, keyOf, readRecord, readSealed } from './record.ts';
 import { type Signal, slotOf } from './signal.ts';
@@ -33,40 +33,30 @@ export class LogReader {
   }
 
   #read(slot: number, offset: number, bytesMax: number): ReadResult {
-    const batches: StoredBatch[] = [];
-    const lost: LostRange[] = [];
-    let next = offset;
-    const lose = (to: number, reason: LostRange['reason']): void => {
-      if (to <= next) return;
-      const before = lost.at(-1);
-      const isSame = before?.to === next && before.reason === reason;
-      if (isSame) lost[lost.length - 1] = { ...before, to };
-      else lost.push({ from: next, to, reason });
-      next = to;
-    };
     // The end before the snapshot, which must reach it; the start after, since it moves before
     // batches go. So a gap in what we read is damage, and not the writer being quicker.
     const end = this.#signal.end(slot);
-    this.#environment.root.resetReadTxn();
-    lose(Math.min(this.#signal.start(slot), end), 'retention');
-    let bytes = 0;
-    const range = { start: keyOf(next + 1), end: keyOf(end + 1) };
-    for (const { key, value } of this.#environment.records[slot]!.getRange(range)) {
-      const batchEnd = endOf(key);
-      const batch = readRecord(batchEnd, value);
-      if (batch) {
-        lose(batch.offset, 'damaged');
-        batches.push(batch);
-        next = batchEnd;
-      } else {
-        this.#quarantine.keep(slot, batchEnd, value);
-        lose(batchEnd, 'damaged');
+    const { root, records } = this.#environment;
+    root.resetReadTxn();
+    const snapshot = root.useReadTransaction();
+    try {
+      const start = this.#signal.start(slot);
+      const found = new Found(offset);
+      found.lose(Math.min(start, end), 'retention');
+      const range = { start: keyOf(found.next + 1), end: keyOf(end + 1), transaction: snapshot };
+      for (const { key, value } of records[slot]!.getRange(range)) {
+        const batchEnd = endOf(key);
+        const batch = readRecord(batchEnd, value);
+        if (!batch) this.#quarantine.keep(slot, batchEnd, value);
+        found.add(batch, batchEnd);
+        found.bytes += value.length;
+        if (found.bytes >= bytesMax) return found.result;
       }
-      bytes += value.length;
-      if (bytes >= bytesMax) return { batches, lost, next };
+      found.lose(end, 'damaged');
+      return found.result;
+    } finally {
+      snapshot.done();
     }
-    lose(end, 'damaged');
-    return { batches, lost, next };
   }
 
   async grown(generation: number, abort?: AbortSignal): Promise<number> {
@@ -93,7 +83,7 @@ export class LogReader {
       this.#renew();
       const found: [string, Uint8Array][] = [];
       const begin = Buffer.from(prefix);
-      const range = begin.length > 0 ? { start: begin } : { start: Buffer.of(0) };
+      const range = begin.length > 0 ? { start: begin } : {};
       for (const { key, value } of this.#environment.state.getRange(range)) {
         if (begin.compare(key, 0, begin.length) !== 0) break;
         found.push([key.toString(), this.#unsealed(key, value)]);
@@ -122,16 +112,45 @@ export class LogReader {
 
   /** Damage that shows only now is found and mended by the next opening. */
   #guarded<T>(read: () => T): T {
-    if (this.#isClosed) {
-      throw new Failure('log-unavailable', 'the log is closed', 'Open the log again.');
-    }
+    if (this.#isClosed) throw closedFailure();
     try {
       return read();
     } catch (error) {
       this.#signal.suspect();
-      const cure = 'Restart Tapeline: it checks and mends its log when it starts.';
-      const message = `the log cannot be read: ${messageOf(error)}`;
-      throw new Failure('log-unavailable', message, cure, { cause: error });
+      throw readingFailure(error);
     }
+  }
+}
+
+/** What a read has found so far. */
+class Found {
+  readonly #batches: StoredBatch[] = [];
+  readonly #lost: LostRange[] = [];
+  next: number;
+  bytes = 0;
+
+  constructor(offset: number) {
+    this.next = offset;
+  }
+
+  get result(): ReadResult {
+    return { batches: this.#batches, lost: this.#lost, next: this.next };
+  }
+
+  /** null is a batch that is damaged. */
+  add(batch: StoredBatch | null, end: number): void {
+    this.lose(batch ? batch.offset : end, 'damaged');
+    if (batch) this.#batches.push(batch);
+    this.next = end;
+  }
+
+  /** Nothing is to be had from `next` to here. */
+  lose(to: number, reason: LostRange['reason']): void {
+    if (to <= this.next) return;
+    const last = this.#lost.at(-1);
+    const isSame = last?.to === this.next && last.reason === reason;
+    if (isSame) this.#lost[this.#lost.length - 1] = { ...last, to };
+    else this.#lost.push({ from: this.next, to, reason });
+    this.next = to;
   }
 }

@@ -3,16 +3,15 @@
 // the group is written, and count only once it is on disk, so a failure leaves no gap and no trace.
 
 import assert from 'node:assert/strict';
-import { statfsSync } from 'node:fs';
-import { constants } from 'node:os';
 import type { Clock } from '../../base/clock.ts';
-import { Failure, messageOf } from '../../base/failure.ts';
+import { Failure } from '../../base/failure.ts';
 import type { Append, Retention, StateWrite, Transaction } from '../log.ts';
 import { type Environment, transact } from './environment.ts';
 import type { Reach } from './facts.ts';
+import { closedFailure, writingFailure } from './failures.ts';
 import { bytesOf, type Changes, type Drop, Plan } from './plan.ts';
 import type { Quarantine } from './quarantine.ts';
-import { appendedAt, endOf, keyOf, readRecord } from './record.ts';
+import { appendedAt, endOf, readRecord } from './record.ts';
 import { partitionOf, type Signal, slotOf, slots } from './signal.ts';
 
 export interface WriterOptions {
@@ -34,8 +33,6 @@ const stateKeyBytesMax = 1978;
 const groupBytesMax = 32 * 2 ** 20;
 const dropBytesMax = 8 * 2 ** 20;
 const commitMsMax = 10_000;
-/** Less free space than this beside what we wanted to write counts as a full disk. */
-const spareBytes = 2 ** 20;
 
 export class LogWriter {
   readonly #folder: string;
@@ -114,9 +111,7 @@ export class LogWriter {
     state: readonly StateWrite[],
     drop: Drop | null,
   ): Promise<readonly number[]> {
-    if (this.#isClosed) {
-      throw new Failure('log-unavailable', 'the log is closed', 'Open the log again.');
-    }
+    if (this.#isClosed) throw closedFailure();
     const { promise, resolve, reject } = Promise.withResolvers<readonly number[]>();
     this.#waiting.push({ appends, state, drop, resolve, reject });
     this.#writing ??= this.#writeAll();
@@ -139,23 +134,20 @@ export class LogWriter {
   }
 
   async #write(group: readonly Pending[]): Promise<void> {
-    const startedAt = this.#clock.now();
-    const plan = new Plan(this.#environment, this.#reaches, startedAt, group);
+    const plan = new Plan(this.#environment, this.#reaches, this.#clock.now(), group);
     try {
       if (this.#dead) throw this.#dead;
       if (!plan.isEmpty) await this.#transact(plan);
     } catch (error) {
-      const failure = error instanceof Failure ? error : await this.#failureOf(error, group);
+      const failure = error instanceof Failure ? error : this.#failureOf(error, group);
       for (const { reject } of group) reject(failure);
       return;
     }
-    this.#commits += 1;
-    this.#commitMs.push((this.#clock.now() - startedAt) / 1000);
-    if (this.#commitMs.length > commitMsMax) this.#commitMs.shift();
     for (const [index, { resolve }] of group.entries()) resolve(plan.offsets[index]!);
   }
 
   async #transact(plan: Plan): Promise<void> {
+    const startedAt = this.#clock.now();
     // Batches that go are withdrawn first, so that a reader who misses them knows why (LogReader).
     for (const [slot, { end }] of this.#reaches.entries()) {
       this.#signal.setRange(slot, plan.reaches[slot]!.start, end);
@@ -166,6 +158,9 @@ export class LogWriter {
     } finally {
       this.#publish();
     }
+    this.#commits += 1;
+    this.#commitMs.push((this.#clock.now() - startedAt) / 1000);
+    if (this.#commitMs.length > commitMsMax) this.#commitMs.shift();
   }
 
   #publish(): void {
@@ -193,7 +188,7 @@ export class LogWriter {
     let to = start;
     let bytes = 0;
     this.#environment.root.resetReadTxn();
-    for (const { key, value } of this.#environment.records[slot]!.getRange({ start: keyOf(0) })) {
+    for (const { key, value } of this.#environment.records[slot]!.getRange()) {
       const end = endOf(key);
       if (end > kept || bytes >= dropBytesMax) break;
       const isIntact = readRecord(end, value) !== null;
@@ -209,17 +204,11 @@ export class LogWriter {
     return keys.length > 0 ? { slot, to, keys, bytes } : null;
   }
 
-  async #failureOf(error: unknown, group: readonly Pending[]): Promise<Failure> {
-    const cause = await causeOf(error);
+  #failureOf(error: unknown, group: readonly Pending[]): Failure {
     const bytes = group.reduce((sum, pending) => sum + bytesOf(pending), 0);
-    if (isDiskFull(cause, this.#folder, bytes)) {
-      const cure = 'Free space on that disk; Tapeline goes on by itself.';
-      return new Failure('disk-full', `no space for the log in ${this.#folder}`, cure, { cause });
-    }
+    const failure = writingFailure(this.#folder, error, bytes);
+    if (failure.code === 'disk-full') return failure;
     this.#signal.suspect();
-    const message = `the log in ${this.#folder} cannot be written: ${messageOf(cause)}`;
-    const cure = 'Check the disk and the system log, then restart Tapeline.';
-    const failure = new Failure('log-unavailable', message, cure, { cause });
     if (!this.#isAlive()) this.#dead = failure;
     return failure;
   }
@@ -237,20 +226,4 @@ export class LogWriter {
       return false;
     }
   }
-}
-
-/** lmdb-js says the reason in a promise of its own, which would otherwise go unhandled. */
-async function causeOf(error: unknown): Promise<unknown> {
-  if (!(error instanceof Error) || !('commitError' in error)) return error;
-  return await Promise.resolve(error.commitError).catch((cause: unknown) => cause);
-}
-
-function isDiskFull(cause: unknown, folder: string, bytes: number): boolean {
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  const { ENOSPC, EDQUOT, EIO } = constants.errno;
-  if (code === ENOSPC || code === EDQUOT) return true;
-  if (code !== EIO) return false;
-  // LMDB says EIO when a write ended early, which is how a disk that fills up shows first.
-  const { bavail, bsize } = statfsSync(folder);
-  return bavail * bsize < bytes + spareBytes;
 }

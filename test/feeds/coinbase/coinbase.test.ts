@@ -89,6 +89,30 @@ suite('the Coinbase feed', () => {
     assert.equal(subscribed[0], subscribed[1]);
   });
 
+  test('leaves a line that is open but mute, and fetches what it kept to itself', async (t) => {
+    const { exchange, run } = (await connect(t)) ?? {};
+    if (!exchange || !run) return;
+    exchange.trade(20);
+    await delivered(run, exchange);
+    exchange.mute = true;
+    exchange.trade(40);
+    await run.clock.advance(15_000);
+    await until(() => run.endings.length === 1, 'the feed gives up');
+    assert.match(run.endings[0] ?? '', /open but mute for 15 s/);
+    exchange.mute = false;
+    exchange.refuseRest = oneRefusal();
+    await run.reconnect(exchange);
+    // The first try is turned away, and the second follows after a second.
+    await until(() => exchange.requests.length > 1, 'a try');
+    for (let tries = 0; tries < 100 && run.trades.length < exchange.trades.length; tries++) {
+      await run.clock.advance(100);
+    }
+    exchange.trade(500);
+    await delivered(run, exchange);
+    assertOrdered(run.trades);
+    assert.deepEqual(run.deadLetters, []);
+  });
+
   test('finds a trade that was dropped on the way from the next one', async (t) => {
     const { exchange, run } = (await connect(t)) ?? {};
     if (!exchange || !run) return;
@@ -324,6 +348,12 @@ async function delivered(run: LiveRun, exchange: CoinbaseStandIn, seed = 0): Pro
 /** `side` on the wire is that of the resting order. */
 function aggressor(side: string): string {
   return side === 'buy' ? 'sell' : 'buy';
+}
+
+/** Turns one question away, with 429. */
+function oneRefusal(): () => { status: number; body: string } | null {
+  let refused = 0;
+  return () => (refused++ === 0 ? { status: 429, body: '' } : null);
 }
 
 async function turns(count: number): Promise<void> {

@@ -1,0 +1,100 @@
+// The sinks of rare records, instruments and dead letters, against a real PostgreSQL.
+
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { type DeadLetter, deadLetter } from '../../src/contracts/dead-letter.ts';
+import type { Instrument } from '../../src/contracts/instrument.ts';
+import { openHistory } from '../../src/store/history-postgres.ts';
+import { openDeadLettersSink } from '../../src/store/sink-dead-letters.ts';
+import { openInstrumentsSink } from '../../src/store/sink-instruments.ts';
+import type { SinkOptions } from '../../src/store/sink-postgres.ts';
+import { openTradesSink } from '../../src/store/sink-trades.ts';
+import { jsonBatch, tradeBatch } from './batches.ts';
+import { testCluster } from './cluster.ts';
+
+const cluster = testCluster();
+const noon = Date.UTC(2013, 9, 7, 12) * 1000;
+
+async function options(): Promise<SinkOptions> {
+  return { database: await cluster.migratedDatabase(), epoch: 'epoch', partition: 0 };
+}
+
+const apple: Instrument = {
+  symbol: 'AAPL',
+  name: 'Apple Inc.',
+  exchange: 'XNAS',
+  currency: 'USD',
+  assetClass: 'equity',
+  priceIncrement: '0.01',
+  sizeIncrement: '1',
+  source: 'one',
+};
+
+suite('instruments', () => {
+  test('are known by their symbol until a feed defines them', async (t) => {
+    const given = await options();
+    const [trades, instruments] = [openTradesSink(given), openInstrumentsSink(given)];
+    const history = openHistory(given);
+    t.after(async () => await Promise.all([trades.close(), instruments.close(), history.close()]));
+    await trades.write([tradeBatch(0, [{ symbol: 'AAPL', time: noon }])], 1);
+    assert.deepEqual(await history.instruments(), [
+      {
+        symbol: 'AAPL',
+        name: '',
+        exchange: '',
+        currency: '',
+        assetClass: 'unknown',
+        priceIncrement: null,
+        sizeIncrement: null,
+        source: '',
+      },
+    ]);
+    await instruments.write([jsonBatch(0, [apple])], 1);
+    assert.deepEqual(await history.instruments(), [apple]);
+  });
+
+  test('belong to the source that defined them first', async (t) => {
+    const given = await options();
+    const sink = openInstrumentsSink(given);
+    const history = openHistory(given);
+    t.after(async () => await Promise.all([sink.close(), history.close()]));
+    const other = { ...apple, name: 'Another', source: 'two' };
+    const refined = { ...apple, name: 'Apple', priceIncrement: '0.000000000001' };
+    await sink.write([jsonBatch(0, [apple, other])], 2);
+    await sink.write([jsonBatch(0, [apple, other]), jsonBatch(2, [refined, other])], 4);
+    assert.deepEqual(await history.instruments(), [refined]);
+    assert.equal(await sink.position(), 4);
+  });
+});
+
+suite('dead letters', () => {
+  test('keep every field and every byte, once', async (t) => {
+    const given = await options();
+    const sink = openDeadLettersSink(given);
+    const history = openHistory(given);
+    t.after(async () => await Promise.all([sink.close(), history.close()]));
+    const facts = { source: 'feed', where: 'frames.json:7', reason: 'bad-price', detail: 'nan' };
+    const letters: DeadLetter[] = [
+      deadLetter({ ...facts, receiveTime: noon }, Buffer.from([0, 1, 255, 0xd8, 0])),
+      deadLetter({ ...facts, receiveTime: noon + 1 }, 'x'.repeat(100_000)),
+      deadLetter({ ...facts, receiveTime: noon + 2 }, ''),
+    ];
+    await sink.write([jsonBatch(0, letters)], 3);
+    await sink.write([jsonBatch(0, letters)], 3);
+    assert.deepEqual(await history.deadLetters(10), letters.toReversed());
+    assert.deepEqual(await history.deadLetters(1), letters.slice(-1));
+    assert.equal((await history.holdings()).deadLetterCount, 3);
+  });
+
+  test('are kept although their text cannot be stored as it is', async (t) => {
+    const given = await options();
+    const sink = openDeadLettersSink(given);
+    const history = openHistory(given);
+    t.after(async () => await Promise.all([sink.close(), history.close()]));
+    const facts = { source: 'feed', where: 'nul \0', reason: 'bad-text', detail: 'half \udc00' };
+    await sink.write([jsonBatch(0, [deadLetter({ ...facts, receiveTime: noon }, 'raw')])], 1);
+    const [letter] = await history.deadLetters(1);
+    assert.equal(letter?.where, 'nul \ufffd');
+    assert.equal(letter?.detail, 'half \ufffd');
+  });
+});
