@@ -10,7 +10,7 @@ const beside = fileURLToPath(new URL('../../shared/data', import.meta.url));
 
 /** The path of a file or folder of the recorded data; null, with the test skipped, without it. */
 export function recordedData(path: string, t: TestContext): string | null {
-  const found = resolve(process.env['TAPELINE_DATA'] ?? beside, path);
+  const found = resolve(process.env.TAPELINE_DATA ?? beside, path);
   if (existsSync(found)) return found;
   t.skip(`no recorded data at ${found}; TAPELINE_DATA names another folder`);
   return null;

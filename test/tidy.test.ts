@@ -222,7 +222,7 @@ const rules: readonly Rule[] = [
         if (
           isCode({ path }) &&
           !path.startsWith('test/') &&
-          !/^(\/\*|\/\/|#!.*\n\/\/)/.test(text)
+          !/^(\/\*|\/\/|#!.*\n\/\/|--|(<!doctype html>\n)?<!--)/i.test(text)
         ) {
           yield { path, line: 1, what: 'no opening comment' };
         }

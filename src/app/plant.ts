@@ -60,7 +60,7 @@ export class Plant {
     this.#options = options;
     this.#ingest = new Ingest(log, clock, { allowedLateness }, meters);
     this.#derives = (['market.trades', 'market.quotes'] as const).map(
-      (topic) => new Derive(log, topic, { allowedLateness, openEvery }, meters),
+      (topic) => new Derive(log, topic, { allowedLateness, openEvery }, clock, meters),
     );
     this.#persists = sinks.map(
       (sink) => new Persist(log, sink, clock, random, { lingerMs, keepTrying }, meters, logger),

@@ -5,7 +5,7 @@
 // last checkpoint is brought forward by the batches up to the committed position, whose candles are
 // already in the log and are not published again: exactly once, because the operator is pure.
 
-import { microsPerSecond } from '../base/clock.ts';
+import { type Clock, microsPerSecond } from '../base/clock.ts';
 import { candleStates, encodeCandles, type PriceKind } from '../contracts/candle.ts';
 import type { EventBatch } from '../contracts/event-columns.ts';
 import { frameKind } from '../contracts/frame.ts';
@@ -31,7 +31,7 @@ const pricesOf: Record<DerivedTopic, readonly PriceKind[]> = {
 
 const partition = 0;
 const readBytes = 4 * 2 ** 20;
-/** A checkpoint is due after this much receive time, or this many closed candles in memory. */
+/** A checkpoint is due after this long, or this many closed candles; no output shows which. */
 const checkpointEvery = microsPerSecond;
 const unsavedMax = 16_384;
 
@@ -44,18 +44,20 @@ export class Derive {
   readonly topic: DerivedTopic;
   readonly #log: Log;
   readonly #options: CandleOptions;
+  readonly #clock: Clock;
   readonly #meters: Meters;
   #operator: CandleOperator;
   #position = 0;
   #receiveTime = 0;
-  /** Receive time and offset of the last checkpoint. */
+  /** When the last checkpoint was, and its offset. */
   #checkpointTime = 0;
   #checkpointOffset = 0;
 
-  constructor(log: Log, topic: DerivedTopic, options: CandleOptions, meters: Meters) {
+  constructor(log: Log, topic: DerivedTopic, options: CandleOptions, clock: Clock, meters: Meters) {
     this.topic = topic;
     this.#log = log;
     this.#options = options;
+    this.#clock = clock;
     this.#meters = meters;
     this.#operator = new CandleOperator(options);
   }
@@ -100,7 +102,7 @@ export class Derive {
       }
       this.#position = Math.min(read.next, position);
     }
-    this.#checkpointTime = this.#receiveTime;
+    this.#checkpointTime = this.#clock.now();
     this.#checkpointOffset = checkpoint?.offset ?? 0;
   }
 
@@ -117,7 +119,7 @@ export class Derive {
       if (candles) appends.push(candles);
     }
     const { held } = this.#operator;
-    const due = held > unsavedMax || this.#receiveTime >= this.#checkpointTime + checkpointEvery;
+    const due = held > unsavedMax || this.#clock.now() >= this.#checkpointTime + checkpointEvery;
     await this.#commit(read.next, appends, due);
     const { end } = this.#log.range(this.topic, partition);
     this.#meters.lag.set({ consumer: 'engine', topic: this.topic }, end - this.#position);
@@ -189,7 +191,7 @@ export class Derive {
     this.#position = position;
     if (checkpoint) {
       this.#operator.evict();
-      this.#checkpointTime = this.#receiveTime;
+      this.#checkpointTime = this.#clock.now();
       this.#checkpointOffset = position;
     }
   }

@@ -103,11 +103,11 @@ function jsonText(cell: string | number): string {
 function isPlain(text: string): boolean {
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index);
-    if (code <= space || code >= tilde || code === quote || code === comma || code === backslash) {
+    if (code < space || code >= tilde || code === quote || code === comma || code === backslash) {
       return false;
     }
   }
-  return true;
+  return text.charCodeAt(0) !== space && text.charCodeAt(text.length - 1) !== space;
 }
 
 const [space, quote, comma, backslash, tilde] = [0x20, 0x22, 0x2c, 0x5c, 0x7e];

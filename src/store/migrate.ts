@@ -6,14 +6,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import type { Client } from 'pg';
 import { Failure } from '../base/failure.ts';
-import {
-  connect,
-  type Database,
-  describeDatabase,
-  explained,
-  inTransaction,
-  sqlState,
-} from './database.ts';
+import { connect, type Database, describeDatabase, explained, inTransaction } from './database.ts';
 
 interface Migration {
   readonly name: string;
@@ -31,7 +24,7 @@ const folder = new URL('./migrations/', import.meta.url);
 const serverVersionMin = 140_000;
 
 /**
- * Returns the names of the files it applied. One query when there is nothing to do; safe when
+ * Returns the names of the files it applied. Two queries when there is nothing to do; safe when
  * several instances start at once. Rejects with Failure 'database-unavailable' when the database
  * cannot be used, and 'database-mismatch' when it is newer than we are, altered, or too old.
  */
@@ -63,16 +56,17 @@ async function readMigrations(): Promise<readonly Migration[]> {
 }
 
 async function readApplied(client: Client): Promise<readonly Applied[]> {
-  try {
-    const { rows } = await client.query<Applied>(
-      'select name, checksum from tapeline.migrations order by name',
-    );
-    return rows;
-  } catch (error) {
-    const isNew = ['42P01', '3F000'].includes(sqlState(error) ?? '');
-    if (isNew) return [];
-    throw error;
-  }
+  // Asked first, because PostgreSQL would log the failure to read a table that is not there yet.
+  const [found] = (
+    await client.query<{ exists: boolean }>(
+      `select to_regclass('tapeline.migrations') is not null as exists`,
+    )
+  ).rows;
+  if (!found?.exists) return [];
+  const { rows } = await client.query<Applied>(
+    'select name, checksum from tapeline.migrations order by name',
+  );
+  return rows;
 }
 
 /** What is still to do, once what was done is known to be ours. */

@@ -8,8 +8,8 @@ import { prng } from '../../src/base/prng.ts';
 import { recordedData } from '../recorded-data.ts';
 import { csv, run, start, withDataFolder } from './command.ts';
 
-const kills = Number(process.env['TAPELINE_KILLS'] ?? 5);
-const seed = Number(process.env['TAPELINE_SEED'] ?? 20261121);
+const kills = Number(process.env.TAPELINE_KILLS ?? 5);
+const seed = Number(process.env.TAPELINE_SEED ?? 20261121);
 const span = ['--from', '2013-10-07', '--to', '2013-10-08', '--format', 'csv'];
 
 /** What must survive: all but revision and state, which tell how a candle came to be. */

@@ -20,7 +20,7 @@ test("Kraken's own trades give Kraken's own minutes", async (t) => {
     assert.equal(replayed.code, 0, replayed.stderr);
     const exported = await run(data, ['export', 'candles', '--interval', '1m']);
     assert.equal(exported.stdout.slice(0, exported.stdout.indexOf('\n')), header);
-    const ours = new Map(csv(exported.stdout).map((candle) => [candle['start'], candle]));
+    const ours = new Map(csv(exported.stdout).map((candle) => [candle.start, candle]));
     const starts = [...ours.keys()].sort();
     const answer = JSON.parse(readFileSync(join(folder, 'http_ohlc.json'), 'utf8')).result;
     let checked = 0;

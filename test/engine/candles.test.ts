@@ -15,7 +15,7 @@ import { late } from '../../src/contracts/verdict.ts';
 import { CandleOperator } from '../../src/engine/candles.ts';
 import { recordedData } from '../recorded-data.ts';
 
-const seed = Number(process.env['FC_SEED'] ?? 20261121);
+const seed = Number(process.env.FC_SEED ?? 20261121);
 const second = 1_000_000;
 const day = Date.UTC(2024, 4, 6) * 1000;
 const options = { allowedLateness: 2 * second, openEvery: 0 };

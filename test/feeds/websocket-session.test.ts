@@ -302,12 +302,12 @@ async function endings(run: LiveRun, count: number): Promise<void> {
 /** The floor holds, and the ceiling grows from it up to the bound. */
 function assertBackedOff(waits: readonly number[]): void {
   for (const [attempt, wait] of waits.entries()) {
-    assert.ok(wait >= 1_000, `${waits}`);
-    assert.ok(wait <= Math.min(60_000, 1_000 * 2 ** attempt) + 1, `${waits}`);
+    assert.ok(wait >= 1_000, waits.join());
+    assert.ok(wait <= Math.min(60_000, 1_000 * 2 ** attempt) + 1, waits.join());
   }
   const mean = (some: readonly number[]) => some.reduce((sum, ms) => sum + ms, 0) / some.length;
-  assert.ok(mean(waits.slice(-3)) > 4 * mean(waits.slice(0, 2)), `${waits}`);
-  assert.ok(new Set(waits.slice(1)).size > waits.length / 2, `no jitter: ${waits}`);
+  assert.ok(mean(waits.slice(-3)) > 4 * mean(waits.slice(0, 2)), waits.join());
+  assert.ok(new Set(waits.slice(1)).size > waits.length / 2, `no jitter: ${waits.join()}`);
 }
 
 function heapBytes(): number {

@@ -315,7 +315,7 @@ describe('a full disk', () => {
     return { folder };
   }
 
-  test('rejects the whole group without a trace, and commits go on once there is room', async (t) => {
+  test('rejects the whole group without a trace, and goes on once there is room', async (t) => {
     const mount = mountSmall();
     if ('reason' in mount) return t.skip(mount.reason);
     t.after(() => execFileSync('umount', ['--lazy', mount.folder]));

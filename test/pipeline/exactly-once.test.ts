@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { Registry } from '@prometheus-io/client';
 import fc from 'fast-check';
-import { ManualClock, microsPerSecond } from '../../src/base/clock.ts';
+import { type Clock, ManualClock, microsPerSecond } from '../../src/base/clock.ts';
 import { type Candle, candleAt, decodeCandles } from '../../src/contracts/candle.ts';
 import { decodeJson, frameKind } from '../../src/contracts/frame.ts';
 import { noId } from '../../src/contracts/identity.ts';
@@ -20,7 +20,7 @@ import { Derive } from '../../src/pipeline/derive.ts';
 import { Ingest } from '../../src/pipeline/ingest.ts';
 import { pipelineMeters } from '../../src/pipeline/meters.ts';
 
-const seed = Number(process.env['FC_SEED'] ?? 20261121);
+const seed = Number(process.env.FC_SEED ?? 20261121);
 const start = Date.UTC(2024, 4, 6, 14, 30) * 1000;
 const allowedLateness = 2 * microsPerSecond;
 const options = { allowedLateness, openEvery: 1 };
@@ -93,8 +93,8 @@ function ingestInto(log: Log): Ingest {
   return new Ingest(log, clock, { allowedLateness }, pipelineMeters(new Registry()));
 }
 
-function deriveFrom(log: Log): Derive {
-  return new Derive(log, 'market.trades', options, pipelineMeters(new Registry()));
+function deriveFrom(log: Log, clock: Clock): Derive {
+  return new Derive(log, 'market.trades', options, clock, pipelineMeters(new Registry()));
 }
 
 type Steps = readonly {
@@ -185,23 +185,25 @@ suite('derive', () => {
     );
     const run = async (steps: Steps, crashes: boolean) =>
       await withLog(async (open) => {
+        const clock = new ManualClock(start);
         let log = await open();
         let ingest = ingestInto(log);
-        let derive = deriveFrom(log);
+        let derive = deriveFrom(log, clock);
         await derive.recover();
         let now = 0;
         for (const { trades, crash, pause } of steps) {
           now += pause;
+          await clock.advance(pause / 1000);
           await ingest.take(observed(trades, 'somewhere', now), false, never);
           if (crashes && crash) {
             log = await open();
             ingest = ingestInto(log);
-            derive = deriveFrom(log);
+            derive = deriveFrom(log, clock);
             await derive.recover();
           }
           await derive.step();
           if (crashes && crash) {
-            derive = deriveFrom(log);
+            derive = deriveFrom(log, clock);
             await derive.recover();
           }
         }

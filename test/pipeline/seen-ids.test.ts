@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import type { Log } from '../../src/log/log.ts';
 import { SeenIds } from '../../src/pipeline/seen-ids.ts';
 
-const seed = Number(process.env['FC_SEED'] ?? 20261121);
+const seed = Number(process.env.FC_SEED ?? 20261121);
 
 /** The part of a log that SeenIds reads, holding what was committed to it. */
 function memory() {

@@ -1,6 +1,7 @@
 // Files out of a real PostgreSQL, filled by the sinks, in each format.
 
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
 import { suite, type TestContext, test } from 'node:test';
 import { micros } from '../../src/base/clock.ts';
 import type { DatabaseAddress } from '../../src/store/database.ts';
@@ -10,9 +11,22 @@ import { openTradesSink } from '../../src/store/sink-trades.ts';
 import { candleBatch, type SimpleTrade, tradeBatch } from './batches.ts';
 import { connected, linesOf, testCluster } from './cluster.ts';
 
-// biome-ignore lint/correctness/noUndeclaredDependencies: hyparquet-writer brings it, at its
-// version
-const { parquetReadObjects, parquetMetadata } = await import('hyparquet');
+interface ParquetReader {
+  readonly parquetMetadata: (file: ArrayBuffer) => {
+    readonly num_rows: bigint;
+    readonly schema: readonly Record<string, unknown>[];
+  };
+  readonly parquetReadObjects: (options: {
+    readonly file: ArrayBuffer;
+    readonly parsers?: Record<string, (value: bigint) => unknown>;
+  }) => Promise<Record<string, unknown>[]>;
+}
+
+// What hyparquet-writer writes, the reader that it depends on reads.
+const near = createRequire(import.meta.resolve('hyparquet-writer'));
+const { parquetMetadata, parquetReadObjects } = (await import(
+  near.resolve('hyparquet')
+)) as ParquetReader;
 
 const cluster = testCluster();
 const second = 1_000_000;

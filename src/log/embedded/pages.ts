@@ -32,7 +32,6 @@ const metaPages = 2;
 const pageHead = 24;
 const nodeHead = 8;
 const pageFlags = { branch: 0x01, leaf: 0x02, overflow: 0x04, meta: 0x08 } as const;
-const pageKinds = 0x6f;
 const nodeFlags = { none: 0, large: 0x01, tree: 0x02 } as const;
 const treeFlags = { none: 0, numbers: 0x08 } as const;
 const largeBytes = 24;
@@ -153,7 +152,7 @@ export class PagedFile {
   }
 
   #isPage(head: Buffer, page: number, flag: number): boolean {
-    const isKind = (head.readUInt16LE(18) & pageKinds) === flag;
+    const isKind = head.readUInt16LE(18) === flag;
     return isKind && readU64(head, 0) === page && readU64(head, 8) <= this.#transaction;
   }
 
@@ -333,7 +332,7 @@ function newestSnapshot(fd: number): Snapshot | string {
 function readSnapshot(fd: number, position: number): Snapshot | string {
   const page = Buffer.alloc(pageHead + 136);
   if (!readAt(fd, page, position)) return 'its first pages cannot be read';
-  const isMeta = (page.readUInt16LE(18) & pageKinds) === pageFlags.meta;
+  const isMeta = page.readUInt16LE(18) === pageFlags.meta;
   if (!isMeta || page.readUInt32LE(pageHead) !== magic) return 'it is no LMDB file';
   const version = page.readUInt32LE(pageHead + 4);
   if (version !== dataVersion) return `its LMDB version is ${version}, not ${dataVersion}`;
