@@ -20,10 +20,6 @@ export const intervalMicros: readonly number[] = intervals.map(
   (interval) => seconds[interval] * microsPerSecond,
 );
 
-export function isInterval(text: string): text is Interval {
-  return (intervals as readonly string[]).includes(text);
-}
-
 export function intervalLength(interval: Interval): number {
   return seconds[interval] * microsPerSecond;
 }

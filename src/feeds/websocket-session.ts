@@ -233,7 +233,9 @@ class Connection {
       this.#end(error.message || 'the connection failed');
     });
     socket.on('close', (code, reason) => {
-      this.#end(`closed by the exchange: ${code}${reason.length > 0 ? ` ${reason.toString()}` : ''}`);
+      this.#end(
+        `closed by the exchange: ${code}${reason.length > 0 ? ` ${reason.toString()}` : ''}`,
+      );
       this.#finish();
     });
   }

@@ -67,7 +67,8 @@ async function spansOf(client: Client, scope: ExportScope): Promise<readonly Spa
        sum(trades) as trades
      from trade_hours
      where ${scope.only === null ? 'true' : `instrument_id = ${scope.only}`}
-       and ${within('last_time', { from: scope.from })} and ${within('first_time', { to: scope.to })}
+       and ${within('last_time', { from: scope.from })}
+       and ${within('first_time', { to: scope.to })}
      group by trade_hours.hour
      order by trade_hours.hour`,
   );

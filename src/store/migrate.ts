@@ -130,6 +130,6 @@ function newer(name: string, database: Database): Failure {
 
 function altered(name: string, database: Database): Failure {
   const what = `${describeDatabase(database)} was made by another text of ${name}`;
-  const cure = `Restore src/store/migrations/${name} as it was released; put changes in a new file.`;
+  const cure = `Restore src/store/migrations/${name} as released; put changes in a new file.`;
   return new Failure('database-mismatch', what, cure);
 }

@@ -1,8 +1,8 @@
 // The port through which a topic's records leave the log for good. Contract, for every sink:
 //
 // Atomicity   One `write` commits its rows and its position together, or neither.
-// Delivery    Records before the position are passed over, so that a repeat changes nothing: whoever
-//             was interrupted asks for the position and goes on from there.
+// Delivery    Records before the position are passed over, so that a repeat changes nothing:
+//             whoever was interrupted asks for the position and goes on from there.
 // Order       Writes of one sink follow one another; the next begins when the last has settled.
 // Failures    Failure 'database-unavailable' or 'disk-full' is worth another try: the next call
 //             connects again.

@@ -52,7 +52,10 @@ suite('the search for missing trades', () => {
     assert.equal(search.clock.now(), 10_000_000);
     await search.settle();
     assert.deepEqual(search.order.slice(0, 3), [1, 3, 5]);
-    assert.deepEqual([...search.pushed].toSorted((a, b) => a - b), [1, 2, 3, 4, 5]);
+    assert.deepEqual(
+      [...search.pushed].toSorted((a, b) => a - b),
+      [1, 2, 3, 4, 5],
+    );
     assert.equal(search.gaps.isWhole('X'), true);
     await search.arrive(7);
     assert.deepEqual(search.order.slice(-2), [6, 7], 'it waits again once it has caught up');

@@ -24,9 +24,7 @@ interface ParquetReader {
 
 // What hyparquet-writer writes, the reader that it depends on reads.
 const near = createRequire(import.meta.resolve('hyparquet-writer'));
-const { parquetMetadata, parquetReadObjects } = (await import(
-  near.resolve('hyparquet')
-)) as ParquetReader;
+const parquet = (await import(near.resolve('hyparquet'))) as ParquetReader;
 
 const cluster = testCluster();
 const second = 1_000_000;
@@ -140,7 +138,8 @@ suite('trades as CSV', () => {
           to: micros(noon + 1_001),
         }),
       ),
-      `${tradeHeader}BBB,2013-10-07T12:00:00.001Z,10.5,7,42,"@, ""F""",V,buy,test,${received}.001Z,on time\n`,
+      `${tradeHeader}BBB,2013-10-07T12:00:00.001Z,10.5,7,42,"@, ""F""",V,buy,test,` +
+        `${received}.001Z,on time\n`,
     );
   });
 
@@ -209,13 +208,13 @@ suite('an export', () => {
     await storeTrades(database, trades, { priceScale: 12, sizeScale: 0 });
     const bytes = await bytesOf(exportTrades(database, { format: 'parquet' }));
     const file = new Uint8Array(bytes).buffer;
-    const { schema } = parquetMetadata(file);
+    const { schema } = parquet.parquetMetadata(file);
     const column = schema.find(({ name }) => name === 'price');
     assert.deepEqual(
       [column?.converted_type, column?.precision, column?.scale],
       ['DECIMAL', 38, 13],
     );
-    const raw = await parquetReadObjects({
+    const raw = await parquet.parquetReadObjects({
       file,
       // As they are in the file: a decimal as a number would lose digits.
       parsers: { timestampFromMicroseconds: (value: bigint) => value },
@@ -241,8 +240,8 @@ suite('an export', () => {
     const database = await cluster.migratedDatabase();
     assert.equal(await textOf(exportTrades(database, { format: 'csv' })), tradeHeader);
     assert.equal(await textOf(exportTrades(database, { format: 'json' })), '[]\n');
-    const parquet = await bytesOf(exportTrades(database, { format: 'parquet' }));
-    assert.equal(parquetMetadata(new Uint8Array(parquet).buffer).num_rows, 0n);
+    const empty = await bytesOf(exportTrades(database, { format: 'parquet' }));
+    assert.equal(parquet.parquetMetadata(new Uint8Array(empty).buffer).num_rows, 0n);
   });
 
   test('of an unknown symbol says so', async () => {
@@ -261,7 +260,8 @@ suite('an export', () => {
       if (++chunks === 3) break;
     }
     const client = await connected(t, database);
-    const left = `select count(*) from pg_stat_activity where application_name = 'tapeline exports'`;
+    const left = `
+      select count(*) from pg_stat_activity where application_name = 'tapeline exports'`;
     let open = '';
     for (let attempt = 0; attempt < 1_000 && open !== '0'; attempt++) {
       [open = ''] = await linesOf(client, left);

@@ -1,10 +1,13 @@
 // The trades sink against a real PostgreSQL: each record once, whatever is repeated or cut.
 
 import assert from 'node:assert/strict';
-import { suite, test } from 'node:test';
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { suite, type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import type { Client } from 'pg';
 import { Failure } from '../../src/base/failure.ts';
+import { prng } from '../../src/base/prng.ts';
 import type { DatabaseAddress } from '../../src/store/database.ts';
 import type { Sink, SinkBatch } from '../../src/store/sink.ts';
 import { openTradesSink } from '../../src/store/sink-trades.ts';
@@ -23,7 +26,7 @@ interface Opened {
   readonly open: (epoch?: string, partition?: number) => Sink;
 }
 
-async function opened(t: Parameters<typeof connected>[0]): Promise<Opened> {
+async function opened(t: TestContext): Promise<Opened> {
   const database = await cluster.migratedDatabase();
   const client = await connected(t, database);
   const open = (epoch = 'epoch', partition = 0): Sink => {
@@ -256,6 +259,26 @@ suite('the trades sink stores each record once', () => {
     assert.deepEqual(await offsetsOf(client), upTo(count));
   });
 
+  test('when the writing process is killed at any moment', async (t) => {
+    const { database, client } = await opened(t);
+    const end = 20_000;
+    const random = prng(seed);
+    let kills = 0;
+    for (;;) {
+      const child = writer(t, database, end);
+      const killAt = 1 + random.integer(12);
+      let lines = 0;
+      for await (const _ of createInterface({ input: child.stdout })) {
+        if (++lines === killAt) child.kill('SIGKILL');
+      }
+      if (child.exitCode === 0) break;
+      kills += 1;
+    }
+    assert(kills > 3, `${kills} kills`);
+    assert.deepEqual(await offsetsOf(client), upTo(end));
+    assert.deepEqual(await linesOf(client, 'select sum(trades) from trade_hours'), [String(end)]);
+  });
+
   test('when an idle connection was killed before', async (t) => {
     const { client, sink } = await opened(t);
     await sink.write([tradeBatch(0, trades(0, 5))], 5);
@@ -331,6 +354,33 @@ suite('the trades sink', () => {
     assert.deepEqual(await offsetsOf(client), [120]);
   });
 });
+
+/** A process that stores trades up to `end`, and says a line before and after each write. */
+function writer(t: TestContext, database: DatabaseAddress, end: number) {
+  const module = (path: string): string => JSON.stringify(import.meta.resolve(path));
+  const source = `
+    import { openTradesSink } from ${module('../../src/store/sink-trades.ts')};
+    import { tradeBatch } from ${module('./batches.ts')};
+    const database = ${JSON.stringify(database)};
+    const sink = openTradesSink({ database, epoch: 'epoch', partition: 0 });
+    for (let from = await sink.position(); from < ${end}; from = await sink.position()) {
+      // From a little before the position, as one who read the log in whole batches.
+      const offset = Math.max(0, from - 100);
+      const trades = Array.from({ length: 700 }, (_, row) => ({
+        symbol: 'S' + ((offset + row) % 7),
+        time: ${noon} + (offset + row) * ${second},
+      }));
+      console.log('from', from);
+      await sink.write([tradeBatch(offset, trades)], Math.min(${end}, offset + trades.length));
+      console.log('stored');
+    }
+    await sink.close();`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', source], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.after(() => child.kill('SIGKILL'));
+  return child;
+}
 
 /** Ends the backend that copies, once it has taken some of the rows. */
 async function killWhenCopying(client: Client): Promise<boolean> {

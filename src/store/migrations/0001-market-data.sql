@@ -16,7 +16,7 @@ create table instruments (
   source          text
 );
 comment on table instruments is
-  'What is traded. A row with a null source is known by its symbol only: no feed has defined it yet.';
+  'What is traded. Without a source it is known by its symbol only: no feed has defined it yet.';
 
 -- --- trades ---
 
@@ -145,7 +145,8 @@ create table candle_rows (
   state         smallint not null,
   primary key (instrument_id, price_kind, interval_id, start)
 ) partition by list (interval_id);
-comment on table candle_rows is 'The newest version of every candle. Read the view candles instead.';
+comment on table candle_rows is
+  'The newest version of every candle. Read the view candles instead.';
 
 -- The fine intervals are 98 % of the rows, and the first that somebody wants to drop: by month.
 create table candle_rows_fine partition of candle_rows
