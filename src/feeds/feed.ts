@@ -71,7 +71,7 @@ export class Intake implements AsyncIterable<Observations> {
   #taken = Promise.withResolvers<void>();
 
   /** `scope` is the id scope of the first records; `rowsMax` bounds what may wait. */
-  constructor(source: string, scope: string, rowsMax = 16_384) {
+  constructor(source: string, scope: string, rowsMax = 65_536) {
     this.source = source;
     this.#scope = scope;
     this.#rowsMax = rowsMax;

@@ -82,8 +82,16 @@ export class Ingest {
       .finally(() => intake.end());
     // It is awaited below, once what the feed gave is taken; till then nobody listens.
     running.catch(() => undefined);
+    let committing: Promise<void> = Promise.resolve();
     try {
-      for await (const observations of intake) await this.take(observations, keepTrying, signal);
+      for await (const observations of intake) {
+        // One commit may be under way while the next is decided.
+        const taken = this.take(observations, keepTrying, signal);
+        taken.catch(() => undefined);
+        await committing;
+        committing = taken;
+      }
+      await committing;
     } catch (error) {
       failed.abort();
       intake.end();
@@ -105,7 +113,9 @@ export class Ingest {
       const appends: Append[] = [];
       const state: StateWrite[] = [];
       await this.#decide(observations, appends, state);
-      await this.#commit(appends, state, keepTrying, signal);
+      const commit = this.#commit(appends, state, keepTrying, signal);
+      if (!keepTrying) resolve();
+      await commit;
     } finally {
       resolve();
     }

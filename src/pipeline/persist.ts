@@ -21,7 +21,7 @@ interface Logger {
 }
 
 const partition = 0;
-const readBytes = 6 * 2 ** 20;
+const readBytes = 16 * 2 ** 20;
 
 export class Persist {
   readonly #log: Log;

@@ -48,11 +48,10 @@ class TradeRows implements TopicRows {
   readonly topic = 'market.trades';
   readonly #instruments = knownInstruments();
   readonly #tags: TradeTags;
-  // Summarizing the BRIN index is autovacuum's work, which otherwise waits for a fifth of the
-  // table.
+  // Autovacuum summarizes the BRIN index, and would otherwise wait for a fifth of the table.
   readonly #partitions = new Partitions(
     'trade_rows',
-    'autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 1000000',
+    'autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 250000',
   );
 
   constructor({ epoch, partition }: SinkOptions) {

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { suite, type TestContext, test } from 'node:test';
 import fc from 'fast-check';
@@ -261,17 +262,21 @@ suite('the trades sink stores each record once', () => {
 
   test('when the writing process is killed at any moment', async (t) => {
     const { database, client } = await opened(t);
-    const end = 20_000;
+    const end = 12_000;
     const random = prng(seed);
     let kills = 0;
     for (;;) {
+      assert(kills < 60, 'each run stores more');
       const child = writer(t, database, end);
+      const closed = once(child, 'close');
       const killAt = 1 + random.integer(12);
       let lines = 0;
       for await (const _ of createInterface({ input: child.stdout })) {
         if (++lines === killAt) child.kill('SIGKILL');
       }
-      if (child.exitCode === 0) break;
+      const [code] = (await closed) as [number | null];
+      if (code === 0) break;
+      assert.equal(code, null, 'it ends by itself only when all is stored');
       kills += 1;
     }
     assert(kills > 3, `${kills} kills`);

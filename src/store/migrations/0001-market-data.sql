@@ -222,7 +222,9 @@ return extract(epoch from moment) * 1000000;
  * attached with a lock that keeps neither readers nor writers waiting.
  */
 create function make_month(parent text, month date, storage text) returns void
-language plpgsql as $$
+language plpgsql
+set search_path = tapeline
+as $$
 declare
   name text := parent || to_char(month, '_YYYY_MM');
 begin
