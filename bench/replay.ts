@@ -12,7 +12,8 @@ import { Registry } from '@prometheus-io/client';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { readConfig } from '../src/app/config.ts';
 import { Plant } from '../src/app/plant.ts';
-import { growthSignal, openDatabase, openLog, openReplay, openSinks } from '../src/app/wire.ts';
+import { openThreadSinks } from '../src/app/thread-sinks.ts';
+import { growthSignal, openDatabase, openLog, openReplay } from '../src/app/wire.ts';
 import { systemClock } from '../src/base/clock.ts';
 import { prng } from '../src/base/prng.ts';
 import { pipelineMeters } from '../src/pipeline/meters.ts';
@@ -38,7 +39,7 @@ async function measure(round: number): Promise<void> {
     const log = await openLog(config, logger, growthSignal());
     const plant = new Plant({
       log,
-      sinks: openSinks(database.connection, log.epoch),
+      sinks: await openThreadSinks({ database: database.connection, epoch: log.epoch }),
       clock: systemClock,
       random: prng(1),
       meters: pipelineMeters(new Registry()),

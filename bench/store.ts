@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import type { Client } from 'pg';
 import { type CandleBatch, candleColumns, encodeCandles } from '../src/contracts/candle.ts';
 import { encodeTrades, TradeColumns } from '../src/contracts/trade.ts';
-import { CopyWriter, copyIn } from '../src/store/copy-binary.ts';
+import { copyIn } from '../src/store/copy.ts';
+import { CopyWriter } from '../src/store/copy-binary.ts';
 import { connect } from '../src/store/database.ts';
 import { startPostgres } from '../src/store/embedded-postgres.ts';
 import { exportTrades } from '../src/store/export.ts';
@@ -72,10 +73,10 @@ async function run(admin: Client): Promise<void> {
     const again = candles.map((batch) => ({ ...batch, offset: batch.offset + candleCount }));
     await measure('candles again', async () => await writeAll(candlesSink, again));
     await candlesSink.close();
-    await measure('export', async () => {
-      for await (const _ of exportTrades(database, { format: 'csv' }));
-    });
   }
+  await measure('export', async () => {
+    for await (const _ of exportTrades(database, { format: 'csv' }));
+  });
   const best = (name: string): number => Math.min(...(times.get(name) ?? []));
   const rate = (name: string, count: number): string =>
     `${(count / best(name) / 1000).toFixed(2)} M/s (${best(name).toFixed(0)} ms)`;

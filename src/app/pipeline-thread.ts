@@ -1,17 +1,19 @@
 // The thread that the pipeline runs in, so that a thousand clients at the gateway cannot slow what
 // makes their data durable. It is told once what to run, answers questions, and ends when told to.
 
-import { parentPort, workerData } from 'node:worker_threads';
+import { workerData } from 'node:worker_threads';
 import { Registry } from '@prometheus-io/client';
 import { systemClock } from '../base/clock.ts';
-import { Failure, type FailureCode, messageOf } from '../base/failure.ts';
+import { messageOf } from '../base/failure.ts';
 import { prng } from '../base/prng.ts';
 import type { Feed, FeedStatus } from '../feeds/feed.ts';
 import { pipelineMeters } from '../pipeline/meters.ts';
 import type { Config } from './config.ts';
 import { openLogger } from './logger.ts';
 import { Plant } from './plant.ts';
-import { type DatabaseConnection, liveFeed, openLog, openSinks } from './wire.ts';
+import { answer } from './remote.ts';
+import { openThreadSinks } from './thread-sinks.ts';
+import { type DatabaseConnection, liveFeed, openLog } from './wire.ts';
 
 export interface ThreadData {
   readonly config: Config;
@@ -32,36 +34,14 @@ export interface PipelineHealth {
   readonly feeds: readonly ({ readonly name: string } & FeedStatus)[];
 }
 
-export type Answer =
-  | { readonly id: number; readonly value: unknown }
-  | { readonly id: number; readonly failure: FailureText };
-
-export interface FailureText {
-  readonly code: FailureCode | null;
-  readonly message: string;
-  readonly cure: string;
-}
-
 const { config, growth } = workerData as ThreadData;
 const logger = openLogger(config.logLevel, 'stdout');
 const registry = new Registry();
-const port = parentPort;
-if (!port) throw new Error('pipeline-thread.ts runs in a worker thread');
-
 let plant: Plant | null = null;
 let feeds: readonly Feed[] = [];
 let closeLog = async (): Promise<void> => undefined;
 
-port.on('message', (message: Question & { readonly id: number }) => {
-  void answer(message).then(
-    (value) => port.postMessage({ id: message.id, value } satisfies Answer),
-    (error: unknown) => {
-      port.postMessage({ id: message.id, failure: textOf(error) } satisfies Answer);
-    },
-  );
-});
-
-async function answer(question: Question): Promise<unknown> {
+answer(async (question: Question): Promise<unknown> => {
   switch (question.ask) {
     case 'run':
       return await run(question.database);
@@ -74,7 +54,7 @@ async function answer(question: Question): Promise<unknown> {
       await closeLog();
       return null;
   }
-}
+});
 
 async function run(database: DatabaseConnection): Promise<string> {
   const log = await openLog(config, logger, growth);
@@ -82,7 +62,7 @@ async function run(database: DatabaseConnection): Promise<string> {
   const random = prng(Number(systemClock.now() % 2 ** 32));
   const running = new Plant({
     log,
-    sinks: openSinks(database, log.epoch),
+    sinks: await openThreadSinks({ database, epoch: log.epoch }),
     clock: systemClock,
     random,
     meters: pipelineMeters(registry),
@@ -96,10 +76,7 @@ async function run(database: DatabaseConnection): Promise<string> {
   feeds = config.feeds.map((name) => liveFeed(name, config, systemClock, random, logger));
   for (const feed of feeds) {
     running.feed(feed).catch((error: unknown) => {
-      logger.error(
-        { feed: feed.name, ...textOf(error) },
-        `${feed.name} ended: ${messageOf(error)}`,
-      );
+      logger.error({ feed: feed.name, err: error }, `${feed.name} ended: ${messageOf(error)}`);
     });
   }
   // A part that failed for good is a bug or a state that only a start can mend: crash, and recover.
@@ -117,13 +94,5 @@ function health(): PipelineHealth {
     troubles: plant?.troubles ?? [],
     stored: plant?.stored ?? {},
     feeds: feeds.map((feed) => ({ name: feed.name, ...(feed.status?.() ?? waiting) })),
-  };
-}
-
-function textOf(error: unknown): FailureText {
-  return {
-    code: error instanceof Failure ? error.code : null,
-    message: messageOf(error),
-    cure: error instanceof Failure ? error.cure : '',
   };
 }

@@ -40,6 +40,9 @@ const allowedLateness = 2 * microsPerSecond;
 /** Open candles are published at most this often, microseconds. */
 const openEvery = 250_000;
 
+/** Candles may come this much later than their trades; nobody sees it. */
+const deriveLingerMsMax = 20;
+
 const partition = 0;
 const housekeepingMs = 60_000;
 const metersMs = 1_000;
@@ -66,8 +69,11 @@ export class Plant {
       (sink) => new Persist(log, sink, clock, random, { lingerMs, keepTrying }, meters, logger),
     );
     this.#failed.promise.catch(() => undefined);
+    const deriveLingerMs = Math.min(lingerMs, deriveLingerMsMax);
     this.#running = {
-      derive: this.#derives.map((derive) => this.#watch(derive.run(this.#noDerive.signal))),
+      derive: this.#derives.map((derive) =>
+        this.#watch(derive.run(deriveLingerMs, this.#noDerive.signal)),
+      ),
       persist: this.#persists.map((persist) => this.#watch(persist.run(this.#noPersist.signal))),
     };
     void this.#watch(this.#keepHouse());

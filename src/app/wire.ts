@@ -21,11 +21,6 @@ import { exportCandles, exportTrades } from '../store/export.ts';
 import type { History, Span } from '../store/history.ts';
 import { openHistory as openPostgresHistory } from '../store/history-postgres.ts';
 import { migrate } from '../store/migrate.ts';
-import type { Sink } from '../store/sink.ts';
-import { openCandlesSink } from '../store/sink-candles.ts';
-import { openDeadLettersSink } from '../store/sink-dead-letters.ts';
-import { openInstrumentsSink } from '../store/sink-instruments.ts';
-import { openTradesSink } from '../store/sink-trades.ts';
 import type { Config, FeedName } from './config.ts';
 import { type DataFolderLock, lockDataFolder } from './data-folder.ts';
 import type { PlantLogger } from './plant.ts';
@@ -112,17 +107,6 @@ export async function openLog(
 ): Promise<Log> {
   const folder = join(config.dataDir, 'log');
   return await openEmbeddedLog({ folder, logger, clock: systemClock, signal, readOnly });
-}
-
-/** A writer for each topic that the store keeps. */
-export function openSinks(database: DatabaseConnection, epoch: string): readonly Sink[] {
-  const options = { database, epoch, partition: 0 };
-  return [
-    openInstrumentsSink(options),
-    openTradesSink(options),
-    openCandlesSink(options),
-    openDeadLettersSink(options),
-  ];
 }
 
 export function openHistory(database: DatabaseConnection): History & { close(): Promise<void> } {

@@ -73,14 +73,18 @@ export class Derive {
   }
 
   /**
-   * Derives for ever. After an abort, what the log holds by then is derived, and a checkpoint
+   * Derives for ever, collecting for `lingerMs` between two commits: every fsync of ours is one
+   * that ingest waits for. After an abort, what the log holds by then is derived, and a checkpoint
    * leaves the next start nothing to redo.
    */
-  async run(signal: AbortSignal): Promise<void> {
+  async run(lingerMs: number, signal: AbortSignal): Promise<void> {
     await this.recover();
     let generation = -1;
     for (;;) {
-      if (await this.step()) continue;
+      if (await this.step()) {
+        if (lingerMs > 0 && !signal.aborted) await this.#clock.wait(lingerMs, signal);
+        continue;
+      }
       if (signal.aborted) break;
       generation = await this.#log.grown(generation, signal);
     }

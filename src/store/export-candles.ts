@@ -4,7 +4,8 @@ import type { Client } from 'pg';
 import type { PriceKind } from '../contracts/candle.ts';
 import type { Interval } from '../contracts/interval.ts';
 import { intervalCodes, priceKindCodes, stateCodes } from './candle-codes.ts';
-import { type CopyReader, copyOut } from './copy-binary.ts';
+import { copyOut } from './copy.ts';
+import type { CopyReader } from './copy-binary.ts';
 import type { Cells, ExportColumn, RowBatch } from './export-formats.ts';
 import { type ExportScope, within } from './export-scope.ts';
 

@@ -13,7 +13,8 @@ import {
 import { frameKind } from '../contracts/frame.ts';
 import { intervals } from '../contracts/interval.ts';
 import { intervalCodes, isFine, priceKindCodes, stateCodes } from './candle-codes.ts';
-import { CopyWriter, copyIn } from './copy-binary.ts';
+import { copyIn } from './copy.ts';
+import { CopyWriter } from './copy-binary.ts';
 import { sqlState } from './database.ts';
 import { knownInstruments } from './known-ids.ts';
 import { monthsOf, Partitions } from './partitions.ts';

@@ -3,7 +3,8 @@
 import type { Client } from 'pg';
 import type { DeadLetter } from '../contracts/dead-letter.ts';
 import { decodeJson, frameKind } from '../contracts/frame.ts';
-import { CopyWriter, copyIn, storable } from './copy-binary.ts';
+import { copyIn } from './copy.ts';
+import { CopyWriter, storable } from './copy-binary.ts';
 import type { Sink, SinkBatch } from './sink.ts';
 import {
   type Offsets,

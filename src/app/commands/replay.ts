@@ -10,7 +10,8 @@ import type { Config } from '../config.ts';
 import { openLogger } from '../logger.ts';
 import { Plant } from '../plant.ts';
 import { openProgress } from '../progress.ts';
-import { growthSignal, lockFolder, openDatabase, openLog, openReplay, openSinks } from '../wire.ts';
+import { openThreadSinks } from '../thread-sinks.ts';
+import { growthSignal, lockFolder, openDatabase, openLog, openReplay } from '../wire.ts';
 
 export interface ReplayOptions {
   /** Times real time; Infinity is as fast as possible. */
@@ -40,7 +41,7 @@ export async function replay(
   const meters = pipelineMeters(new Registry());
   const plant = new Plant({
     log,
-    sinks: openSinks(database.connection, log.epoch),
+    sinks: await openThreadSinks({ database: database.connection, epoch: log.epoch }),
     clock: systemClock,
     random: prng(1),
     meters,

@@ -7,7 +7,8 @@ import fc from 'fast-check';
 import { formatBigDecimal } from '../../src/contracts/decimal.ts';
 import { formatTime } from '../../src/contracts/time.ts';
 import { wideFromBigInt } from '../../src/contracts/wide.ts';
-import { CopyReader, CopyWriter, copyIn, copyOut, storable } from '../../src/store/copy-binary.ts';
+import { copyIn, copyOut } from '../../src/store/copy.ts';
+import { CopyReader, CopyWriter, storable } from '../../src/store/copy-binary.ts';
 import { connected, linesOf, testCluster } from './cluster.ts';
 
 const seed = Number(process.env.FC_SEED ?? 20261121);
@@ -179,6 +180,51 @@ suite('the binary COPY format', () => {
     const stored = await linesOf(client, 'select value::text from times order by position');
     const wanted = times.map((time) => formatTime(time).replace('T', ' ').replace('Z', '+00'));
     assert.deepEqual(stored, wanted);
+  });
+});
+
+suite('a COPY into a table', () => {
+  test('takes chunks that all lie in one buffer, however small and many', async (t) => {
+    const client = await connected(t, cluster.address);
+    await client.query('create temporary table numbers (value int)');
+    const count = 20_000;
+    function* chunks(): Generator<Uint8Array> {
+      const writer = new CopyWriter();
+      for (let value = 0; value < count; value++) {
+        writer.row(1);
+        writer.int4(value);
+        yield writer.take();
+      }
+      yield writer.end();
+    }
+    await copyIn(client, 'numbers', chunks());
+    const sql = 'select count(*), count(distinct value), min(value), max(value) from numbers';
+    assert.deepEqual(await linesOf(client, sql), [`${count}|${count}|0|${count - 1}`]);
+  });
+
+  test('that the server refuses rejects, and leaves the connection in use', async (t) => {
+    const client = await connected(t, cluster.address);
+    await client.query('create temporary table small (value int primary key)');
+    const same = written(Array.from({ length: 100_000 }), () => undefined, 1);
+    await copyIn(client, 'small', same);
+    const again = written(Array.from({ length: 100_000 }), () => undefined, 1);
+    await assert.rejects(copyIn(client, 'small', again), { code: '23505' });
+    await assert.rejects(copyIn(client, 'nowhere', again), { code: '42P01' });
+    assert.deepEqual(await linesOf(client, 'select count(*) from small'), ['100000']);
+  });
+
+  test('whose rows cannot be made stores none of them', async (t) => {
+    const client = await connected(t, cluster.address);
+    await client.query('create temporary table none (value int)');
+    function* failing(): Generator<Uint8Array> {
+      const writer = new CopyWriter();
+      writer.row(1);
+      writer.int4(1);
+      yield writer.take();
+      throw new Error('no more');
+    }
+    await assert.rejects(copyIn(client, 'none', failing()), /no more/);
+    assert.deepEqual(await linesOf(client, 'select count(*) from none'), ['0']);
   });
 });
 
