@@ -82,16 +82,8 @@ export class Ingest {
       .finally(() => intake.end());
     // It is awaited below, once what the feed gave is taken; till then nobody listens.
     running.catch(() => undefined);
-    let committing: Promise<void> = Promise.resolve();
     try {
-      for await (const observations of intake) {
-        // One commit may be under way while the next is decided.
-        const taken = this.take(observations, keepTrying, signal);
-        taken.catch(() => undefined);
-        await committing;
-        committing = taken;
-      }
-      await committing;
+      for await (const observations of intake) await this.take(observations, keepTrying, signal);
     } catch (error) {
       failed.abort();
       intake.end();
@@ -102,7 +94,8 @@ export class Ingest {
   }
 
   /**
-   * Decides and commits; resolves once durable. One at a time: what one saw, the next must know.
+   * Decides and commits; resolves once durable. One at a time, commit included: what one saw the
+   * next must know, and ids that left memory are asked of the log.
    */
   async take(observations: Observations, keepTrying: boolean, signal: AbortSignal): Promise<void> {
     const before = this.#turn;
@@ -113,9 +106,7 @@ export class Ingest {
       const appends: Append[] = [];
       const state: StateWrite[] = [];
       await this.#decide(observations, appends, state);
-      const commit = this.#commit(appends, state, keepTrying, signal);
-      if (!keepTrying) resolve();
-      await commit;
+      await this.#commit(appends, state, keepTrying, signal);
     } finally {
       resolve();
     }

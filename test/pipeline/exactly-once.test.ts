@@ -128,6 +128,25 @@ suite('ingest', () => {
     });
   });
 
+  test('knows sparse ids again at once, also those that have left its memory', async () => {
+    await withLog(async (open) => {
+      const log = await open();
+      const ingest = ingestInto(log);
+      // Each id lies in a block of its own, and there are more of them than memory keeps.
+      const sparse = Array.from({ length: 5_000 }, (_, index) => ({
+        symbol: 'AAA',
+        seconds: 1,
+        price: 100,
+        id: index * 1_000_003,
+      }));
+      await Promise.all([
+        ingest.take(observed(sparse), false, never),
+        ingest.take(observed(sparse), false, never),
+      ]);
+      assert.equal((await tradesOf(log)).length, sparse.length);
+    });
+  });
+
   test('equal rows without an id are different trades', async () => {
     await withLog(async (open) => {
       const log = await open();
