@@ -12,10 +12,9 @@ import { Registry } from '@prometheus-io/client';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { readConfig } from '../src/app/config.ts';
 import { Plant } from '../src/app/plant.ts';
-import { openThreadSinks } from '../src/app/thread-sinks.ts';
+import { StoreThread } from '../src/app/threads.ts';
 import { growthSignal, openDatabase, openLog, openReplay } from '../src/app/wire.ts';
 import { systemClock } from '../src/base/clock.ts';
-import { prng } from '../src/base/prng.ts';
 import { pipelineMeters } from '../src/pipeline/meters.ts';
 import { connect } from '../src/store/database.ts';
 
@@ -36,22 +35,26 @@ async function measure(round: number): Promise<void> {
   const config = readConfig({ DATA_DIR: folder });
   const database = await openDatabase(config, logger);
   try {
-    const log = await openLog(config, logger, growthSignal());
+    const growth = growthSignal();
+    const log = await openLog(config, logger, growth);
+    const store = new StoreThread(config, growth, { lingerMs: 0, keepTrying: false });
+    store.run(Promise.resolve(database.connection));
     const plant = new Plant({
       log,
-      sinks: await openThreadSinks({ database: database.connection, epoch: log.epoch }),
       clock: systemClock,
-      random: prng(1),
       meters: pipelineMeters(new Registry()),
       logger,
       keepTrying: false,
       lingerMs: 0,
+      stored: (topic) => store.positions.of(topic),
       retentionHours: 1_000,
       retentionGigabytes: 100,
     });
     const whole = await seconds(async () => {
-      await plant.feed(openReplay(files, { speed: Number.POSITIVE_INFINITY }, systemClock, ignore));
+      const speed = Number.POSITIVE_INFINITY;
+      await plant.feed(await openReplay(files, { speed }, systemClock, ignore));
       await plant.stop();
+      await store.stop();
     });
     await log.close();
     const { rows, copy } = await bareCopy(database.connection);

@@ -11,30 +11,34 @@ import { pipelineMeters } from '../pipeline/meters.ts';
 import type { Config } from './config.ts';
 import { openLogger } from './logger.ts';
 import { Plant } from './plant.ts';
+import { Positions } from './positions.ts';
 import { answer } from './remote.ts';
-import { openThreadSinks } from './thread-sinks.ts';
-import { type DatabaseConnection, liveFeed, openLog } from './wire.ts';
+import { liveFeed, openLog } from './wire.ts';
 
 export interface ThreadData {
   readonly config: Config;
   /** What tells the readers of other threads that the log has grown. */
   readonly growth: SharedArrayBuffer;
+  /** How far the store is; see positions.ts. */
+  readonly positions: SharedArrayBuffer;
 }
 
 export type Question =
-  | { readonly ask: 'run'; readonly database: DatabaseConnection }
+  | { readonly ask: 'run' }
   | { readonly ask: 'metrics' }
   | { readonly ask: 'health' }
-  | { readonly ask: 'stop' };
+  | { readonly ask: 'drain' }
+  | { readonly ask: 'close' };
 
 export interface PipelineHealth {
-  readonly troubles: readonly string[];
-  /** By topic, the offset up to which the store surely holds it. */
-  readonly stored: Readonly<Record<string, number>>;
   readonly feeds: readonly ({ readonly name: string } & FeedStatus)[];
 }
 
-const { config, growth } = workerData as ThreadData;
+/** Candles may come this much later than their trades; nobody sees it. */
+const deriveLingerMs = 20;
+
+const { config, growth, positions: memory } = workerData as ThreadData;
+const positions = new Positions(memory);
 const logger = openLogger(config.logLevel, 'stdout');
 const registry = new Registry();
 let plant: Plant | null = null;
@@ -44,36 +48,39 @@ let closeLog = async (): Promise<void> => undefined;
 answer(async (question: Question): Promise<unknown> => {
   switch (question.ask) {
     case 'run':
-      return await run(question.database);
+      return await run();
     case 'metrics':
-      return await registry.metrics();
+      return await registry.getMetricsAsJSON();
     case 'health':
       return health();
-    case 'stop':
+    case 'drain':
       await plant?.stop();
+      return null;
+    case 'close':
       await closeLog();
       return null;
   }
 });
 
-async function run(database: DatabaseConnection): Promise<string> {
+async function run(): Promise<void> {
   const log = await openLog(config, logger, growth);
   closeLog = async () => await log.close();
   const random = prng(Number(systemClock.now() % 2 ** 32));
   const running = new Plant({
     log,
-    sinks: await openThreadSinks({ database, epoch: log.epoch }),
     clock: systemClock,
-    random,
     meters: pipelineMeters(registry),
     logger,
     keepTrying: true,
-    lingerMs: 100,
+    lingerMs: deriveLingerMs,
+    stored: (topic) => positions.of(topic),
     retentionHours: config.retentionHours,
     retentionGigabytes: config.retentionGigabytes,
   });
   plant = running;
-  feeds = config.feeds.map((name) => liveFeed(name, config, systemClock, random, logger));
+  feeds = await Promise.all(
+    config.feeds.map((name) => liveFeed(name, config, systemClock, random, logger)),
+  );
   for (const feed of feeds) {
     running.feed(feed).catch((error: unknown) => {
       logger.error({ feed: feed.name, err: error }, `${feed.name} ended: ${messageOf(error)}`);
@@ -85,14 +92,11 @@ async function run(database: DatabaseConnection): Promise<string> {
       throw error;
     });
   });
-  return log.epoch;
 }
 
 function health(): PipelineHealth {
   const waiting: FeedStatus = { state: 'connecting', detail: 'starting', reconnects: 0 };
   return {
-    troubles: plant?.troubles ?? [],
-    stored: plant?.stored ?? {},
     feeds: feeds.map((feed) => ({ name: feed.name, ...(feed.status?.() ?? waiting) })),
   };
 }

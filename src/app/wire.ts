@@ -1,5 +1,6 @@
 // The only file that names implementations: which log, which database, which feeds. Everything else
-// knows the ports alone.
+// knows the ports alone. Each is loaded when it is asked for, so that a command starts with no more
+// than it needs.
 
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../base/clock.ts';
@@ -8,19 +9,13 @@ import type { Prng } from '../base/prng.ts';
 import type { PriceKind } from '../contracts/candle.ts';
 import type { Interval } from '../contracts/interval.ts';
 import { formatTime } from '../contracts/time.ts';
-import { coinbaseFeed } from '../feeds/coinbase/coinbase.ts';
 import type { Feed } from '../feeds/feed.ts';
-import { krakenFeed } from '../feeds/kraken/kraken.ts';
-import { type ReplayProgress, replayFeed } from '../feeds/replay/replay.ts';
-import { simulatorFeed } from '../feeds/simulator/simulator.ts';
+import type { ReplayProgress } from '../feeds/replay/replay.ts';
+import { signalBytes } from '../log/embedded/signal.ts';
 import type { Log } from '../log/log.ts';
-import { openEmbeddedLog, signalBytes } from '../log/log-embedded.ts';
 import type { Database } from '../store/database.ts';
-import { runningPostgres, startPostgres } from '../store/embedded-postgres.ts';
-import { exportCandles, exportTrades } from '../store/export.ts';
 import type { History, Span } from '../store/history.ts';
-import { openHistory as openPostgresHistory } from '../store/history-postgres.ts';
-import { migrate } from '../store/migrate.ts';
+import type { Sink } from '../store/sink.ts';
 import type { Config, FeedName } from './config.ts';
 import { type DataFolderLock, lockDataFolder } from './data-folder.ts';
 import type { PlantLogger } from './plant.ts';
@@ -39,6 +34,7 @@ export interface OpenDatabase {
 export async function openDatabase(config: Config, logger: PlantLogger): Promise<OpenDatabase> {
   const database = await locateDatabase(config, logger);
   try {
+    const { migrate } = await import('../store/migrate.ts');
     await migrate(database.connection);
   } catch (error) {
     await database.stop();
@@ -49,6 +45,7 @@ export async function openDatabase(config: Config, logger: PlantLogger): Promise
 
 async function locateDatabase(config: Config, logger: PlantLogger): Promise<OpenDatabase> {
   if (config.databaseUrl === null) {
+    const { startPostgres } = await import('../store/embedded-postgres.ts');
     return await startPostgres({ folder: postgresFolder(config), logger });
   }
   return notOurs(config.databaseUrl);
@@ -67,6 +64,7 @@ export async function borrowDatabase(
   logger: PlantLogger,
 ): Promise<OpenDatabase> {
   if (config.databaseUrl !== null) return notOurs(config.databaseUrl);
+  const { runningPostgres } = await import('../store/embedded-postgres.ts');
   const running = await runningPostgres(postgresFolder(config));
   if (running) return notOurs(running);
   const lock = await lockFolder(config, command, null);
@@ -105,12 +103,36 @@ export async function openLog(
   signal: SharedArrayBuffer,
   readOnly = false,
 ): Promise<Log> {
+  const { openEmbeddedLog } = await import('../log/log-embedded.ts');
   const folder = join(config.dataDir, 'log');
   return await openEmbeddedLog({ folder, logger, clock: systemClock, signal, readOnly });
 }
 
-export function openHistory(database: DatabaseConnection): History & { close(): Promise<void> } {
-  return openPostgresHistory({ database });
+/** The store's writers, one to a topic. */
+export async function openSinks(
+  database: DatabaseConnection,
+  epoch: string,
+): Promise<readonly Sink[]> {
+  const [instruments, trades, candles, deadLetters] = await Promise.all([
+    import('../store/sink-instruments.ts'),
+    import('../store/sink-trades.ts'),
+    import('../store/sink-candles.ts'),
+    import('../store/sink-dead-letters.ts'),
+  ]);
+  const options = { database, epoch, partition: 0 };
+  return [
+    instruments.openInstrumentsSink(options),
+    trades.openTradesSink(options),
+    candles.openCandlesSink(options),
+    deadLetters.openDeadLettersSink(options),
+  ];
+}
+
+export type OpenHistory = History & { close(): Promise<void> };
+
+export async function openHistory(database: DatabaseConnection): Promise<OpenHistory> {
+  const store = await import('../store/history-postgres.ts');
+  return store.openHistory({ database });
 }
 
 export interface ExportQuery extends Span {
@@ -120,32 +142,39 @@ export interface ExportQuery extends Span {
   readonly price?: PriceKind;
 }
 
-export function exportStream(
+export async function exportStream(
   database: DatabaseConnection,
   what: 'candles' | 'trades',
   query: ExportQuery,
-): AsyncIterable<Uint8Array> {
+): Promise<AsyncIterable<Uint8Array>> {
+  const { exportCandles, exportTrades } = await import('../store/export.ts');
   if (what === 'trades') return exportTrades(database, query);
   const wanted = query.interval === undefined ? {} : { intervals: [query.interval] };
   return exportCandles(database, { ...query, ...wanted });
 }
 
-export function liveFeed(
+export async function liveFeed(
   name: FeedName,
   config: Config,
   clock: Clock,
   random: Prng,
   logger: PlantLogger,
-): Feed {
+): Promise<Feed> {
   const symbols = config.symbols.length > 0 ? { symbols: config.symbols } : {};
   const { tradesPerSecond } = config;
   switch (name) {
-    case 'simulator':
+    case 'simulator': {
+      const { simulatorFeed } = await import('../feeds/simulator/simulator.ts');
       return simulatorFeed({ ...symbols, tradesPerSecond, seed: random.integer(2 ** 32), clock });
-    case 'coinbase':
+    }
+    case 'coinbase': {
+      const { coinbaseFeed } = await import('../feeds/coinbase/coinbase.ts');
       return coinbaseFeed({ ...symbols, clock, random, logger });
-    case 'kraken':
+    }
+    case 'kraken': {
+      const { krakenFeed } = await import('../feeds/kraken/kraken.ts');
       return krakenFeed({ ...symbols, clock, random, logger });
+    }
   }
 }
 
@@ -157,12 +186,13 @@ export interface ReplayQuery {
   readonly timeZone?: string;
 }
 
-export function openReplay(
+export async function openReplay(
   files: readonly string[],
   query: ReplayQuery,
   clock: Clock,
   onProgress: (progress: ReplayProgress) => void,
-): Feed {
+): Promise<Feed> {
+  const { replayFeed } = await import('../feeds/replay/replay.ts');
   const speed = query.speed === Number.POSITIVE_INFINITY ? 'max' : query.speed;
   return replayFeed({ ...query, files, speed, clock, onProgress });
 }

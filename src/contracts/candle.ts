@@ -1,13 +1,9 @@
-// Candles: OHLCV of one symbol, price kind and interval. The wire object at the edges, columns in
-// the log. `open` until the watermark passes its end, then `final` (revision 0), then `revised`
-// with a revision of 1, 2, … each time a late trade, correction or cancel changes it.
+// Candles: OHLCV of one symbol, price kind and interval, as columns in the log. `open` until the
+// watermark passes its end, then `final` (revision 0), then `revised` with a revision of 1, 2, …
+// each time a late trade, correction or cancel changes it.
 
-import { type Static, Type } from 'typebox';
-import { divide, formatBigDecimal, formatDecimal } from './decimal.ts';
+import { divide } from './decimal.ts';
 import { encodeFrame, FrameReader } from './frame.ts';
-import { type Interval, intervals } from './interval.ts';
-import { formatTime } from './time.ts';
-import { wideToBigInt } from './wide.ts';
 
 /** What the candle is built from. Bid, ask and mid candles have no volume, notional or VWAP. */
 export const priceKinds = ['trade', 'bid', 'ask', 'mid'] as const;
@@ -18,30 +14,6 @@ export type CandleState = (typeof candleStates)[number];
 
 /** Digits after the point of a VWAP; it is the one figure that has to round (half up). */
 export const vwapScale = 8;
-
-export const candleSchema = Type.Object(
-  {
-    symbol: Type.String(),
-    price: Type.Enum([...priceKinds]),
-    interval: Type.Enum([...intervals]),
-    start: Type.String({ description: 'Start of the interval, ISO 8601 UTC' }),
-    open: Type.String({ description: 'Exact decimal' }),
-    high: Type.String({ description: 'Exact decimal' }),
-    low: Type.String({ description: 'Exact decimal' }),
-    close: Type.String({ description: 'Exact decimal' }),
-    volume: Type.String({ description: 'Exact decimal' }),
-    notional: Type.String({ description: 'Sum of price x size, exact decimal' }),
-    vwap: Type.Union([Type.String(), Type.Null()], {
-      description: 'notional / volume, rounded half up to 8 digits; null without volume',
-    }),
-    trades: Type.Integer({ description: 'Number of trades, or of quote updates' }),
-    revision: Type.Integer(),
-    state: Type.Enum([...candleStates]),
-  },
-  { $id: 'Candle' },
-);
-
-export type Candle = Static<typeof candleSchema>;
 
 /** A candle's symbol in a batch, and the scales that all its rows of the batch are in. */
 export interface CandleSymbol {
@@ -124,35 +96,4 @@ export function vwapOf(notional: bigint, volume: bigint, priceScale: number): bi
   return shift >= 0
     ? divide(notional, volume, shift)
     : divide(notional, volume * 10n ** BigInt(-shift), 0);
-}
-
-/** One row as the wire object. */
-export function candleAt(batch: CandleBatch, row: number): Candle {
-  const { symbol, priceScale, sizeScale } = batch.symbols[
-    batch.symbol[row] as number
-  ] as CandleSymbol;
-  const price = (column: CandleColumn): string =>
-    formatDecimal(batch[column][row] as number, priceScale);
-  const volume = wideToBigInt(batch.volumeHigh[row] as number, batch.volumeLow[row] as number);
-  const notional = wideToBigInt(
-    batch.notionalHigh[row] as number,
-    batch.notionalLow[row] as number,
-  );
-  const vwap = vwapOf(notional, volume, priceScale);
-  return {
-    symbol,
-    price: priceKinds[batch.price[row] as number] as PriceKind,
-    interval: intervals[batch.interval[row] as number] as Interval,
-    start: formatTime(batch.start[row] as number),
-    open: price('open'),
-    high: price('high'),
-    low: price('low'),
-    close: price('close'),
-    volume: formatBigDecimal(volume, sizeScale),
-    notional: formatBigDecimal(notional, priceScale + sizeScale),
-    vwap: vwap === null ? null : formatBigDecimal(vwap, vwapScale),
-    trades: batch.trades[row] as number,
-    revision: batch.revision[row] as number,
-    state: candleStates[batch.state[row] as number] as CandleState,
-  };
 }

@@ -1,31 +1,8 @@
 // Quotes: best bid and ask with their sizes. A side that is absent has price 0 in a batch and null
 // on the wire; no real quote has price 0.
 
-import { type Static, Type } from 'typebox';
-import { formatDecimal } from './decimal.ts';
 import { type EventBatch, EventColumns, type EventMeta } from './event-columns.ts';
 import { encodeFrame, FrameReader } from './frame.ts';
-import type { BatchInstrument } from './instrument.ts';
-import { formatTime } from './time.ts';
-
-const side = Type.Union([Type.String(), Type.Null()], { description: 'Exact decimal' });
-
-export const quoteSchema = Type.Object(
-  {
-    symbol: Type.String(),
-    time: Type.String({ description: 'Event time, ISO 8601 UTC' }),
-    received: Type.String({ description: 'When it reached us, ISO 8601 UTC' }),
-    bid: side,
-    bidSize: side,
-    ask: side,
-    askSize: side,
-    source: Type.String(),
-    sequence: Type.Integer({ description: 'Gap-free per symbol' }),
-  },
-  { $id: 'Quote' },
-);
-
-export type Quote = Static<typeof quoteSchema>;
 
 /** Prices and sizes are integer counts in the scales of the row's instrument. */
 export interface QuoteBatch extends EventBatch {
@@ -109,24 +86,5 @@ export function decodeQuotes(bytes: Uint8Array): QuoteBatch {
     askSize: frame.column(Float64Array),
     instrument: frame.column(Uint16Array),
     verdict: frame.column(Uint8Array),
-  };
-}
-
-/** One row as the wire object. */
-export function quoteAt(batch: QuoteBatch, row: number, sequence: number): Quote {
-  const instrument = batch.instruments[batch.instrument[row] as number] as BatchInstrument;
-  const { priceScale, sizeScale } = instrument;
-  const bid = batch.bid[row] as number;
-  const ask = batch.ask[row] as number;
-  return {
-    symbol: instrument.symbol,
-    time: formatTime(batch.eventTime[row] as number),
-    received: formatTime(batch.receiveTime[row] as number),
-    bid: bid === 0 ? null : formatDecimal(bid, priceScale),
-    bidSize: bid === 0 ? null : formatDecimal(batch.bidSize[row] as number, sizeScale),
-    ask: ask === 0 ? null : formatDecimal(ask, priceScale),
-    askSize: ask === 0 ? null : formatDecimal(batch.askSize[row] as number, sizeScale),
-    source: batch.source,
-    sequence,
   };
 }

@@ -1,33 +1,7 @@
-// Trades: the wire object at the edges, and the columnar batch of the hot path.
+// Trades: the columnar batch of the hot path.
 
-import { type Static, Type } from 'typebox';
-import { formatDecimal } from './decimal.ts';
 import { type EventBatch, EventColumns, type EventMeta } from './event-columns.ts';
 import { encodeFrame, FrameReader } from './frame.ts';
-import { formatId } from './identity.ts';
-import type { BatchInstrument } from './instrument.ts';
-import { formatTime } from './time.ts';
-import { verdictName, verdicts } from './verdict.ts';
-
-export const tradeSchema = Type.Object(
-  {
-    symbol: Type.String(),
-    time: Type.String({ description: 'Event time, ISO 8601 UTC' }),
-    received: Type.String({ description: 'When it reached us, ISO 8601 UTC' }),
-    price: Type.String({ description: 'Exact decimal' }),
-    size: Type.String({ description: 'Exact decimal' }),
-    side: Type.String({ description: 'Aggressor: buy, sell, or empty when unknown' }),
-    id: Type.Union([Type.String(), Type.Null()]),
-    venue: Type.String(),
-    conditions: Type.String({ description: 'Sale conditions as the source writes them' }),
-    source: Type.String(),
-    sequence: Type.Integer({ description: 'Gap-free per symbol' }),
-    verdict: Type.Enum([...verdicts]),
-  },
-  { $id: 'Trade' },
-);
-
-export type Trade = Static<typeof tradeSchema>;
 
 /** What few trades differ in: kept once per batch. */
 export interface TradeTag {
@@ -128,25 +102,5 @@ export function decodeTrades(bytes: Uint8Array): TradeBatch {
     instrument: frame.column(Uint16Array),
     tag: frame.column(Uint16Array),
     verdict: frame.column(Uint8Array),
-  };
-}
-
-/** One row as the wire object. */
-export function tradeAt(batch: TradeBatch, row: number, sequence: number): Trade {
-  const instrument = batch.instruments[batch.instrument[row] as number] as BatchInstrument;
-  const tag = batch.tags[batch.tag[row] as number] as TradeTag;
-  return {
-    symbol: instrument.symbol,
-    time: formatTime(batch.eventTime[row] as number),
-    received: formatTime(batch.receiveTime[row] as number),
-    price: formatDecimal(batch.price[row] as number, instrument.priceScale),
-    size: formatDecimal(batch.size[row] as number, instrument.sizeScale),
-    side: tag.side,
-    id: formatId(batch, row),
-    venue: tag.venue,
-    conditions: tag.conditions,
-    source: batch.source,
-    sequence,
-    verdict: verdictName(batch.verdict[row] as number),
   };
 }

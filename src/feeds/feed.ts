@@ -9,9 +9,9 @@
 
 import type { DeadLetter } from '../contracts/dead-letter.ts';
 import type { Heartbeat } from '../contracts/heartbeat.ts';
-import type { Instrument } from '../contracts/instrument.ts';
 import { QuoteColumns } from '../contracts/quote.ts';
 import { TradeColumns } from '../contracts/trade.ts';
+import type { Instrument } from '../contracts/wire-objects.ts';
 
 export interface Feed {
   /** The source's name in every record: `simulator`, `coinbase`, … */

@@ -5,18 +5,17 @@
 import type { Clock } from '../base/clock.ts';
 import { Failure, messageOf } from '../base/failure.ts';
 import {
-  type Candle,
   type CandleBatch,
   decodeCandles,
   type PriceKind,
   priceKinds,
 } from '../contracts/candle.ts';
 import { decodeJson, frameKind } from '../contracts/frame.ts';
-import type { Instrument } from '../contracts/instrument.ts';
 import { type Interval, intervals } from '../contracts/interval.ts';
 import { decodeQuotes, type QuoteBatch } from '../contracts/quote.ts';
 import { parseTime } from '../contracts/time.ts';
 import { decodeTrades, type TradeBatch } from '../contracts/trade.ts';
+import type { Candle, Instrument } from '../contracts/wire-objects.ts';
 import type { Log, LostRange, StoredBatch, Topic } from '../log/log.ts';
 import type { History } from '../store/history.ts';
 import type { GatewayLimits } from './limits.ts';

@@ -2,10 +2,8 @@
 // candles, so the last price always lies between the day's low and high.
 
 import { type Static, Type } from 'typebox';
-import type { Candle } from '../contracts/candle.ts';
 import { divide, formatBigDecimal } from '../contracts/decimal.ts';
-import type { Instrument } from '../contracts/instrument.ts';
-import type { Trade } from '../contracts/trade.ts';
+import type { Candle, Instrument, Trade } from '../contracts/wire-objects.ts';
 
 const amount = Type.Union([Type.String(), Type.Null()]);
 const describedAmount = (description: string) => Type.Union(amount.anyOf, { description });

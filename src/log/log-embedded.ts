@@ -21,7 +21,7 @@ import { LogWriter } from './embedded/writer.ts';
 import type { Log, LogStats, ReadResult, Retention, Topic, Transaction } from './log.ts';
 
 export type { LogLogger } from './embedded/quarantine.ts';
-export { partitions, signalBytes } from './embedded/signal.ts';
+export { partitions } from './embedded/signal.ts';
 
 export interface EmbeddedLogOptions {
   /** Made with mode 0700 when absent. */

@@ -16,51 +16,33 @@ export interface PersistOptions {
   readonly keepTrying: boolean;
 }
 
-interface Logger {
-  warn(fields: object, message: string): void;
+export interface PersistParts {
+  readonly log: Log;
+  readonly sink: Sink;
+  readonly clock: Clock;
+  readonly random: Prng;
+  readonly meters: Meters;
+  readonly logger: { warn(fields: object, message: string): void };
+  /** Told of every offset up to which the topic is stored, durably. */
+  readonly onStored: (topic: Topic, offset: number) => void;
 }
 
 const partition = 0;
 const readBytes = 16 * 2 ** 20;
 
 export class Persist {
-  readonly #log: Log;
-  readonly #sink: Sink;
-  readonly #topic: Topic;
-  readonly #clock: Clock;
+  readonly topic: Topic;
+  readonly #parts: PersistParts;
   readonly #options: PersistOptions;
-  readonly #meters: Meters;
-  readonly #logger: Logger;
   readonly #backoff: Backoff;
   #position = 0;
   #failure: Failure | null = null;
 
-  constructor(
-    log: Log,
-    sink: Sink,
-    clock: Clock,
-    random: Prng,
-    options: PersistOptions,
-    meters: Meters,
-    logger: Logger,
-  ) {
-    this.#log = log;
-    this.#sink = sink;
-    this.#topic = sink.topic as Topic;
-    this.#clock = clock;
+  constructor(parts: PersistParts, options: PersistOptions) {
+    this.topic = parts.sink.topic as Topic;
+    this.#parts = parts;
     this.#options = options;
-    this.#meters = meters;
-    this.#logger = logger;
-    this.#backoff = new Backoff({ msMin: 100, msMax: 10_000 }, random);
-  }
-
-  get topic(): Topic {
-    return this.#topic;
-  }
-
-  /** The offset up to which the topic is stored, durably. */
-  get position(): number {
-    return this.#position;
+    this.#backoff = new Backoff({ msMin: 100, msMax: 10_000 }, parts.random);
   }
 
   /** What keeps it from storing now, if anything. */
@@ -70,18 +52,19 @@ export class Persist {
 
   /** Stores for ever. After an abort, what the log holds by then is stored before it returns. */
   async run(signal: AbortSignal): Promise<void> {
+    const { log, sink, clock } = this.#parts;
     let generation = -1;
     let known = false;
     for (;;) {
       try {
-        if (!known) this.#position = await this.#sink.position();
+        if (!known) this.#reach(await sink.position());
         known = true;
         if (await this.step()) {
-          if (!signal.aborted) await this.#clock.wait(this.#options.lingerMs, signal);
+          if (!signal.aborted) await clock.wait(this.#options.lingerMs, signal);
           continue;
         }
         if (signal.aborted) return;
-        generation = await this.#log.grown(generation, signal);
+        generation = await log.grown(generation, signal);
       } catch (error) {
         if (!(await this.#survive(error, signal))) throw error;
         known = false;
@@ -91,18 +74,24 @@ export class Persist {
 
   /** Stores what can be read at once; false when there was nothing. */
   async step(): Promise<boolean> {
-    const read = await this.#log.read(this.#topic, partition, this.#position, readBytes);
+    const { log, sink, meters } = this.#parts;
+    const read = await log.read(this.topic, partition, this.#position, readBytes);
     if (read.next === this.#position) return false;
     for (const { from, to, reason } of read.lost) {
-      this.#meters.lost.inc({ consumer: 'store', reason }, to - from);
+      meters.lost.inc({ consumer: 'store', reason }, to - from);
     }
-    await this.#sink.write(read.batches, read.next);
-    this.#position = read.next;
+    await sink.write(read.batches, read.next);
+    this.#reach(read.next);
     this.#failure = null;
     this.#backoff.reset();
-    const { end } = this.#log.range(this.#topic, partition);
-    this.#meters.lag.set({ consumer: 'store', topic: this.#topic }, end - this.#position);
+    const { end } = log.range(this.topic, partition);
+    meters.lag.set({ consumer: 'store', topic: this.topic }, end - read.next);
     return true;
+  }
+
+  #reach(offset: number): void {
+    this.#position = offset;
+    this.#parts.onStored(this.topic, offset);
   }
 
   async #survive(error: unknown, signal: AbortSignal): Promise<boolean> {
@@ -110,11 +99,12 @@ export class Persist {
     if (!retryable || !this.#options.keepTrying || signal.aborted) return false;
     this.#failure = error;
     const waitMs = this.#backoff.next();
-    this.#logger.warn(
-      { topic: this.#topic, waitMs, cure: error.cure },
-      `storing ${this.#topic} waits: ${messageOf(error)}`,
+    const { clock, logger } = this.#parts;
+    logger.warn(
+      { topic: this.topic, waitMs, cure: error.cure },
+      `storing ${this.topic} waits: ${messageOf(error)}`,
     );
-    await this.#clock.wait(waitMs, signal);
+    await clock.wait(waitMs, signal);
     return true;
   }
 }

@@ -4,10 +4,9 @@
 import { Pool } from 'pg';
 import { micros } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
-import type { Candle } from '../contracts/candle.ts';
 import type { DeadLetter } from '../contracts/dead-letter.ts';
-import type { Instrument } from '../contracts/instrument.ts';
 import { formatTime } from '../contracts/time.ts';
+import type { Candle, Instrument } from '../contracts/wire-objects.ts';
 import { intervalCodes, priceKindCodes } from './candle-codes.ts';
 import { clientConfig, type Database, explained, sessionSetup } from './database.ts';
 import type { CandleQuery, History, Holdings, TradePage } from './history.ts';

@@ -2,11 +2,10 @@
 // Times are microseconds since the epoch, spans are [from, to).
 
 import type { Micros } from '../base/clock.ts';
-import type { Candle, PriceKind } from '../contracts/candle.ts';
+import type { PriceKind } from '../contracts/candle.ts';
 import type { DeadLetter } from '../contracts/dead-letter.ts';
-import type { Instrument } from '../contracts/instrument.ts';
 import type { Interval } from '../contracts/interval.ts';
-import type { Trade } from '../contracts/trade.ts';
+import type { Candle, Instrument, Trade } from '../contracts/wire-objects.ts';
 
 export interface Span {
   readonly from?: Micros;

@@ -3,7 +3,7 @@
 
 import type { Client } from 'pg';
 import { decodeJson, frameKind } from '../contracts/frame.ts';
-import type { Instrument } from '../contracts/instrument.ts';
+import type { Instrument } from '../contracts/wire-objects.ts';
 import { storable } from './copy-binary.ts';
 import type { Sink, SinkBatch } from './sink.ts';
 import {

@@ -4,7 +4,7 @@
 
 import { micros } from '../base/clock.ts';
 import { formatTime } from '../contracts/time.ts';
-import type { Trade } from '../contracts/trade.ts';
+import type { Trade } from '../contracts/wire-objects.ts';
 import type { Span, TradeCursor, TradePage } from './history.ts';
 import { hourMicros } from './trade-hours.ts';
 

@@ -5,13 +5,14 @@ import { strict as assert } from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { type Candle, type CandleBatch, candleAt } from '../../src/contracts/candle.ts';
+import type { CandleBatch } from '../../src/contracts/candle.ts';
 import { parseDecimal, powerOfTen } from '../../src/contracts/decimal.ts';
 import { intervalMicros, intervals } from '../../src/contracts/interval.ts';
 import { QuoteColumns } from '../../src/contracts/quote.ts';
 import { formatTime } from '../../src/contracts/time.ts';
 import { TradeColumns } from '../../src/contracts/trade.ts';
 import { late } from '../../src/contracts/verdict.ts';
+import { type Candle, candleAt } from '../../src/contracts/wire-objects.ts';
 import { CandleOperator } from '../../src/engine/candles.ts';
 import { recordedData } from '../recorded-data.ts';
 

@@ -7,10 +7,14 @@ import { ManualClock } from '../../src/base/clock.ts';
 import { prng } from '../../src/base/prng.ts';
 import type { DeadLetter } from '../../src/contracts/dead-letter.ts';
 import type { Heartbeat } from '../../src/contracts/heartbeat.ts';
-import type { Instrument } from '../../src/contracts/instrument.ts';
-import { type Quote, quoteAt } from '../../src/contracts/quote.ts';
 import { formatTime, parseTime } from '../../src/contracts/time.ts';
-import { type Trade, tradeAt } from '../../src/contracts/trade.ts';
+import {
+  type Instrument,
+  type Quote,
+  quoteAt,
+  type Trade,
+  tradeAt,
+} from '../../src/contracts/wire-objects.ts';
 import { type Feed, Intake, type Observations } from '../../src/feeds/feed.ts';
 import type { LiveFeedOptions } from '../../src/feeds/live-feed.ts';
 import type { ExchangeStandIn, TapeTrade } from './exchange-stand-in.ts';

@@ -1,8 +1,7 @@
 // Runs a frame parser over frames and gives back what it saw, as wire objects.
 
 import { type Micros, micros } from '../../src/base/clock.ts';
-import { type Quote, quoteAt } from '../../src/contracts/quote.ts';
-import { type Trade, tradeAt } from '../../src/contracts/trade.ts';
+import { type Quote, quoteAt, type Trade, tradeAt } from '../../src/contracts/wire-objects.ts';
 import { Observations } from '../../src/feeds/feed.ts';
 
 export const received: Micros = micros(1_700_000_000_000_000);

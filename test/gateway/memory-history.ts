@@ -2,14 +2,19 @@
 // the log: what the log holds after it is not in the store yet.
 
 import type { Micros } from '../../src/base/clock.ts';
-import type { Candle } from '../../src/contracts/candle.ts';
-import { candleAt, decodeCandles } from '../../src/contracts/candle.ts';
+import { decodeCandles } from '../../src/contracts/candle.ts';
 import type { DeadLetter } from '../../src/contracts/dead-letter.ts';
 import { sequencesOf } from '../../src/contracts/event-columns.ts';
 import { decodeJson, frameKind } from '../../src/contracts/frame.ts';
-import type { Instrument } from '../../src/contracts/instrument.ts';
 import { parseTime } from '../../src/contracts/time.ts';
-import { decodeTrades, type Trade, tradeAt } from '../../src/contracts/trade.ts';
+import { decodeTrades } from '../../src/contracts/trade.ts';
+import {
+  type Candle,
+  candleAt,
+  type Instrument,
+  type Trade,
+  tradeAt,
+} from '../../src/contracts/wire-objects.ts';
 import type { Log, Topic } from '../../src/log/log.ts';
 import type {
   CandleQuery,

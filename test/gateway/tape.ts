@@ -12,7 +12,6 @@ import {
   priceKinds,
 } from '../../src/contracts/candle.ts';
 import { encodeJson } from '../../src/contracts/frame.ts';
-import type { Instrument } from '../../src/contracts/instrument.ts';
 import {
   bucketStart,
   type Interval,
@@ -22,6 +21,7 @@ import {
 import { encodeQuotes, QuoteColumns } from '../../src/contracts/quote.ts';
 import { encodeTrades, TradeColumns } from '../../src/contracts/trade.ts';
 import { type Verdict, verdicts } from '../../src/contracts/verdict.ts';
+import type { Instrument } from '../../src/contracts/wire-objects.ts';
 import type { Log } from '../../src/log/log.ts';
 
 /** 2024-05-06T14:30:00Z, a Monday. */

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { decodeTrades, type Trade } from '../../src/contracts/trade.ts';
+import { decodeTrades } from '../../src/contracts/trade.ts';
 import type { Verdict } from '../../src/contracts/verdict.ts';
+import type { Trade } from '../../src/contracts/wire-objects.ts';
 import { RowBudget } from '../../src/gateway/recent/row-budget.ts';
 import { rowsBySymbol } from '../../src/gateway/recent/rows-by-symbol.ts';
 import { TradeRing } from '../../src/gateway/recent/trade-ring.ts';

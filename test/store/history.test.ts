@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { type Micros, micros } from '../../src/base/clock.ts';
 import { Failure } from '../../src/base/failure.ts';
 import { formatTime } from '../../src/contracts/time.ts';
-import type { Trade } from '../../src/contracts/trade.ts';
+import type { Trade } from '../../src/contracts/wire-objects.ts';
 import type { DatabaseAddress } from '../../src/store/database.ts';
 import type { TradeCursor } from '../../src/store/history.ts';
 import { openHistory, type PostgresHistory } from '../../src/store/history-postgres.ts';

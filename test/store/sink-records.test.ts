@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { type DeadLetter, deadLetter } from '../../src/contracts/dead-letter.ts';
-import type { Instrument } from '../../src/contracts/instrument.ts';
+import type { Instrument } from '../../src/contracts/wire-objects.ts';
 import { openHistory } from '../../src/store/history-postgres.ts';
 import { openDeadLettersSink } from '../../src/store/sink-dead-letters.ts';
 import { openInstrumentsSink } from '../../src/store/sink-instruments.ts';

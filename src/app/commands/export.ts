@@ -30,7 +30,7 @@ export async function exportRows(
   const logger = openLogger(config.logLevel === 'info' ? 'warn' : config.logLevel, 'stderr');
   const database = await borrowDatabase(config, 'export', logger);
   try {
-    const rows = exportStream(database.connection, what, options);
+    const rows = await exportStream(database.connection, what, options);
     const out = options.output === undefined ? process.stdout : createWriteStream(options.output);
     await write(rows, out);
     if (options.output !== undefined) await finished(out.end());

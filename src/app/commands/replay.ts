@@ -4,13 +4,13 @@
 
 import { Registry } from '@prometheus-io/client';
 import { systemClock } from '../../base/clock.ts';
-import { prng } from '../../base/prng.ts';
 import { type Meters, pipelineMeters } from '../../pipeline/meters.ts';
 import type { Config } from '../config.ts';
+import { endAll } from '../end-all.ts';
 import { openLogger } from '../logger.ts';
 import { Plant } from '../plant.ts';
 import { openProgress } from '../progress.ts';
-import { openThreadSinks } from '../thread-sinks.ts';
+import { StoreThread } from '../threads.ts';
 import { growthSignal, lockFolder, openDatabase, openLog, openReplay } from '../wire.ts';
 
 export interface ReplayOptions {
@@ -34,33 +34,39 @@ export async function replay(
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => interrupted.abort());
   }
-  const [database, log] = await Promise.all([
-    openDatabase(config, logger),
-    openLog(config, logger, growthSignal()),
-  ]);
+  const growth = growthSignal();
+  const store = new StoreThread(config, growth, { lingerMs: 0, keepTrying: false });
+  // The tape does not wait for the database, which is slower to start.
+  const opening = openDatabase(config, logger);
+  opening.catch(() => undefined);
+  const log = await openLog(config, logger, growth);
   const meters = pipelineMeters(new Registry());
   const plant = new Plant({
     log,
-    sinks: await openThreadSinks({ database: database.connection, epoch: log.epoch }),
     clock: systemClock,
-    random: prng(1),
     meters,
     logger,
     keepTrying: false,
     lingerMs: 0,
+    stored: (topic) => store.positions.of(topic),
     retentionHours: config.retentionHours,
     retentionGigabytes: config.retentionGigabytes,
   });
   interrupted.signal.addEventListener('abort', () => plant.stopFeeds());
   const progress = openProgress(options.quiet !== true);
+  store.run(opening.then(({ connection }) => connection));
   try {
-    await plant.feed(openReplay(files, options, systemClock, (at) => progress.show(at)));
+    const feed = await openReplay(files, options, systemClock, (at) => progress.show(at));
+    await Promise.race([plant.feed(feed), store.failed]);
   } finally {
     progress.clear();
-    await plant.stop();
-    await log.close();
-    await database.stop({ wait: false });
-    lock.release();
+    await endAll([
+      () => plant.stop(),
+      () => store.stop(),
+      () => log.close(),
+      async () => await (await opening).stop({ wait: false }),
+      () => lock.release(),
+    ]);
     const seconds = (systemClock.now() - started) / 1e6;
     process.stderr.write(`${await summary(meters)} in ${seconds.toFixed(2)} s\n`);
     if (interrupted.signal.aborted) process.exitCode = 130;

@@ -1,5 +1,5 @@
-// `tapeline start`: the whole plant. The pipeline runs in a thread of its own, the gateway here;
-// they meet in the log. Start-up and crash recovery are the same path.
+// `tapeline start`: the whole plant. The pipeline and the store's writers run in threads of their
+// own, the gateway here; they meet in the log. Start-up and crash recovery are the same path.
 
 import { collectDefaultMetrics, Registry } from '@prometheus-io/client';
 import { systemClock } from '../../base/clock.ts';
@@ -8,9 +8,10 @@ import { type Gateway, startGateway } from '../../gateway/gateway.ts';
 import type { HealthReport } from '../../gateway/health.ts';
 import type { Log } from '../../log/log.ts';
 import type { Config } from '../config.ts';
+import { endAll } from '../end-all.ts';
 import { openLogger } from '../logger.ts';
 import type { PipelineHealth } from '../pipeline-thread.ts';
-import { PipelineThread } from '../thread.ts';
+import { PipelineThread, StoreThread, type ThreadMetrics } from '../threads.ts';
 import {
   growthSignal,
   lockFolder,
@@ -21,35 +22,48 @@ import {
 } from '../wire.ts';
 
 const healthMs = 1_000;
+/** Rows may reach the database this much later; the gateway has them from the log. */
+const storeLingerMs = 100;
 
 export async function start(config: Config): Promise<void> {
   const logger = openLogger(config.logLevel, 'stdout');
   const lock = await lockFolder(config, 'start', config.port);
   const growth = growthSignal();
-  const thread = new PipelineThread({ config, growth });
-  let database: OpenDatabase | null = null;
+  const store = new StoreThread(config, growth, { lingerMs: storeLingerMs, keepTrying: true });
+  const pipeline = new PipelineThread({ config, growth, positions: store.positions.memory });
+  const opening = openDatabase(config, logger);
+  opening.catch(() => undefined);
   try {
-    database = await openDatabase(config, logger);
-    await thread.run(database.connection);
-    await serve(config, logger, thread, database, growth);
+    await pipeline.run();
+    store.run(opening.then(({ connection }) => connection));
+    await serve({ config, logger, growth, pipeline, store, database: await opening });
+    logger.info('stopping: what was taken in is derived and stored first');
   } finally {
-    await thread.stop().catch(() => undefined);
-    await database?.stop();
-    lock.release();
+    await endAll([
+      () => pipeline.drain(),
+      () => store.stop(),
+      () => pipeline.end(),
+      async () => await (await opening).stop(),
+      () => lock.release(),
+    ]);
   }
 }
 
+interface Parts {
+  readonly config: Config;
+  readonly logger: ReturnType<typeof openLogger>;
+  readonly growth: SharedArrayBuffer;
+  readonly pipeline: PipelineThread;
+  readonly store: StoreThread;
+  readonly database: OpenDatabase;
+}
+
 /** Serves until a signal, or until a part dies, which is thrown. */
-async function serve(
-  config: Config,
-  logger: ReturnType<typeof openLogger>,
-  thread: PipelineThread,
-  database: OpenDatabase,
-  growth: SharedArrayBuffer,
-): Promise<void> {
+async function serve(parts: Parts): Promise<void> {
+  const { config, logger, growth, pipeline, store, database } = parts;
   const log = await openLog(config, logger, growth, true);
-  const history = openHistory(database.connection);
-  const watch = new HealthWatch(thread, log);
+  const history = await openHistory(database.connection);
+  const watch = new HealthWatch(parts, log);
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   let gateway: Gateway | null = null;
@@ -59,20 +73,19 @@ async function serve(
       port: config.port,
       log,
       history,
-      stored: (topic) => watch.pipeline.stored[topic] ?? 0,
+      stored: (topic) => store.positions.of(topic),
       registry,
-      metricsText: async () => `${await registry.metrics()}\n${await thread.metrics()}`,
+      metricsText: async () => await metricsOf(registry, [pipeline, store]),
       health: async () => watch.report(),
       clock: systemClock,
       logger,
     });
     logger.info({ url: gateway.url, data: config.dataDir, feeds: config.feeds }, 'ready');
-    await Promise.race([stopSignal(), thread.died, died(database), watch.run()]);
-    logger.info('stopping: what was taken in is derived and stored first');
+    const ends = [pipeline.died, store.failed, died(database), watch.run()];
+    await Promise.race([stopSignal(), ...ends]);
   } finally {
     watch.stop();
     await gateway?.close();
-    await thread.stop().catch((error: unknown) => logger.error({ err: error }, 'stopping'));
     await history.close();
     await log.close();
   }
@@ -95,25 +108,32 @@ async function died(database: OpenDatabase): Promise<void> {
   throw failure ?? new Failure('database-unavailable', 'The database has ended.', cure);
 }
 
+/** The figures of this thread and of the others, added up, in Prometheus's text format. */
+async function metricsOf(
+  registry: Registry,
+  threads: readonly { metrics(): Promise<ThreadMetrics> }[],
+): Promise<string> {
+  const others = await Promise.all(threads.map((thread) => thread.metrics()));
+  return await Registry.aggregate([await registry.getMetricsAsJSON(), ...others]).metrics();
+}
+
 /** Asks the pipeline each second how it is, so that answering /health waits for nobody. */
 class HealthWatch {
-  readonly #thread: PipelineThread;
+  readonly #parts: Parts;
   readonly #log: Log;
   readonly #stopped = new AbortController();
-  #pipeline: PipelineHealth = { troubles: [], stored: {}, feeds: [] };
+  #feeds: PipelineHealth['feeds'] = [];
+  #troubles: readonly string[] = [];
 
-  constructor(thread: PipelineThread, log: Log) {
-    this.#thread = thread;
+  constructor(parts: Parts, log: Log) {
+    this.#parts = parts;
     this.#log = log;
-  }
-
-  get pipeline(): PipelineHealth {
-    return this.#pipeline;
   }
 
   async run(): Promise<never> {
     for (;;) {
-      this.#pipeline = await this.#thread.health();
+      this.#feeds = (await this.#parts.pipeline.health()).feeds;
+      this.#troubles = await this.#parts.store.troubles();
       await systemClock.wait(healthMs, this.#stopped.signal);
     }
   }
@@ -123,8 +143,7 @@ class HealthWatch {
   }
 
   report(): HealthReport {
-    const { troubles, feeds } = this.#pipeline;
-    const trouble = troubles.join('; ');
+    const trouble = this.#troubles.join('; ');
     const { damagedBatches } = this.#log.stats();
     return {
       log:
@@ -134,7 +153,7 @@ class HealthWatch {
       engine: { state: 'ok', detail: 'deriving' },
       store: trouble ? { state: 'degraded', detail: trouble } : { state: 'ok', detail: 'storing' },
       feeds: Object.fromEntries(
-        feeds.map(({ name, state, detail }) => [
+        this.#feeds.map(({ name, state, detail }) => [
           name,
           { state: state === 'live' || state === 'ended' ? 'ok' : 'degraded', detail },
         ]),

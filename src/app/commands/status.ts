@@ -4,7 +4,7 @@ import { formatTime } from '../../contracts/time.ts';
 import type { Config } from '../config.ts';
 import { instanceOf } from '../data-folder.ts';
 import { openLogger } from '../logger.ts';
-import { borrowDatabase, openHistory } from '../wire.ts';
+import { borrowDatabase, type OpenHistory, openHistory } from '../wire.ts';
 
 export interface StatusOptions {
   readonly json?: boolean;
@@ -16,7 +16,7 @@ export async function status(config: Config, options: StatusOptions): Promise<vo
   const logger = openLogger(config.logLevel === 'info' ? 'warn' : config.logLevel, 'stderr');
   const instance = await instanceOf(config.dataDir);
   const database = await borrowDatabase(config, 'status', logger);
-  const history = openHistory(database.connection);
+  const history = await openHistory(database.connection);
   try {
     const holdings = await history.holdings();
     const deadLetters = await history.deadLetters(lettersShown);
@@ -31,8 +31,8 @@ export async function status(config: Config, options: StatusOptions): Promise<vo
 
 type Report = { readonly dataDir: string } & {
   readonly instance: Awaited<ReturnType<typeof instanceOf>>;
-} & Awaited<ReturnType<ReturnType<typeof openHistory>['holdings']>> & {
-    readonly deadLetters: Awaited<ReturnType<ReturnType<typeof openHistory>['deadLetters']>>;
+} & Awaited<ReturnType<OpenHistory['holdings']>> & {
+    readonly deadLetters: Awaited<ReturnType<OpenHistory['deadLetters']>>;
   };
 
 function describe({ dataDir, instance, symbols, deadLetterCount, deadLetters }: Report): string {

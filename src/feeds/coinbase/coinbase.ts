@@ -5,8 +5,8 @@
 
 import type { Micros } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
-import type { Instrument } from '../../contracts/instrument.ts';
 import { parseTime } from '../../contracts/time.ts';
+import type { Instrument } from '../../contracts/wire-objects.ts';
 import { refusal, reject } from '../admit.ts';
 import type { Feed, Intake } from '../feed.ts';
 import { isObject, type JsonObject, parseJson } from '../json.ts';

@@ -5,8 +5,8 @@
 
 import type { Clock } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
-import type { Instrument } from '../../contracts/instrument.ts';
 import { parseTime } from '../../contracts/time.ts';
+import type { Instrument } from '../../contracts/wire-objects.ts';
 import { httpGet } from '../http-get.ts';
 import { isObject, type JsonObject, parseJson } from '../json.ts';
 import type { Link } from '../live-feed.ts';

@@ -4,7 +4,7 @@
 // 1,000 trades that follow it). An error comes within HTTP 200.
 
 import { Failure } from '../../base/failure.ts';
-import type { Instrument } from '../../contracts/instrument.ts';
+import type { Instrument } from '../../contracts/wire-objects.ts';
 import { admitTrade, reject } from '../admit.ts';
 import { parseEpoch } from '../epoch-time.ts';
 import { httpGet } from '../http-get.ts';

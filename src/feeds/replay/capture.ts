@@ -5,7 +5,7 @@
 // The frames are read by the exchange's own parser, the one that also reads its live feed.
 
 import type { Micros } from '../../base/clock.ts';
-import type { Instrument } from '../../contracts/instrument.ts';
+import type { Instrument } from '../../contracts/wire-objects.ts';
 import { type FrameKind, refusal } from '../admit.ts';
 import { BinanceParser } from '../binance/parse.ts';
 import { BitfinexParser, bitfinexScope } from '../bitfinex/parse.ts';

@@ -3,8 +3,8 @@
 // its file and number, so that equal rows are two trades.
 
 import type { Micros } from '../../base/clock.ts';
-import type { Instrument } from '../../contracts/instrument.ts';
 import { parseTime } from '../../contracts/time.ts';
+import type { Instrument } from '../../contracts/wire-objects.ts';
 import { admitTrade, pushTrade, type Refusal, refusal } from '../admit.ts';
 import { parseEpoch } from '../epoch-time.ts';
 import type { Observations } from '../feed.ts';

@@ -5,7 +5,7 @@
 
 import { micros } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
-import type { Instrument } from '../../contracts/instrument.ts';
+import type { Instrument } from '../../contracts/wire-objects.ts';
 import { admitTrade } from '../admit.ts';
 import { parseEpoch } from '../epoch-time.ts';
 import type { Observations } from '../feed.ts';

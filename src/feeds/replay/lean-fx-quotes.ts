@@ -1,7 +1,7 @@
 // LEAN's FX quote ticks: `ms,bid,ask`, prices as decimals, no sizes. A side that is zero is absent.
 
 import { powerOfTen, scaleMax } from '../../contracts/decimal.ts';
-import type { Instrument } from '../../contracts/instrument.ts';
+import type { Instrument } from '../../contracts/wire-objects.ts';
 import { type Refusal, refusal } from '../admit.ts';
 import type { Observations } from '../feed.ts';
 import { fieldsRefusal, LeanParser, notUnderstood } from './lean.ts';

@@ -4,7 +4,7 @@
 // change it is not the time since midnight.
 
 import { microsPerDay } from '../../base/clock.ts';
-import type { Instrument } from '../../contracts/instrument.ts';
+import type { Instrument } from '../../contracts/wire-objects.ts';
 import { type Refusal, refusal } from '../admit.ts';
 import type { Observations } from '../feed.ts';
 import type { ByteWindow } from './byte-window.ts';

@@ -2,7 +2,7 @@
 // made for one recording (a file, or one file in a zip), and keeps its place in it between calls.
 
 import { deadLetter } from '../../contracts/dead-letter.ts';
-import type { Instrument } from '../../contracts/instrument.ts';
+import type { Instrument } from '../../contracts/wire-objects.ts';
 import { type Refusal, reject } from '../admit.ts';
 import type { Observations } from '../feed.ts';
 import type { ByteWindow } from './byte-window.ts';

@@ -3,7 +3,7 @@
 // symbol is the same share in every run.
 
 import { prng } from '../../base/prng.ts';
-import type { Instrument } from '../../contracts/instrument.ts';
+import type { Instrument } from '../../contracts/wire-objects.ts';
 
 export interface Listing {
   readonly symbol: string;

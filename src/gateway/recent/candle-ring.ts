@@ -3,13 +3,12 @@
 // an old candle is here until the store surely has it. What is not here lies before `completeFrom`.
 
 import {
-  type Candle,
   type CandleBatch,
   type CandleColumn,
   type CandleSymbol,
-  candleAt,
   candleColumns,
 } from '../../contracts/candle.ts';
+import { type Candle, candleAt } from '../../contracts/wire-objects.ts';
 import type { RowBudget } from './row-budget.ts';
 
 const capacityMin = 4;

@@ -2,8 +2,9 @@
 
 import { formatDecimal } from '../../contracts/decimal.ts';
 import type { BatchInstrument } from '../../contracts/instrument.ts';
-import type { Quote, QuoteBatch } from '../../contracts/quote.ts';
+import type { QuoteBatch } from '../../contracts/quote.ts';
 import { formatTime } from '../../contracts/time.ts';
+import type { Quote } from '../../contracts/wire-objects.ts';
 import type { RowsBySymbol } from './rows-by-symbol.ts';
 
 export class LatestQuote {

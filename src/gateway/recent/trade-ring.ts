@@ -6,8 +6,9 @@
 
 import { formatDecimal } from '../../contracts/decimal.ts';
 import { formatTime } from '../../contracts/time.ts';
-import type { Trade, TradeBatch, TradeTag } from '../../contracts/trade.ts';
+import type { TradeBatch, TradeTag } from '../../contracts/trade.ts';
 import { verdictName, verdicts } from '../../contracts/verdict.ts';
+import type { Trade } from '../../contracts/wire-objects.ts';
 import type { RowBudget } from './row-budget.ts';
 import type { RowsBySymbol } from './rows-by-symbol.ts';
 import { follows, type TradePlace } from './trade-order.ts';

@@ -1,8 +1,9 @@
 // Candles of a symbol, ascending, the newest of the span; older ones page by page.
 
 import { Type } from 'typebox';
-import { candleSchema, priceKinds } from '../../contracts/candle.ts';
+import { priceKinds } from '../../contracts/candle.ts';
 import { intervals } from '../../contracts/interval.ts';
+import { candleSchema } from '../../contracts/wire-objects.ts';
 import { parseCandleCursor } from '../cursor.ts';
 import { candlePage } from '../seam/candle-pages.ts';
 import type { HttpServer } from '../server.ts';

@@ -1,7 +1,7 @@
 // The market as it is: the symbols, their quotes, and a line on the day of each. All from memory.
 
 import { Type } from 'typebox';
-import { instrumentSchema } from '../../contracts/instrument.ts';
+import { instrumentSchema } from '../../contracts/wire-objects.ts';
 import { summaryOf, summarySchema } from '../market-summary.ts';
 import type { HttpServer } from '../server.ts';
 import { knownSymbol, problems, type RouteContext, requireReady, symbolParams } from './context.ts';

@@ -1,7 +1,7 @@
 // Trades of a symbol, newest first, page by page from memory into the store.
 
 import { Type } from 'typebox';
-import { tradeSchema } from '../../contracts/trade.ts';
+import { tradeSchema } from '../../contracts/wire-objects.ts';
 import { parseTradeCursor } from '../cursor.ts';
 import { tradePage } from '../seam/trade-pages.ts';
 import type { HttpServer } from '../server.ts';

@@ -2,10 +2,11 @@
 // the store is behind memory, from the log. A candle is told by its start.
 
 import { type Micros, micros } from '../../base/clock.ts';
-import { type Candle, decodeCandles, type PriceKind, priceKinds } from '../../contracts/candle.ts';
+import { decodeCandles, type PriceKind, priceKinds } from '../../contracts/candle.ts';
 import { frameKind } from '../../contracts/frame.ts';
 import { type Interval, intervals } from '../../contracts/interval.ts';
 import { parseTime } from '../../contracts/time.ts';
+import type { Candle } from '../../contracts/wire-objects.ts';
 import { formatCandleCursor } from '../cursor.ts';
 import { CandleRing, columnsOf } from '../recent/candle-ring.ts';
 import { RowBudget } from '../recent/row-budget.ts';

@@ -6,7 +6,8 @@
 import { type Micros, micros } from '../../base/clock.ts';
 import { frameKind } from '../../contracts/frame.ts';
 import { parseTime } from '../../contracts/time.ts';
-import { decodeTrades, type Trade, type TradeBatch, tradeAt } from '../../contracts/trade.ts';
+import { decodeTrades, type TradeBatch } from '../../contracts/trade.ts';
+import { type Trade, tradeAt } from '../../contracts/wire-objects.ts';
 import { formatTradeCursor, type TradePageCursor } from '../cursor.ts';
 import { follows, type TradePlace } from '../recent/trade-order.ts';
 import type { TradeRing } from '../recent/trade-ring.ts';

@@ -2,9 +2,10 @@
 // messages are encoded once, and the same bytes are handed to every subscriber.
 
 import type { Clock } from '../../base/clock.ts';
-import { type CandleBatch, candleAt } from '../../contracts/candle.ts';
+import type { CandleBatch } from '../../contracts/candle.ts';
 import type { QuoteBatch } from '../../contracts/quote.ts';
 import type { TradeBatch } from '../../contracts/trade.ts';
+import { candleAt } from '../../contracts/wire-objects.ts';
 import type { LostRange, Topic } from '../../log/log.ts';
 import { type Arrival, candleKey, type EventArrival, type LiveListener } from '../live.ts';
 import type { GatewayMetrics } from '../metrics.ts';

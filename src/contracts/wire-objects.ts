@@ -1,0 +1,183 @@
+// The objects that people and programs see, over REST, WebSocket and in exports: schemas, which
+// validate and document, and how a row of a columnar batch becomes one. Kept apart from the
+// batches, which the hot path needs without any of this.
+
+import { type Static, Type } from 'typebox';
+import {
+  type CandleBatch,
+  type CandleColumn,
+  type CandleState,
+  type CandleSymbol,
+  candleStates,
+  type PriceKind,
+  priceKinds,
+  vwapOf,
+  vwapScale,
+} from './candle.ts';
+import { formatBigDecimal, formatDecimal } from './decimal.ts';
+import { formatId } from './identity.ts';
+import type { BatchInstrument } from './instrument.ts';
+import { type Interval, intervals } from './interval.ts';
+import type { QuoteBatch } from './quote.ts';
+import { formatTime } from './time.ts';
+import type { TradeBatch, TradeTag } from './trade.ts';
+import { verdictName, verdicts } from './verdict.ts';
+import { wideToBigInt } from './wide.ts';
+
+export const instrumentSchema = Type.Object(
+  {
+    symbol: Type.String({ minLength: 1, maxLength: 32, description: 'Unique, upper case' }),
+    name: Type.String(),
+    exchange: Type.String({ description: 'Market identifier or venue; empty when unknown' }),
+    currency: Type.String({ description: 'ISO 4217 code or crypto ticker; empty when unknown' }),
+    assetClass: Type.Union([
+      Type.Literal('equity'),
+      Type.Literal('crypto'),
+      Type.Literal('fx'),
+      Type.Literal('unknown'),
+    ]),
+    priceIncrement: Type.Union([Type.String(), Type.Null()], {
+      description: 'Smallest price step as a decimal; null when the source does not say',
+    }),
+    sizeIncrement: Type.Union([Type.String(), Type.Null()], {
+      description: 'Smallest size step as a decimal; null when the source does not say',
+    }),
+    source: Type.String({ description: 'The feed that defined it' }),
+  },
+  { $id: 'Instrument' },
+);
+
+export type Instrument = Static<typeof instrumentSchema>;
+
+export const tradeSchema = Type.Object(
+  {
+    symbol: Type.String(),
+    time: Type.String({ description: 'Event time, ISO 8601 UTC' }),
+    received: Type.String({ description: 'When it reached us, ISO 8601 UTC' }),
+    price: Type.String({ description: 'Exact decimal' }),
+    size: Type.String({ description: 'Exact decimal' }),
+    side: Type.String({ description: 'Aggressor: buy, sell, or empty when unknown' }),
+    id: Type.Union([Type.String(), Type.Null()]),
+    venue: Type.String(),
+    conditions: Type.String({ description: 'Sale conditions as the source writes them' }),
+    source: Type.String(),
+    sequence: Type.Integer({ description: 'Gap-free per symbol' }),
+    verdict: Type.Enum([...verdicts]),
+  },
+  { $id: 'Trade' },
+);
+
+export type Trade = Static<typeof tradeSchema>;
+
+const side = Type.Union([Type.String(), Type.Null()], { description: 'Exact decimal' });
+
+export const quoteSchema = Type.Object(
+  {
+    symbol: Type.String(),
+    time: Type.String({ description: 'Event time, ISO 8601 UTC' }),
+    received: Type.String({ description: 'When it reached us, ISO 8601 UTC' }),
+    bid: side,
+    bidSize: side,
+    ask: side,
+    askSize: side,
+    source: Type.String(),
+    sequence: Type.Integer({ description: 'Gap-free per symbol' }),
+  },
+  { $id: 'Quote' },
+);
+
+export type Quote = Static<typeof quoteSchema>;
+
+export const candleSchema = Type.Object(
+  {
+    symbol: Type.String(),
+    price: Type.Enum([...priceKinds]),
+    interval: Type.Enum([...intervals]),
+    start: Type.String({ description: 'Start of the interval, ISO 8601 UTC' }),
+    open: Type.String({ description: 'Exact decimal' }),
+    high: Type.String({ description: 'Exact decimal' }),
+    low: Type.String({ description: 'Exact decimal' }),
+    close: Type.String({ description: 'Exact decimal' }),
+    volume: Type.String({ description: 'Exact decimal' }),
+    notional: Type.String({ description: 'Sum of price x size, exact decimal' }),
+    vwap: Type.Union([Type.String(), Type.Null()], {
+      description: 'notional / volume, rounded half up to 8 digits; null without volume',
+    }),
+    trades: Type.Integer({ description: 'Number of trades, or of quote updates' }),
+    revision: Type.Integer(),
+    state: Type.Enum([...candleStates]),
+  },
+  { $id: 'Candle' },
+);
+
+export type Candle = Static<typeof candleSchema>;
+
+/** One row as the wire object. */
+export function tradeAt(batch: TradeBatch, row: number, sequence: number): Trade {
+  const instrument = batch.instruments[batch.instrument[row] as number] as BatchInstrument;
+  const tag = batch.tags[batch.tag[row] as number] as TradeTag;
+  return {
+    symbol: instrument.symbol,
+    time: formatTime(batch.eventTime[row] as number),
+    received: formatTime(batch.receiveTime[row] as number),
+    price: formatDecimal(batch.price[row] as number, instrument.priceScale),
+    size: formatDecimal(batch.size[row] as number, instrument.sizeScale),
+    side: tag.side,
+    id: formatId(batch, row),
+    venue: tag.venue,
+    conditions: tag.conditions,
+    source: batch.source,
+    sequence,
+    verdict: verdictName(batch.verdict[row] as number),
+  };
+}
+
+/** One row as the wire object. */
+export function quoteAt(batch: QuoteBatch, row: number, sequence: number): Quote {
+  const instrument = batch.instruments[batch.instrument[row] as number] as BatchInstrument;
+  const { priceScale, sizeScale } = instrument;
+  const bid = batch.bid[row] as number;
+  const ask = batch.ask[row] as number;
+  return {
+    symbol: instrument.symbol,
+    time: formatTime(batch.eventTime[row] as number),
+    received: formatTime(batch.receiveTime[row] as number),
+    bid: bid === 0 ? null : formatDecimal(bid, priceScale),
+    bidSize: bid === 0 ? null : formatDecimal(batch.bidSize[row] as number, sizeScale),
+    ask: ask === 0 ? null : formatDecimal(ask, priceScale),
+    askSize: ask === 0 ? null : formatDecimal(batch.askSize[row] as number, sizeScale),
+    source: batch.source,
+    sequence,
+  };
+}
+
+/** One row as the wire object. */
+export function candleAt(batch: CandleBatch, row: number): Candle {
+  const { symbol, priceScale, sizeScale } = batch.symbols[
+    batch.symbol[row] as number
+  ] as CandleSymbol;
+  const price = (column: CandleColumn): string =>
+    formatDecimal(batch[column][row] as number, priceScale);
+  const volume = wideToBigInt(batch.volumeHigh[row] as number, batch.volumeLow[row] as number);
+  const notional = wideToBigInt(
+    batch.notionalHigh[row] as number,
+    batch.notionalLow[row] as number,
+  );
+  const vwap = vwapOf(notional, volume, priceScale);
+  return {
+    symbol,
+    price: priceKinds[batch.price[row] as number] as PriceKind,
+    interval: intervals[batch.interval[row] as number] as Interval,
+    start: formatTime(batch.start[row] as number),
+    open: price('open'),
+    high: price('high'),
+    low: price('low'),
+    close: price('close'),
+    volume: formatBigDecimal(volume, sizeScale),
+    notional: formatBigDecimal(notional, priceScale + sizeScale),
+    vwap: vwap === null ? null : formatBigDecimal(vwap, vwapScale),
+    trades: batch.trades[row] as number,
+    revision: batch.revision[row] as number,
+    state: candleStates[batch.state[row] as number] as CandleState,
+  };
+}
