@@ -74,7 +74,7 @@ function made(symbols: number, perSecond: number): TradeColumns[] {
   const random = prng(1);
   let time = 1_700_000_000_000_000;
   return Array.from({ length: 64 }, (_, batch) => {
-    const columns = new TradeColumns(rowsEach);
+    const columns = new TradeColumns();
     for (let symbol = 0; symbol < symbols; symbol++) columns.instrumentOf(`S${symbol}`, 4, 0);
     const tag = columns.tagOf('', '', '');
     for (let row = 0; row < rowsEach; row++) {

@@ -13,7 +13,7 @@ import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { readConfig } from '../src/app/config.ts';
 import { Plant } from '../src/app/plant.ts';
 import { StoreThread } from '../src/app/threads.ts';
-import { growthSignal, openDatabase, openLog, openReplay } from '../src/app/wire.ts';
+import { growthSignal, openLog, openReplay } from '../src/app/wire.ts';
 import { systemClock } from '../src/base/clock.ts';
 import { pipelineMeters } from '../src/pipeline/meters.ts';
 import { connect } from '../src/store/database.ts';
@@ -33,12 +33,12 @@ if (!existsSync(recorded)) {
 async function measure(round: number): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'tapeline-bench-replay-'));
   const config = readConfig({ DATA_DIR: folder });
-  const database = await openDatabase(config, logger);
+  const growth = growthSignal();
+  const store = new StoreThread(config, growth, { lingerMs: 0, keepTrying: false });
   try {
-    const growth = growthSignal();
+    const database = await store.open();
     const log = await openLog(config, logger, growth);
-    const store = new StoreThread(config, growth, { lingerMs: 0, keepTrying: false });
-    store.run(Promise.resolve(database.connection));
+    store.run();
     const plant = new Plant({
       log,
       clock: systemClock,
@@ -57,14 +57,14 @@ async function measure(round: number): Promise<void> {
       await store.stop();
     });
     await log.close();
-    const { rows, copy } = await bareCopy(database.connection);
+    const { rows, copy } = await bareCopy(database);
     const [ours, bare] = [rows / whole, rows / copy];
     process.stdout.write(
       `round ${round}: ${rows} trades; whole way ${Math.round(ours)}/s, bare COPY ` +
         `${Math.round(bare)}/s, ratio ${(ours / bare).toFixed(2)}\n`,
     );
   } finally {
-    await database.stop();
+    await store.close({ wait: true });
     await rm(folder, { recursive: true });
   }
 }

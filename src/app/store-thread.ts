@@ -1,19 +1,19 @@
-// The thread that the store's writers run in: each reads its topic from the log and copies it to
-// PostgreSQL, which takes rows as fast as they come only when its socket is never left waiting for
-// the engine.
+// The thread of the store: it starts the database, and its writers each read their topic from the
+// log and copy it there. PostgreSQL takes rows as fast as they come only when its socket is never
+// left waiting for the engine.
 
 import { workerData } from 'node:worker_threads';
-import { Registry } from '@prometheus-io/client';
+import type { Registry } from '@prometheus-io/client';
 import { systemClock } from '../base/clock.ts';
+import { Failure } from '../base/failure.ts';
 import { prng } from '../base/prng.ts';
 import { type Topic, topics } from '../log/log.ts';
-import { pipelineMeters } from '../pipeline/meters.ts';
-import { Persist, type PersistOptions } from '../pipeline/persist.ts';
+import type { Persist, PersistOptions } from '../pipeline/persist.ts';
 import type { Config } from './config.ts';
 import { openLogger } from './logger.ts';
 import { notStored, Positions } from './positions.ts';
 import { answer } from './remote.ts';
-import { type DatabaseConnection, openLog, openSinks } from './wire.ts';
+import { type OpenDatabase, openDatabase, openLog, openSinks } from './wire.ts';
 
 export interface StoreData {
   readonly config: Config;
@@ -25,23 +25,29 @@ export interface StoreData {
 }
 
 export type StoreQuestion =
-  | { readonly ask: 'run'; readonly database: DatabaseConnection }
+  | { readonly ask: 'open' }
+  | { readonly ask: 'run' }
   | { readonly ask: 'metrics' }
   | { readonly ask: 'troubles' }
-  | { readonly ask: 'stop' };
+  | { readonly ask: 'stop' }
+  | { readonly ask: 'close'; readonly wait: boolean };
 
 const { config, growth, positions: memory, options } = workerData as StoreData;
 const logger = openLogger(config.logLevel, 'stderr');
-const registry = new Registry();
 const stopped = new AbortController();
+let opening: Promise<OpenDatabase> | null = null;
 let persists: readonly Persist[] = [];
+let registry: Registry | null = null;
 
 answer(async (question: StoreQuestion): Promise<unknown> => {
   switch (question.ask) {
+    case 'open':
+      opening = openDatabase(config, logger);
+      return (await opening).connection;
     case 'run':
-      return await run(question.database);
+      return await run();
     case 'metrics':
-      return await registry.getMetricsAsJSON();
+      return (await registry?.getMetricsAsJSON()) ?? [];
     case 'troubles':
       return persists.flatMap(({ topic, failure }) =>
         failure ? [`storing ${topic} waits: ${failure.message} ${failure.cure}`] : [],
@@ -49,13 +55,24 @@ answer(async (question: StoreQuestion): Promise<unknown> => {
     case 'stop':
       stopped.abort();
       return null;
+    case 'close':
+      return await (await opening)?.stop(question);
   }
 });
 
 /** Resolves once all that the log held when it was told to stop is stored. */
-async function run(database: DatabaseConnection): Promise<void> {
-  const log = await openLog(config, logger, growth, true);
-  const sinks = await openSinks(database, log.epoch);
+async function run(): Promise<void> {
+  // These load while the database starts.
+  const [{ Persist }, { pipelineMeters }, metrics, log] = await Promise.all([
+    import('../pipeline/persist.ts'),
+    import('../pipeline/meters.ts'),
+    import('@prometheus-io/client'),
+    openLog(config, logger, growth, true),
+  ]);
+  registry = new metrics.Registry();
+  const database = await opening;
+  if (!database) throw new TypeError('the database is opened first');
+  const sinks = await openSinks(database.connection, log.epoch);
   try {
     const positions = new Positions(memory);
     for (const topic of topics) {
@@ -70,12 +87,21 @@ async function run(database: DatabaseConnection): Promise<void> {
       onStored: (topic: Topic, offset: number) => positions.set(topic, offset),
     };
     persists = sinks.map((sink) => new Persist({ ...shared, sink }, options));
-    const ends = await Promise.allSettled(persists.map(storing));
-    for (const end of ends) if (end.status === 'rejected') throw end.reason;
+    const ends = Promise.allSettled(persists.map(storing));
+    for (const end of await Promise.race([ends, ended(database)])) {
+      if (end.status === 'rejected') throw end.reason;
+    }
   } finally {
     await Promise.all(sinks.map((sink) => sink.close()));
     await log.close();
   }
+}
+
+/** Rejects when the database ends without being told to. */
+async function ended(database: OpenDatabase): Promise<never> {
+  const failure = await database.ended;
+  const cure = 'See its last lines above; start again, which recovers by itself.';
+  throw failure ?? new Failure('database-unavailable', 'The database has ended.', cure);
 }
 
 /** One that fails for good ends the others too. */

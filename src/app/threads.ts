@@ -53,7 +53,7 @@ export class PipelineThread {
   }
 }
 
-/** The store's writers. The log must be open for writing in this process before they run. */
+/** The database and the store's writers. */
 export class StoreThread {
   readonly positions = new Positions();
   readonly #remote: Remote;
@@ -71,9 +71,14 @@ export class StoreThread {
     return this.#failed.promise;
   }
 
-  /** Begins to store as soon as the database is there. */
-  run(opening: Promise<DatabaseConnection>): void {
-    this.#running = opening.then((database) => this.#ask({ ask: 'run', database }));
+  /** Starts and migrates the database. */
+  async open(): Promise<DatabaseConnection> {
+    return (await this.#ask({ ask: 'open' })) as DatabaseConnection;
+  }
+
+  /** Stores once the database is open. The log must be open for writing in this process. */
+  run(): void {
+    this.#running = this.#ask({ ask: 'run' });
     this.#running.catch((error: unknown) => this.#failed.reject(error));
   }
 
@@ -86,11 +91,16 @@ export class StoreThread {
     return (await this.#ask({ ask: 'troubles' })) as readonly string[];
   }
 
-  /** Stores what the log holds now, and ends. Rejects with why that could not be done. */
+  /** Stores what the log holds now, and closes it. Rejects with why that could not be done. */
   async stop(): Promise<void> {
     await this.#ask({ ask: 'stop' });
+    await this.#running;
+  }
+
+  /** Stops the database and ends. `wait: false` lets it write its last pages while we go on. */
+  async close({ wait }: { readonly wait: boolean }): Promise<void> {
     try {
-      await this.#running;
+      await this.#ask({ ask: 'close', wait });
     } finally {
       await this.#remote.end();
     }

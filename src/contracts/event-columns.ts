@@ -44,13 +44,13 @@ export abstract class EventColumns implements EventBatch {
   verdict: Uint8Array<ArrayBuffer>;
   readonly #symbols = new Map<string, number>();
 
-  /** Room for `capacity` rows at first; it grows by itself. */
-  constructor(capacity = capacityMin) {
-    this.eventTime = new Float64Array(capacity);
-    this.receiveTime = new Float64Array(capacity);
-    this.id = new Float64Array(capacity);
-    this.instrument = new Uint16Array(capacity);
-    this.verdict = new Uint8Array(capacity);
+  /** Empty, in the memory of columns that nobody needs any more when there are such. */
+  constructor(spent?: EventColumns) {
+    this.eventTime = spent?.eventTime ?? new Float64Array(capacityMin);
+    this.receiveTime = spent?.receiveTime ?? new Float64Array(capacityMin);
+    this.id = spent?.id ?? new Float64Array(capacityMin);
+    this.instrument = spent?.instrument ?? new Uint16Array(capacityMin);
+    this.verdict = spent?.verdict ?? new Uint8Array(capacityMin);
   }
 
   protected abstract prices(): readonly Float64Array[];

@@ -32,17 +32,20 @@ export function encodeFrame(
   const text = Buffer.from(JSON.stringify(meta));
   let size = align(headBytes + text.length);
   for (const column of columns) size += align(count * column.BYTES_PER_ELEMENT);
-  const bytes = new Uint8Array(size);
+  // Not from the pool, so that it is aligned; not zeroed, so the gaps between columns are below.
+  const bytes = Buffer.allocUnsafeSlow(size);
   const head = new Uint32Array(bytes.buffer, 0, headBytes / 4);
   head.set([magic, frameKinds[kind], count, text.length]);
   bytes.set(text, headBytes);
   let offset = align(headBytes + text.length);
+  bytes.fill(0, headBytes + text.length, offset);
   for (const column of columns) {
     const length = count * column.BYTES_PER_ELEMENT;
     bytes.set(new Uint8Array(column.buffer, column.byteOffset, length), offset);
+    bytes.fill(0, offset + length, offset + align(length));
     offset += align(length);
   }
-  return bytes;
+  return new Uint8Array(bytes.buffer);
 }
 
 /** Reads what `encodeFrame` wrote; the columns must be asked for in the order they were given. */

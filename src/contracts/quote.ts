@@ -13,10 +13,19 @@ export interface QuoteBatch extends EventBatch {
 }
 
 export class QuoteColumns extends EventColumns implements QuoteBatch {
-  bid = new Float64Array(this.eventTime.length);
-  bidSize = new Float64Array(this.eventTime.length);
-  ask = new Float64Array(this.eventTime.length);
-  askSize = new Float64Array(this.eventTime.length);
+  bid: Float64Array<ArrayBuffer>;
+  bidSize: Float64Array<ArrayBuffer>;
+  ask: Float64Array<ArrayBuffer>;
+  askSize: Float64Array<ArrayBuffer>;
+
+  constructor(spent?: QuoteColumns) {
+    super(spent);
+    const { length } = this.eventTime;
+    this.bid = spent?.bid ?? new Float64Array(length);
+    this.bidSize = spent?.bidSize ?? new Float64Array(length);
+    this.ask = spent?.ask ?? new Float64Array(length);
+    this.askSize = spent?.askSize ?? new Float64Array(length);
+  }
 
   /** Appends one quote whose prices and sizes are already in the instrument's scales. */
   push(

@@ -24,10 +24,18 @@ export interface TradeBatch extends EventBatch, TradeMeta {
 
 export class TradeColumns extends EventColumns implements TradeBatch {
   tags: TradeTag[] = [];
-  price = new Float64Array(this.eventTime.length);
-  size = new Float64Array(this.eventTime.length);
-  tag = new Uint16Array(this.eventTime.length);
+  price: Float64Array<ArrayBuffer>;
+  size: Float64Array<ArrayBuffer>;
+  tag: Uint16Array<ArrayBuffer>;
   readonly #tags = new Map<string, number>();
+
+  constructor(spent?: TradeColumns) {
+    super(spent);
+    const { length } = this.eventTime;
+    this.price = spent?.price ?? new Float64Array(length);
+    this.size = spent?.size ?? new Float64Array(length);
+    this.tag = spent?.tag ?? new Uint16Array(length);
+  }
 
   tagOf(venue: string, conditions: string, side: TradeTag['side']): number {
     const key = `${venue}\n${conditions}\n${side}`;

@@ -55,14 +55,23 @@ interface Series {
   readonly keys: readonly string[];
 }
 
-/** A closed candle outside memory: where it is kept, and what is kept. */
+/** A closed candle outside memory: where it is kept, and its `closedFields` doubles. */
 export interface StoredCandle {
   readonly key: string;
-  readonly value: Uint8Array;
+  readonly fields: Float64Array;
 }
 
-/** Length of a stored candle's value. */
-export const storedCandleBytes = at.storedFields * Float64Array.BYTES_PER_ELEMENT;
+/** Closed candles of one series and interval, to be kept outside memory. */
+export interface ClosedCandles {
+  /** What the key of each begins with; its bucket number follows. */
+  readonly prefix: string;
+  readonly buckets: Float64Array;
+  /** `closedFields` doubles to a candle. */
+  readonly fields: Float64Array;
+}
+
+/** How many doubles hold a closed candle. */
+export const closedFields = at.storedFields;
 
 export interface CandleSnapshot {
   readonly openPublished: number;
@@ -170,7 +179,7 @@ export class CandleOperator {
   /** Brings back a closed candle that an earlier checkpoint handed out. */
   restore(stored: StoredCandle): void {
     const { symbol, price, interval, start } = parseCandleKey(stored.key);
-    const fields = new Float64Array(Uint8Array.from(stored.value).buffer);
+    const { fields } = stored;
     const extraDigits = price === 'mid' ? midDigits : 0;
     const series = this.#enter(
       {
@@ -219,15 +228,24 @@ export class CandleOperator {
   }
 
   /** The closed candles that changed since the last checkpoint, to be stored by their keys. */
-  unsaved(): StoredCandle[] {
+  unsaved(): ClosedCandles[] {
     const data = this.#slots.data;
-    return this.#unsaved.map((slot) => {
-      const series = this.#series[data[slot + at.SERIES] as number] as Series;
-      const interval = data[slot + at.INTERVAL] as number;
-      const fields = data.slice(slot, slot + at.storedFields);
+    const slotsOf = Map.groupBy(
+      this.#unsaved,
+      (slot) =>
+        (data[slot + at.SERIES] as number) * intervals.length +
+        (data[slot + at.INTERVAL] as number),
+    );
+    return Array.from(slotsOf, ([group, slots]) => {
+      const series = this.#series[Math.floor(group / intervals.length)] as Series;
+      const fields = new Float64Array(slots.length * closedFields);
+      for (const [row, slot] of slots.entries()) {
+        fields.set(data.subarray(slot, slot + closedFields), row * closedFields);
+      }
       return {
-        key: series.keys[interval] + bucketOf(data, slot),
-        value: new Uint8Array(fields.buffer),
+        prefix: series.keys[group % intervals.length] as string,
+        buckets: Float64Array.from(slots, (slot) => bucketOf(data, slot)),
+        fields,
       };
     });
   }

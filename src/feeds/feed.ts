@@ -35,10 +35,10 @@ export class Observations {
   readonly heartbeats: Heartbeat[] = [];
   readonly deadLetters: DeadLetter[] = [];
 
-  /** The next batch is most likely about as large as `last`, so it begins with that room. */
-  constructor(source: string, scope: string, last?: Observations) {
-    this.trades = new TradeColumns(last?.trades.count);
-    this.quotes = new QuoteColumns(last?.quotes.count);
+  /** Takes over the memory of observations that nobody needs any more. */
+  constructor(source: string, scope: string, spent?: Observations) {
+    this.trades = new TradeColumns(spent?.trades);
+    this.quotes = new QuoteColumns(spent?.quotes);
     this.trades.source = source;
     this.trades.scope = scope;
     this.quotes.source = source;
@@ -66,6 +66,8 @@ export class Intake implements AsyncIterable<Observations> {
   readonly #rowsMax: number;
   #scope: string;
   #open: Observations;
+  /** What ingest is done with: its memory is used again. */
+  #spent: Observations | undefined;
   #ended = false;
   #filled = Promise.withResolvers<void>();
   #taken = Promise.withResolvers<void>();
@@ -111,7 +113,7 @@ export class Intake implements AsyncIterable<Observations> {
   async enter(scope: string): Promise<void> {
     await this.flush();
     this.#scope = scope;
-    this.#open = new Observations(this.source, scope);
+    this.#open = this.#next();
   }
 
   /** After the last push: ingest takes what is left and then its iteration ends. */
@@ -121,16 +123,24 @@ export class Intake implements AsyncIterable<Observations> {
     this.#taken.resolve();
   }
 
+  #next(): Observations {
+    const spent = this.#spent;
+    this.#spent = undefined;
+    return new Observations(this.source, this.#scope, spent);
+  }
+
+  /** What it yields is the consumer's until it asks for the next. */
   async *[Symbol.asyncIterator](): AsyncIterator<Observations> {
     for (;;) {
       await this.#filled.promise;
       this.#filled = Promise.withResolvers<void>();
       const taken = this.#open;
       if (taken.count > 0) {
-        this.#open = new Observations(this.source, this.#scope, taken);
+        this.#open = this.#next();
         this.#taken.resolve();
         this.#taken = Promise.withResolvers<void>();
         yield taken;
+        this.#spent = taken;
       }
       if (this.#ended && this.#open.count === 0) return;
       if (this.#open.count > 0 && this.#ended) this.#filled.resolve();

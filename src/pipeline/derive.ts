@@ -12,12 +12,7 @@ import { frameKind } from '../contracts/frame.ts';
 import { decodeHeartbeat } from '../contracts/heartbeat.ts';
 import { decodeQuotes } from '../contracts/quote.ts';
 import { decodeTrades } from '../contracts/trade.ts';
-import {
-  CandleOperator,
-  type CandleOptions,
-  type CandleSnapshot,
-  storedCandleBytes,
-} from '../engine/candles.ts';
+import { CandleOperator, type CandleOptions, type CandleSnapshot } from '../engine/candles.ts';
 import type { Append, Log, ReadResult, StateWrite, StoredBatch, Topic } from '../log/log.ts';
 import { loadCandles, packCandles } from './closed-candles.ts';
 import type { Meters } from './meters.ts';
@@ -179,7 +174,7 @@ export class Derive {
     this.#receiveTime = Math.max(this.#receiveTime, newest);
     const keys = this.#operator.missing(batch, pricesOf[this.topic]);
     if (keys.length === 0) return;
-    for (const stored of await loadCandles(this.#log, keys, storedCandleBytes)) {
+    for (const stored of await loadCandles(this.#log, keys)) {
       this.#operator.restore(stored);
     }
   }

@@ -23,7 +23,7 @@ import type { Feed, Observations } from '../feeds/feed.ts';
 import { Intake } from '../feeds/feed.ts';
 import type { Append, Log, StateWrite, Topic } from '../log/log.ts';
 import type { Meters } from './meters.ts';
-import { SeenIds } from './seen-ids.ts';
+import { blockSize, SeenIds } from './seen-ids.ts';
 
 export interface IngestOptions {
   /** Microseconds of event time that a record may be behind the newest and still be on time. */
@@ -171,19 +171,22 @@ export class Ingest {
 
   async #dropRepeats(topic: Stream, columns: EventColumns, keep: Uint8Array): Promise<void> {
     const spaces = columns.instruments.map(({ symbol }) => this.#seenIn(topic, columns, symbol));
-    for (let row = 0; row < columns.count; row++) {
-      const space = spaces[columns.instrument[row] as number] as SeenIds;
-      const id = columns.id[row] as number;
-      if (space.lacks(id)) await space.load(this.#log, id);
-    }
     let repeats = 0;
-    for (let row = 0; row < columns.count; row++) {
+    for (let row = 0; row < columns.count; ) {
+      const end = runEnd(columns, row);
       const id = columns.id[row] as number;
-      if (Number.isNaN(id)) continue;
-      const space = spaces[columns.instrument[row] as number] as SeenIds;
-      if (space.add(id)) continue;
-      keep[row] = 0;
-      repeats++;
+      if (!Number.isNaN(id)) {
+        const space = spaces[columns.instrument[row] as number] as SeenIds;
+        if (space.lacks(id)) await space.load(this.#log, id);
+        if (!space.addRun(id, id + end - row)) {
+          for (let at = row; at < end; at++) {
+            if (space.add(columns.id[at] as number)) continue;
+            keep[at] = 0;
+            repeats++;
+          }
+        }
+      }
+      row = end;
     }
     const labels = { source: columns.source, stream: streams[topic] };
     if (repeats > 0) this.#meters.repeats.inc(labels, repeats);
@@ -367,6 +370,19 @@ function memoryKey(topic: Topic, symbol: string): string {
 
 function decode(value: Uint8Array | null): string | undefined {
   return value ? Buffer.from(value).toString() : undefined;
+}
+
+/** The row after those that number on from `row`: one instrument, one block of ids. */
+function runEnd({ count, instrument, id }: EventColumns, row: number): number {
+  const index = instrument[row];
+  const blockEnd = (Math.floor((id[row] as number) / blockSize) + 1) * blockSize;
+  let next = (id[row] as number) + 1;
+  let end = row + 1;
+  while (end < count && instrument[end] === index && id[end] === next && next < blockEnd) {
+    end++;
+    next++;
+  }
+  return end;
 }
 
 /** Whether a batch's amounts fit beside all that its symbol has seen; if so they are remembered. */

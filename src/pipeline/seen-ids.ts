@@ -4,7 +4,8 @@
 
 import type { Log, StateWrite } from '../log/log.ts';
 
-const blockSize = 65_536;
+/** Ids to a block. */
+export const blockSize = 65_536;
 
 /** Sorted, disjoint, never adjacent: from0, to0, from1, to1, … with `to` exclusive. */
 type Ranges = number[];
@@ -37,6 +38,26 @@ export class SeenIds {
 
   /** Takes an id in; false when it was in already. */
   add(id: number): boolean {
+    const added = addToRanges(this.#rangesOf(id), id);
+    if (added) this.#changed.add(this.#recentNumber);
+    return added;
+  }
+
+  /**
+   * Takes in the ids [from, to), which follow one another within one block, when they come after
+   * all that the block has seen; else false, with nothing changed.
+   */
+  addRun(from: number, to: number): boolean {
+    const ranges = this.#rangesOf(from);
+    const last = ranges.length - 1;
+    if (last > 0 && from < (ranges[last] as number)) return false;
+    if (last > 0 && from === ranges[last]) ranges[last] = to;
+    else ranges.push(from, to);
+    this.#changed.add(this.#recentNumber);
+    return true;
+  }
+
+  #rangesOf(id: number): Ranges {
     const block = Math.floor(id / blockSize);
     if (block !== this.#recentNumber) {
       const ranges = this.#blocks.get(block);
@@ -44,9 +65,7 @@ export class SeenIds {
       this.#recent = ranges;
       this.#recentNumber = block;
     }
-    const added = addToRanges(this.#recent, id);
-    if (added) this.#changed.add(block);
-    return added;
+    return this.#recent;
   }
 
   /** What changed since the last call, to be committed with the records. */

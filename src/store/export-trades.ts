@@ -44,7 +44,7 @@ export async function* readTrades(
   const cells = new TradeCells(asker, scope);
   for (const span of await spansOf(reader, scope)) {
     const query = `
-      select event_time, receive_time, instrument_id, tag_id, price, size, trade_id, log_offset
+      select event_time, delay, instrument_id, tag_id, price, size, trade_id, log_offset
       from trade_rows
       where ${within('event_time', span)}
         and ${scope.only === null ? 'true' : `instrument_id = ${scope.only}`}
@@ -104,8 +104,9 @@ class StoredTrades {
   readonly offset = new Float64Array(rowsAtOnce);
 
   readonly take = (reader: CopyReader, row: number): void => {
-    this.time[row] = reader.time();
-    this.received[row] = reader.time();
+    const time = reader.time();
+    this.time[row] = time;
+    this.received[row] = reader.isNil() ? time : time + reader.int8();
     this.instrumentId[row] = reader.int4();
     this.tagId[row] = reader.int4();
     this.price[row] = reader.int8();

@@ -134,10 +134,12 @@ function writeRows(
   for (let row = from; row < to; row++) {
     const time = batch.eventTime[row];
     if (time < month.from || time >= month.to) continue;
+    const delay = batch.receiveTime[row] - time;
     const id = batch.id[row];
     writer.row(9);
     writer.time(time);
-    writer.time(batch.receiveTime[row]);
+    if (delay === 0) writer.nil();
+    else writer.int8(delay);
     writer.int4(instrumentIds[batch.instrument[row]]);
     writer.int4(tagIds[tags.slots[row]]);
     writer.int8(batch.price[row]);

@@ -84,7 +84,7 @@ async function readTrades(
      select
        instruments.symbol,
        micros(event_time) as time,
-       micros(receive_time) as received,
+       micros(event_time) + coalesce(delay, 0) as received,
        trim_scale(price * price_unit)::text as price,
        trim_scale(size * size_unit)::text as size,
        case

@@ -13,7 +13,7 @@ import { formatTime } from '../../src/contracts/time.ts';
 import { TradeColumns } from '../../src/contracts/trade.ts';
 import { late } from '../../src/contracts/verdict.ts';
 import { type Candle, candleAt } from '../../src/contracts/wire-objects.ts';
-import { CandleOperator } from '../../src/engine/candles.ts';
+import { CandleOperator, closedFields } from '../../src/engine/candles.ts';
 import { recordedData } from '../recorded-data.ts';
 
 const seed = Number(process.env.FC_SEED ?? 20261121);
@@ -139,19 +139,24 @@ suite('candle operator', () => {
           .sort((a, b) => a.order - b.order)
           .map(({ trade }) => trade);
         const ledger = new Ledger();
-        const stored = new Map<string, Uint8Array>();
+        const stored = new Map<string, Float64Array>();
         let operator = new CandleOperator(options);
         for (let from = 0, n = 0; from < arrived.length; n++) {
           const to = from + (cuts[n % cuts.length] as number);
           const batch = batchOf(arrived.slice(from, to));
           for (const key of operator.missing(batch, ['trade'])) {
-            const value = stored.get(key);
-            if (value) operator.restore({ key, value });
+            const fields = stored.get(key);
+            if (fields) operator.restore({ key, fields });
           }
           operator.applyTrades(batch);
           ledger.take(operator.publish(n));
           if (checkpoints[n % checkpoints.length]) {
-            for (const { key, value } of operator.unsaved()) stored.set(key, value);
+            for (const { prefix, buckets, fields } of operator.unsaved()) {
+              for (const [row, bucket] of buckets.entries()) {
+                const at = row * closedFields;
+                stored.set(prefix + bucket, fields.slice(at, at + closedFields));
+              }
+            }
             operator.evict();
             const snapshot = JSON.parse(JSON.stringify(operator.snapshot()));
             operator = CandleOperator.fromSnapshot(snapshot, options);

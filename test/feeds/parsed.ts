@@ -1,6 +1,8 @@
 // Runs a frame parser over frames and gives back what it saw, as wire objects.
 
 import { type Micros, micros } from '../../src/base/clock.ts';
+import { decodeQuotes, encodeQuotes, type QuoteBatch } from '../../src/contracts/quote.ts';
+import { decodeTrades, encodeTrades, type TradeBatch } from '../../src/contracts/trade.ts';
 import { type Quote, quoteAt, type Trade, tradeAt } from '../../src/contracts/wire-objects.ts';
 import { Observations } from '../../src/feeds/feed.ts';
 
@@ -26,8 +28,23 @@ export function parsed(parse: Parse, ...frames: readonly unknown[]): Parsed {
   return { kinds, seen, ...readBack(seen) };
 }
 
+/** What a feed saw, as it would stand in the log. */
+export interface Seen extends Pick<Observations, 'instruments' | 'heartbeats' | 'deadLetters'> {
+  readonly trades: TradeBatch;
+  readonly quotes: QuoteBatch;
+}
+
+/** A copy, for those who read on when the feed goes on in the same memory. */
+export function copyOf({ trades, quotes, ...others }: Observations): Seen {
+  const copied = {
+    trades: decodeTrades(encodeTrades(trades)),
+    quotes: decodeQuotes(encodeQuotes(quotes)),
+  };
+  return { ...others, ...copied };
+}
+
 /** The records of a batch as wire objects, without sequences, which are not the feed's to give. */
-export function readBack({ trades, quotes, deadLetters }: Observations) {
+export function readBack({ trades, quotes, deadLetters }: Seen) {
   const rows = (count: number): number[] => Array.from({ length: count }, (_, row) => row);
   return {
     trades: rows(trades.count).map((row) => tradeAt(trades, row, 0)),

@@ -243,14 +243,15 @@ suite('the trades sink stores each record once', () => {
     );
     await sink.write(batches.slice(0, 1), 1_000);
     const writing = sink.write(batches, count);
-    const killed = await killWhenCopying(client);
-    assert(killed, 'the COPY was seen at work');
-    await assert.rejects(writing, (error) => {
+    const rejected = assert.rejects(writing, (error) => {
       assert(error instanceof Failure);
       assert.equal(error.code, 'database-unavailable');
       assert(error.kind.retryable);
       return true;
     });
+    const killed = await killWhenCopying(client);
+    assert(killed, 'the COPY was seen at work');
+    await rejected;
     const position = await sink.position();
     assert.equal(position, 1_000);
     await sink.write(batches, count);

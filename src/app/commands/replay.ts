@@ -11,7 +11,7 @@ import { openLogger } from '../logger.ts';
 import { Plant } from '../plant.ts';
 import { openProgress } from '../progress.ts';
 import { StoreThread } from '../threads.ts';
-import { growthSignal, lockFolder, openDatabase, openLog, openReplay } from '../wire.ts';
+import { growthSignal, lockFolder, openLog, openReplay } from '../wire.ts';
 
 export interface ReplayOptions {
   /** Times real time; Infinity is as fast as possible. */
@@ -37,8 +37,7 @@ export async function replay(
   const growth = growthSignal();
   const store = new StoreThread(config, growth, { lingerMs: 0, keepTrying: false });
   // The tape does not wait for the database, which is slower to start.
-  const opening = openDatabase(config, logger);
-  opening.catch(() => undefined);
+  store.open().catch(() => undefined);
   const log = await openLog(config, logger, growth);
   const meters = pipelineMeters(new Registry());
   const plant = new Plant({
@@ -54,7 +53,7 @@ export async function replay(
   });
   interrupted.signal.addEventListener('abort', () => plant.stopFeeds());
   const progress = openProgress(options.quiet !== true);
-  store.run(opening.then(({ connection }) => connection));
+  store.run();
   try {
     const feed = await openReplay(files, options, systemClock, (at) => progress.show(at));
     await Promise.race([plant.feed(feed), store.failed]);
@@ -64,7 +63,7 @@ export async function replay(
       () => plant.stop(),
       () => store.stop(),
       () => log.close(),
-      async () => await (await opening).stop({ wait: false }),
+      () => store.close({ wait: false }),
       () => lock.release(),
     ]);
     const seconds = (systemClock.now() - started) / 1e6;

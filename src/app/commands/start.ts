@@ -3,7 +3,6 @@
 
 import { collectDefaultMetrics, Registry } from '@prometheus-io/client';
 import { systemClock } from '../../base/clock.ts';
-import { Failure } from '../../base/failure.ts';
 import { type Gateway, startGateway } from '../../gateway/gateway.ts';
 import type { HealthReport } from '../../gateway/health.ts';
 import type { Log } from '../../log/log.ts';
@@ -13,10 +12,9 @@ import { openLogger } from '../logger.ts';
 import type { PipelineHealth } from '../pipeline-thread.ts';
 import { PipelineThread, StoreThread, type ThreadMetrics } from '../threads.ts';
 import {
+  type DatabaseConnection,
   growthSignal,
   lockFolder,
-  type OpenDatabase,
-  openDatabase,
   openHistory,
   openLog,
 } from '../wire.ts';
@@ -31,11 +29,11 @@ export async function start(config: Config): Promise<void> {
   const growth = growthSignal();
   const store = new StoreThread(config, growth, { lingerMs: storeLingerMs, keepTrying: true });
   const pipeline = new PipelineThread({ config, growth, positions: store.positions.memory });
-  const opening = openDatabase(config, logger);
+  const opening = store.open();
   opening.catch(() => undefined);
   try {
     await pipeline.run();
-    store.run(opening.then(({ connection }) => connection));
+    store.run();
     await serve({ config, logger, growth, pipeline, store, database: await opening });
     logger.info('stopping: what was taken in is derived and stored first');
   } finally {
@@ -43,7 +41,7 @@ export async function start(config: Config): Promise<void> {
       () => pipeline.drain(),
       () => store.stop(),
       () => pipeline.end(),
-      async () => await (await opening).stop(),
+      () => store.close({ wait: true }),
       () => lock.release(),
     ]);
   }
@@ -55,14 +53,14 @@ interface Parts {
   readonly growth: SharedArrayBuffer;
   readonly pipeline: PipelineThread;
   readonly store: StoreThread;
-  readonly database: OpenDatabase;
+  readonly database: DatabaseConnection;
 }
 
 /** Serves until a signal, or until a part dies, which is thrown. */
 async function serve(parts: Parts): Promise<void> {
   const { config, logger, growth, pipeline, store, database } = parts;
   const log = await openLog(config, logger, growth, true);
-  const history = await openHistory(database.connection);
+  const history = await openHistory(database);
   const watch = new HealthWatch(parts, log);
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -81,7 +79,7 @@ async function serve(parts: Parts): Promise<void> {
       logger,
     });
     logger.info({ url: gateway.url, data: config.dataDir, feeds: config.feeds }, 'ready');
-    const ends = [pipeline.died, store.failed, died(database), watch.run()];
+    const ends = [pipeline.died, store.failed, watch.run()];
     await Promise.race([stopSignal(), ...ends]);
   } finally {
     watch.stop();
@@ -100,12 +98,6 @@ async function stopSignal(): Promise<void> {
       process.on(signal, () => resolve());
     }
   });
-}
-
-async function died(database: OpenDatabase): Promise<void> {
-  const failure = await database.ended;
-  const cure = 'See its last lines above; start again, which recovers by itself.';
-  throw failure ?? new Failure('database-unavailable', 'The database has ended.', cure);
 }
 
 /** The figures of this thread and of the others, added up, in Prometheus's text format. */

@@ -3,7 +3,7 @@ import { suite, type TestContext, test } from 'node:test';
 import { ManualClock } from '../../../src/base/clock.ts';
 import { Intake } from '../../../src/feeds/feed.ts';
 import { type ReplayOptions, replayFeed } from '../../../src/feeds/replay/replay.ts';
-import { pick } from '../parsed.ts';
+import { copyOf, pick } from '../parsed.ts';
 import { Replayed, replayed, scratch } from './replayed.ts';
 import { zip } from './zip.ts';
 
@@ -19,7 +19,7 @@ function play(path: string, options: Partial<ReplayOptions>) {
   const result = new Replayed();
   const running = feed.run(intake, abort.signal).finally(() => intake.end());
   const taken = (async () => {
-    for await (const batch of intake) result.batches.push(batch);
+    for await (const batch of intake) result.batches.push(copyOf(batch));
   })();
   /** Lets files be read and batches be taken, until the replay waits for the clock or has ended. */
   const settle = async (): Promise<void> => {
@@ -139,7 +139,7 @@ suite('back-pressure', () => {
     for await (const batch of intake) {
       // The instrument's definition comes on top.
       assert.ok(batch.trades.count <= rowsMax && batch.count <= rowsMax + 1);
-      result.batches.push(batch);
+      result.batches.push(copyOf(batch));
       // A slow reader.
       for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate);
       assert.ok(intake.open.count <= rowsMax + 1);

@@ -9,12 +9,12 @@ import type { Failure } from '../../../src/base/failure.ts';
 import type { DeadLetter } from '../../../src/contracts/dead-letter.ts';
 import type { Heartbeat } from '../../../src/contracts/heartbeat.ts';
 import type { Instrument, Quote, Trade } from '../../../src/contracts/wire-objects.ts';
-import { Intake, type Observations } from '../../../src/feeds/feed.ts';
+import { Intake } from '../../../src/feeds/feed.ts';
 import { type ReplayOptions, replayFeed } from '../../../src/feeds/replay/replay.ts';
-import { readBack } from '../parsed.ts';
+import { copyOf, readBack, type Seen } from '../parsed.ts';
 
 export class Replayed {
-  readonly batches: Observations[] = [];
+  readonly batches: Seen[] = [];
   /** What `run` threw. */
   failure: Failure | null = null;
 
@@ -65,7 +65,7 @@ export async function replayed(options: Options): Promise<Replayed> {
       result.failure = error;
     })
     .finally(() => intake.end());
-  for await (const batch of intake) result.batches.push(batch);
+  for await (const batch of intake) result.batches.push(copyOf(batch));
   await running;
   return result;
 }

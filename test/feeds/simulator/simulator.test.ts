@@ -2,12 +2,11 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { ManualClock, microsPerSecond } from '../../../src/base/clock.ts';
 import { Failure } from '../../../src/base/failure.ts';
-import { decodeQuotes, encodeQuotes } from '../../../src/contracts/quote.ts';
-import { decodeTrades, encodeTrades } from '../../../src/contracts/trade.ts';
 import { tradeAt } from '../../../src/contracts/wire-objects.ts';
-import { Intake, type Observations } from '../../../src/feeds/feed.ts';
+import { Intake } from '../../../src/feeds/feed.ts';
 import { defaultSymbols } from '../../../src/feeds/simulator/listing.ts';
 import { simulatorFeed } from '../../../src/feeds/simulator/simulator.ts';
+import { copyOf, type Seen } from '../parsed.ts';
 
 const start = 1_790_000_000_000_000;
 
@@ -137,7 +136,7 @@ async function runFor(
   ms: number,
   options: { tradesPerSecond?: number; seed?: number },
   from = start,
-): Promise<{ batches: Batch[] }> {
+): Promise<{ batches: Seen[] }> {
   const clock = new ManualClock(from);
   const feed = simulatorFeed({ ...options, clock });
   const intake = new Intake('simulator', '');
@@ -151,18 +150,6 @@ async function runFor(
   return { batches: await consumer };
 }
 
-async function collect(intake: Intake): Promise<Batch[]> {
-  return await Array.fromAsync(intake, copy);
-}
-
-type Batch = ReturnType<typeof copy>;
-
-/** What was taken is ours only until the next is asked for. */
-function copy({ trades, quotes, instruments, heartbeats }: Observations) {
-  return {
-    trades: decodeTrades(encodeTrades(trades)),
-    quotes: decodeQuotes(encodeQuotes(quotes)),
-    instruments: [...instruments],
-    heartbeats: [...heartbeats],
-  };
+async function collect(intake: Intake): Promise<Seen[]> {
+  return await Array.fromAsync(intake, copyOf);
 }
