@@ -15,7 +15,7 @@ import { parseTime } from '../src/contracts/time.ts';
 
 const [rate = 10_000, seconds = 120] = process.argv.slice(2).map(Number);
 const warmUpSeconds = 10;
-const main = fileURLToPath(new URL('../src/app/main.ts', import.meta.url));
+const launcher = fileURLToPath(new URL('../tapeline', import.meta.url));
 
 const folder = await mkdtemp(join(tmpdir(), 'tapeline-bench-live-'));
 const port = await freePort();
@@ -27,7 +27,7 @@ const env = {
   TRADES_PER_SECOND: String(rate),
   LOG_LEVEL: 'warn',
 };
-const server = spawn(process.execPath, [main, 'start'], {
+const server = spawn(launcher, ['start'], {
   env,
   stdio: ['ignore', 'inherit', 'inherit'],
 });
@@ -68,14 +68,14 @@ async function measure(): Promise<void> {
   recording = true;
   await systemClock.wait(seconds * 1000);
   recording = false;
-  const memory = await memoryOf();
+  const { memory, commit } = await figures();
   for (const socket of sockets) socket.close();
   const sorted = latencies.subarray(0, count).sort();
   const at = (share: number): string => (sorted[Math.floor(count * share)] ?? 0).toFixed(2);
   process.stdout.write(
     `${rate} trades/s for ${seconds} s: ${count} messages, ${Math.round(count / seconds)}/s, ` +
       `${lost} lost; ingest to client p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ` +
-      `p99.9 ${at(0.999)} ms, max ${at(0.999999)} ms; Node ${memory} MB\n`,
+      `p99.9 ${at(0.999)} ms, max ${at(0.999999)} ms; ${commit}; Node ${memory} MB\n`,
   );
 }
 
@@ -84,10 +84,20 @@ function field(text: string, before: string, after: string): string {
   return text.slice(start, text.indexOf(after, start));
 }
 
-async function memoryOf(): Promise<number> {
+/** What the server says of itself: memory, and how long the commits took in the meantime. */
+async function figures(): Promise<{ memory: number; commit: string }> {
   const text = await (await fetch(`http://${url}/metrics`)).text();
   const [, bytes] = /^process_resident_memory_bytes (\d+)/m.exec(text) ?? [];
-  return Math.round(Number(bytes) / 1e6);
+  const buckets = [...text.matchAll(/^tapeline_log_commit_seconds_bucket{le="([\d.]+)"} (\d+)/gm)];
+  const commits = Number(/^tapeline_log_commit_seconds_count (\d+)/m.exec(text)?.[1]);
+  const within = (share: number): string => {
+    const found = buckets.find(([, , count]) => Number(count) >= share * commits);
+    return `${Number(found?.[1] ?? Number.NaN) * 1000} ms`;
+  };
+  return {
+    memory: Math.round(Number(bytes) / 1e6),
+    commit: `${commits} commits, half within ${within(0.5)}, 99 % within ${within(0.99)}`,
+  };
 }
 
 async function ready(): Promise<void> {

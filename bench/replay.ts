@@ -32,9 +32,9 @@ if (!existsSync(recorded)) {
 
 async function measure(round: number): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'tapeline-bench-replay-'));
-  const config = readConfig({ DATA_DIR: folder });
+  const config = readConfig({ DATA_DIR: folder }, 'warn');
   const growth = growthSignal();
-  const store = new StoreThread(config, growth, { lingerMs: 0, keepTrying: false });
+  const store = new StoreThread(config, growth, 'stderr', { lingerMs: 0, keepTrying: false });
   try {
     const database = await store.open();
     const log = await openLog(config, logger, growth);

@@ -31,7 +31,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Throws Failure `bad-configuration`, naming the variable and the cure. */
-export function readConfig(env: Environment): Config {
+export function readConfig(env: Environment, logLevel: Config['logLevel'] = 'info'): Config {
   return {
     host: text(env, 'HOST', '127.0.0.1'),
     port: whole(env, 'PORT', 8000, 0, 65_535),
@@ -42,7 +42,7 @@ export function readConfig(env: Environment): Config {
     tradesPerSecond: whole(env, 'TRADES_PER_SECOND', 100, 1, 1_000_000),
     retentionHours: whole(env, 'LOG_RETENTION_HOURS', 7 * 24, 1, 100_000),
     retentionGigabytes: whole(env, 'LOG_RETENTION_GB', 10, 1, 100_000),
-    logLevel: oneOf('LOG_LEVEL', text(env, 'LOG_LEVEL', 'info'), logLevels),
+    logLevel: oneOf('LOG_LEVEL', text(env, 'LOG_LEVEL', logLevel), logLevels),
   };
 }
 

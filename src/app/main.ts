@@ -38,7 +38,7 @@ program
   .option('--quiet', 'no progress')
   .action(async (files: string[], options) => {
     const { replay } = await import('./commands/replay.ts');
-    await replay(readConfig(process.env), files, options);
+    await replay(readConfig(process.env, 'warn'), files, options);
   });
 
 const exporting = program
@@ -60,7 +60,7 @@ for (const what of ['candles', 'trades'] as const) {
   }
   command.action(async (options) => {
     const { exportRows } = await import('./commands/export.ts');
-    await exportRows(readConfig(process.env), what, options);
+    await exportRows(readConfig(process.env, 'warn'), what, options);
   });
 }
 
@@ -70,7 +70,7 @@ program
   .option('--json', 'for programs')
   .action(async (options) => {
     const { status } = await import('./commands/status.ts');
-    await status(readConfig(process.env), options);
+    await status(readConfig(process.env, 'warn'), options);
   });
 
 program

@@ -2,6 +2,7 @@
 // message and cure and is a Failure again on the other side; anything else that is thrown is a bug
 // there.
 
+import { flushCompileCache } from 'node:module';
 import { parentPort, Worker } from 'node:worker_threads';
 import { Failure, type FailureCode, messageOf } from '../base/failure.ts';
 
@@ -52,6 +53,7 @@ export class Remote {
 
   /** Only once the thread has nothing open: ending it inside LMDB would end the process. */
   async end(): Promise<void> {
+    await this.ask(lastQuestion);
     await this.#worker.terminate();
   }
 
@@ -67,12 +69,20 @@ export class Remote {
   }
 }
 
+const lastQuestion = 'end';
+
+/** A thread that is terminated would not keep what it has compiled for the next start. */
+async function lastAnswer(): Promise<void> {
+  flushCompileCache();
+}
+
 /** The answering end, in the thread. */
 export function answer<Q>(handle: (question: Q) => Promise<unknown>): void {
   const port = parentPort;
   if (!port) throw new Error('this runs in a worker thread');
   port.on('message', ({ id, question }: Call) => {
-    void handle(question as Q).then(
+    const answered = question === lastQuestion ? lastAnswer() : handle(question as Q);
+    void answered.then(
       (value) => port.postMessage({ id, value } satisfies Reply),
       (error: unknown) => {
         const { code, cure } = error instanceof Failure ? error : { code: null, cure: '' };

@@ -21,6 +21,7 @@ export interface StoreData {
   readonly growth: SharedArrayBuffer;
   /** See positions.ts. */
   readonly positions: SharedArrayBuffer;
+  readonly logTo: 'stdout' | 'stderr';
   readonly options: PersistOptions;
 }
 
@@ -32,8 +33,8 @@ export type StoreQuestion =
   | { readonly ask: 'stop' }
   | { readonly ask: 'close'; readonly wait: boolean };
 
-const { config, growth, positions: memory, options } = workerData as StoreData;
-const logger = openLogger(config.logLevel, 'stderr');
+const { config, growth, positions: memory, logTo, options } = workerData as StoreData;
+const logger = openLogger(config.logLevel, logTo);
 const stopped = new AbortController();
 let opening: Promise<OpenDatabase> | null = null;
 let persists: readonly Persist[] = [];

@@ -60,8 +60,14 @@ export class StoreThread {
   readonly #failed = Promise.withResolvers<never>();
   #running: Promise<unknown> | null = null;
 
-  constructor(config: Config, growth: SharedArrayBuffer, options: PersistOptions) {
-    const data: StoreData = { config, growth, positions: this.positions.memory, options };
+  constructor(
+    config: Config,
+    growth: SharedArrayBuffer,
+    logTo: StoreData['logTo'],
+    options: PersistOptions,
+  ) {
+    const positions = this.positions.memory;
+    const data: StoreData = { config, growth, positions, logTo, options };
     this.#remote = new Remote('./store-thread.ts', data);
     this.#failed.promise.catch(() => undefined);
   }

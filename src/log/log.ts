@@ -34,6 +34,8 @@ export interface StateWrite {
 export interface Transaction {
   readonly appends?: readonly Append[];
   readonly state?: readonly StateWrite[];
+  /** Milliseconds that it may wait for another commit, so as to share its fsync; 0 when absent. */
+  readonly patienceMs?: number;
 }
 
 export interface StoredBatch {

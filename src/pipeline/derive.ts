@@ -68,22 +68,22 @@ export class Derive {
   }
 
   /**
-   * Derives for ever, collecting for `lingerMs` between two commits: every fsync of ours is one
-   * that ingest waits for. After an abort, what the log holds by then is derived, and a checkpoint
-   * leaves the next start nothing to redo.
+   * Derives for ever, collecting for `lingerMs` between two commits, which then wait as long for
+   * company: every fsync of ours is one that ingest would wait for. After an abort, what the log
+   * holds by then is derived, and a checkpoint leaves the next start nothing to redo.
    */
   async run(lingerMs: number, signal: AbortSignal): Promise<void> {
     await this.recover();
     let generation = -1;
     for (;;) {
-      if (await this.step()) {
+      if (await this.step(signal.aborted ? 0 : lingerMs)) {
         if (lingerMs > 0 && !signal.aborted) await this.#clock.wait(lingerMs, signal);
         continue;
       }
       if (signal.aborted) break;
       generation = await this.#log.grown(generation, signal);
     }
-    await this.#commit(this.#position, [], true);
+    await this.#commit(this.#position, [], true, 0);
   }
 
   /** Restores the last checkpoint and brings it forward to the committed position. */
@@ -106,7 +106,7 @@ export class Derive {
   }
 
   /** Derives what can be read at once; false when there was nothing. */
-  async step(): Promise<boolean> {
+  async step(patienceMs = 0): Promise<boolean> {
     const read = await this.#readOn();
     for (const { from, to, reason } of read.lost) {
       this.#meters.lost.inc({ consumer: 'engine', reason }, to - from);
@@ -119,7 +119,7 @@ export class Derive {
     }
     const { held } = this.#operator;
     const due = held > unsavedMax || this.#clock.now() >= this.#checkpointTime + checkpointEvery;
-    await this.#commit(read.next, appends, due);
+    await this.#commit(read.next, appends, due, patienceMs);
     const { end } = this.#log.range(this.topic, partition);
     this.#meters.lag.set({ consumer: 'engine', topic: this.topic }, end - this.#position);
     this.#meters.held.set({ topic: this.topic }, this.#operator.held);
@@ -179,14 +179,19 @@ export class Derive {
     }
   }
 
-  async #commit(position: number, appends: readonly Append[], checkpoint: boolean): Promise<void> {
+  async #commit(
+    position: number,
+    appends: readonly Append[],
+    checkpoint: boolean,
+    patienceMs: number,
+  ): Promise<void> {
     const state: StateWrite[] = [this.#write('position', position)];
     if (checkpoint) {
       const saved: Checkpoint = { offset: position, snapshot: this.#operator.snapshot() };
       state.push(this.#write('checkpoint', saved));
       state.push(...(await packCandles(this.#log, this.#operator.unsaved())));
     }
-    await this.#log.commit({ appends, state });
+    await this.#log.commit({ appends, state, patienceMs });
     this.#position = position;
     if (checkpoint) {
       this.#operator.evict();

@@ -27,7 +27,7 @@ export async function exportRows(
   what: 'candles' | 'trades',
   options: ExportOptions,
 ): Promise<void> {
-  const logger = openLogger(config.logLevel === 'info' ? 'warn' : config.logLevel, 'stderr');
+  const logger = openLogger(config.logLevel, 'stderr');
   const database = await borrowDatabase(config, 'export', logger);
   try {
     const rows = await exportStream(database.connection, what, options);

@@ -2,6 +2,7 @@
 // once every trade and candle is stored. Running it again adds nothing; killed, it is simply run
 // again.
 
+import { constants, setPriority } from 'node:os';
 import { Registry } from '@prometheus-io/client';
 import { systemClock } from '../../base/clock.ts';
 import { type Meters, pipelineMeters } from '../../pipeline/meters.ts';
@@ -28,18 +29,20 @@ export async function replay(
   options: ReplayOptions,
 ): Promise<void> {
   const started = systemClock.now();
-  const logger = openLogger(config.logLevel === 'info' ? 'warn' : config.logLevel, 'stderr');
+  const logger = openLogger(config.logLevel, 'stderr');
   const lock = await lockFolder(config, 'replay', null);
   const interrupted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => interrupted.abort());
   }
   const growth = growthSignal();
-  const store = new StoreThread(config, growth, { lingerMs: 0, keepTrying: false });
+  const store = new StoreThread(config, growth, 'stderr', { lingerMs: 0, keepTrying: false });
   // The tape does not wait for the database, which is slower to start.
   store.open().catch(() => undefined);
   const log = await openLog(config, logger, growth);
   const meters = pipelineMeters(new Registry());
+  // What a replay ends with is the database, so of a machine's few cores it has the first claim.
+  setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
   const plant = new Plant({
     log,
     clock: systemClock,

@@ -27,7 +27,8 @@ export async function start(config: Config): Promise<void> {
   const logger = openLogger(config.logLevel, 'stdout');
   const lock = await lockFolder(config, 'start', config.port);
   const growth = growthSignal();
-  const store = new StoreThread(config, growth, { lingerMs: storeLingerMs, keepTrying: true });
+  const storing = { lingerMs: storeLingerMs, keepTrying: true };
+  const store = new StoreThread(config, growth, 'stdout', storing);
   const pipeline = new PipelineThread({ config, growth, positions: store.positions.memory });
   const opening = store.open();
   opening.catch(() => undefined);

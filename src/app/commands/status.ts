@@ -13,7 +13,7 @@ export interface StatusOptions {
 const lettersShown = 5;
 
 export async function status(config: Config, options: StatusOptions): Promise<void> {
-  const logger = openLogger(config.logLevel === 'info' ? 'warn' : config.logLevel, 'stderr');
+  const logger = openLogger(config.logLevel, 'stderr');
   const instance = await instanceOf(config.dataDir);
   const database = await borrowDatabase(config, 'status', logger);
   const history = await openHistory(database.connection);

@@ -1,6 +1,8 @@
 // The writing half of the log, for one thread. Transactions that arrive while one is on its way to
-// disk wait and then share the next: one fsync for all of them. Invariant: offsets are given when
-// the group is written, and count only once it is on disk, so a failure leaves no gap and no trace.
+// disk wait and then share the next: one fsync for all of them. Patient ones wait for others even
+// when the disk is free, so that they do not keep it from those that hurry. Invariant: offsets are
+// given when the group is written, and count only once it is on disk, so a failure leaves no gap
+// and no trace.
 
 import assert from 'node:assert/strict';
 import type { Clock } from '../../base/clock.ts';
@@ -24,6 +26,7 @@ export interface WriterOptions {
 }
 
 interface Pending extends Changes {
+  readonly patienceMs: number;
   readonly resolve: (offsets: readonly number[]) => void;
   readonly reject: (failure: Failure) => void;
 }
@@ -42,6 +45,8 @@ export class LogWriter {
   readonly #clock: Clock;
   #reaches: readonly Reach[];
   #waiting: Pending[] = [];
+  /** Aborted when the patient ones among those waiting need wait no longer. */
+  #patience: AbortController | null = null;
   #writing: Promise<void> | null = null;
   #trimming: Promise<number> = Promise.resolve(0);
   #isClosed = false;
@@ -72,7 +77,8 @@ export class LogWriter {
   }
 
   /** The caller leaves its bytes as they are until this resolves. */
-  async commit({ appends = [], state = [] }: Transaction): Promise<readonly number[]> {
+  async commit(transaction: Transaction): Promise<readonly number[]> {
+    const { appends = [], state = [], patienceMs = 0 } = transaction;
     for (const { topic, partition, count } of appends) {
       slotOf(topic, partition);
       assert(Number.isInteger(count) && count > 0, `a batch of ${count} records`);
@@ -81,7 +87,7 @@ export class LogWriter {
       const bytes = Buffer.byteLength(key);
       assert(bytes > 0 && bytes <= stateKeyBytesMax, `a state key of ${bytes} bytes`);
     }
-    return await this.#submit(appends, state, null);
+    return await this.#submit(appends, state, null, patienceMs);
   }
 
   /**
@@ -102,6 +108,7 @@ export class LogWriter {
   /** Refuses what comes from now on, and resolves when what came before is decided. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#patience?.abort();
     await this.#trimming.catch(() => 0);
     await this.#writing;
   }
@@ -110,18 +117,32 @@ export class LogWriter {
     appends: readonly Append[],
     state: readonly StateWrite[],
     drop: Drop | null,
+    patienceMs = 0,
   ): Promise<readonly number[]> {
     if (this.#isClosed) throw closedFailure();
     const { promise, resolve, reject } = Promise.withResolvers<readonly number[]>();
-    this.#waiting.push({ appends, state, drop, resolve, reject });
+    this.#waiting.push({ appends, state, drop, patienceMs, resolve, reject });
+    if (patienceMs === 0) this.#patience?.abort();
     this.#writing ??= this.#writeAll();
     return await promise;
   }
 
   async #writeAll(): Promise<void> {
     await Promise.resolve(); // What else is committed in this turn shares the first group.
-    while (this.#waiting.length > 0) await this.#write(this.#takeGroup());
+    while (this.#waiting.length > 0) {
+      await this.#company();
+      await this.#write(this.#takeGroup());
+    }
     this.#writing = null;
+  }
+
+  /** While all that wait are patient: resolves when one comes that is not, or time is up. */
+  async #company(): Promise<void> {
+    const patienceMs = Math.min(...this.#waiting.map((pending) => pending.patienceMs));
+    if (patienceMs === 0 || this.#isClosed) return;
+    this.#patience = new AbortController();
+    await this.#clock.wait(patienceMs, this.#patience.signal);
+    this.#patience = null;
   }
 
   #takeGroup(): readonly Pending[] {
