@@ -17,6 +17,7 @@ import { LogReader } from './embedded/reader.ts';
 import { readSealed, seal } from './embedded/record.ts';
 import { makeSound, markClosed, syncFolder } from './embedded/recovery.ts';
 import { Signal, signalBytes } from './embedded/signal.ts';
+import { Tail } from './embedded/tail.ts';
 import { LogWriter } from './embedded/writer.ts';
 import type { Log, LogStats, ReadResult, Retention, Topic, Transaction } from './log.ts';
 
@@ -79,8 +80,9 @@ async function openFirst(options: EmbeddedLogOptions, signal: Signal): Promise<E
   const quarantine = new Quarantine(folder, signal, logger);
   signal.begin(quarantine.count());
   const { epoch, reaches } = facts;
-  const writer = new LogWriter({ folder, environment, reaches, signal, quarantine, clock });
-  const parts = { folder, environment, signal, quarantine, epoch, warnings };
+  const tail = new Tail();
+  const writer = new LogWriter({ folder, environment, reaches, signal, quarantine, clock, tail });
+  const parts = { folder, environment, signal, quarantine, epoch, warnings, tail };
   return new OpenLog({ ...parts, writer, isWritable: !readOnly });
 }
 
@@ -111,6 +113,7 @@ interface Parts {
   readonly warnings: readonly string[];
   /** Absent beside a writer in another thread. */
   readonly writer?: LogWriter;
+  readonly tail?: Tail;
   readonly isWritable?: boolean;
 }
 
@@ -125,7 +128,8 @@ class OpenLog implements EmbeddedLog {
     this.epoch = parts.epoch;
     this.warnings = parts.warnings;
     this.#parts = parts;
-    this.#reader = new LogReader(parts.environment, parts.signal, parts.quarantine);
+    const { environment, signal, quarantine, tail } = parts;
+    this.#reader = new LogReader(environment, signal, quarantine, tail);
   }
 
   get signal(): SharedArrayBuffer {

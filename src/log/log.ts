@@ -4,7 +4,7 @@
 // Atomicity   All appends and state writes of one `commit` become visible together or not at all.
 // Durability  A commit that resolved survives kill -9 and power loss. Nothing is readable earlier.
 // Delivery    `read` returns every batch from an offset on, or says in `lost` what is missing.
-// Ownership   One process writes at a time; any thread may read. Returned bytes are the caller's.
+// Ownership   One process writes at a time; any thread may read. Nobody changes bytes returned.
 
 export const topics = [
   'market.trades',

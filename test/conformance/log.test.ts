@@ -137,18 +137,23 @@ for (const { name, open, openingElsewhere, openingBeside } of implementations) {
 
     describe('reading', () => {
       test('from any offset, in pieces of any size, gives every batch once', async () => {
-        const log = await openAt(newPlace());
+        const place = newPlace();
+        let log = await openAt(place);
         const appends = [3, 1, 4, 1, 5].map((count, index) => trades(count, index, 1_000));
         await log.commit({ appends });
         const all = (await readAll(log)).batches;
-        for (let offset = 0; offset < 14; offset += 1) {
-          for (const bytesMax of [1, 1_500, 2_000, 1_000_000]) {
-            const { batches } = await readAll(log, offset, bytesMax);
-            assert.deepEqual(
-              batches,
-              all.filter((batch) => batch.offset + batch.count > offset),
-            );
+        // At first the writer may still have them; once opened anew they come from where they lie.
+        for (let opening = 0; opening < 2; opening++) {
+          for (let offset = 0; offset < 14; offset += 1) {
+            for (const bytesMax of [1, 1_500, 2_000, 1_000_000]) {
+              const { batches } = await readAll(log, offset, bytesMax);
+              assert.deepEqual(
+                batches,
+                all.filter((batch) => batch.offset + batch.count > offset),
+              );
+            }
           }
+          log = await reopen(log, place);
         }
       });
 
@@ -170,15 +175,14 @@ for (const { name, open, openingElsewhere, openingBeside } of implementations) {
         }
       });
 
-      test('gives bytes that are the caller’s own and aligned for columns', async () => {
+      test('gives bytes aligned for columns, which stay whatever is committed', async () => {
         const log = await openAt(newPlace());
-        await log.commit({ appends: [trades(1, 1, 400), trades(1, 1, 40_000)] });
-        for (const { bytes } of (await readAll(log)).batches) {
-          assert.equal(bytes.byteOffset % 8, 0);
-          bytes.fill(0);
-        }
+        const appends = [trades(1, 1, 400), trades(1, 1, 40_000)];
+        await log.commit({ appends });
         const { batches } = await readAll(log);
-        assert.deepEqual(batches, [trades(1, 1, 400), trades(1, 1, 40_000)].map(stored));
+        for (const { bytes } of batches) assert.equal(bytes.byteOffset % 8, 0);
+        for (let more = 0; more < 3; more++) await log.commit({ appends });
+        assert.deepEqual(batches, appends.map(stored));
       });
     });
 

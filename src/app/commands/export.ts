@@ -35,7 +35,7 @@ export async function exportRows(
     await write(rows, out);
     if (options.output !== undefined) await finished(out.end());
   } finally {
-    await database.stop({ wait: false });
+    await database.stop();
   }
 }
 

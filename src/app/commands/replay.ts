@@ -42,7 +42,7 @@ export async function replay(
   const log = await openLog(config, logger, growth);
   const meters = pipelineMeters(new Registry());
   // What a replay ends with is the database, so of a machine's few cores it has the first claim.
-  setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+  setPriority(constants.priority.PRIORITY_LOW);
   const plant = new Plant({
     log,
     clock: systemClock,

@@ -25,7 +25,7 @@ export async function status(config: Config, options: StatusOptions): Promise<vo
     process.stdout.write(text);
   } finally {
     await history.close();
-    await database.stop({ wait: false });
+    await database.stop();
   }
 }
 

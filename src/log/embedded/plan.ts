@@ -2,10 +2,10 @@
 // offsets given and how far each partition then reaches. Making it touches neither LMDB nor the
 // log, so a group that fails is simply forgotten.
 
-import type { Append, StateWrite } from '../log.ts';
+import type { Append, StateWrite, StoredBatch } from '../log.ts';
 import type { Bytes, Environment } from './environment.ts';
 import { type Reach, reachBytes, reachFact } from './facts.ts';
-import { keyOf, recordHeadBytes, sealBytes, writeRecord, writeSealed } from './record.ts';
+import { frameOf, keyOf, recordHeadBytes, sealBytes, writeRecord, writeSealed } from './record.ts';
 import { slotOf, slots } from './signal.ts';
 
 /** What one caller wants to change. */
@@ -41,6 +41,8 @@ export class Plan {
   readonly offsets: readonly (readonly number[])[];
   readonly #environment: Environment;
   readonly #time: number;
+  /** What it appends, as it will be read. */
+  readonly appended: { readonly slot: number; readonly batch: StoredBatch }[] = [];
   readonly #writes: Write[] = [];
   readonly #reaches: Reach[];
   readonly #touched = new Set<number>();
@@ -93,6 +95,8 @@ export class Plan {
     const tree = this.#environment.records[slot]!;
     this.#writes.push({ tree, key: keyOf(end), value, atEnd: true });
     this.#reach(slot, { start, end, bytes: bytes + value.length });
+    const batch = { offset, count: append.count, bytes: frameOf(value) };
+    this.appended.push({ slot, batch });
     return offset;
   }
 

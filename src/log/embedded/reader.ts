@@ -7,19 +7,23 @@ import { closedFailure, readingFailure } from './failures.ts';
 import type { Quarantine } from './quarantine.ts';
 import { endOf, keyOf, readRecord, readSealed } from './record.ts';
 import { type Signal, slotOf } from './signal.ts';
+import type { Tail } from './tail.ts';
 
 export class LogReader {
   readonly #environment: Environment;
   readonly #signal: Signal;
   readonly #quarantine: Quarantine;
+  /** Absent where another thread writes. */
+  readonly #tail: Tail | undefined;
   /** The generation that our snapshot of the state is not older than. */
   #generation = 0;
   #isClosed = false;
 
-  constructor(environment: Environment, signal: Signal, quarantine: Quarantine) {
+  constructor(environment: Environment, signal: Signal, quarantine: Quarantine, tail?: Tail) {
     this.#environment = environment;
     this.#signal = signal;
     this.#quarantine = quarantine;
+    this.#tail = tail;
   }
 
   range(topic: Topic, partition: number): { readonly start: number; readonly end: number } {
@@ -29,7 +33,11 @@ export class LogReader {
 
   read(topic: Topic, partition: number, offset: number, bytesMax: number): ReadResult {
     const slot = slotOf(topic, partition);
-    return this.#guarded(() => this.#read(slot, offset, bytesMax));
+    return this.#guarded(() => {
+      const isHeld = offset >= this.#signal.start(slot);
+      const recent = isHeld ? this.#tail?.read(slot, offset, bytesMax) : null;
+      return recent ?? this.#read(slot, offset, bytesMax);
+    });
   }
 
   #read(slot: number, offset: number, bytesMax: number): ReadResult {

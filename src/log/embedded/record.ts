@@ -46,8 +46,13 @@ export function readRecord(end: number, value: Uint8Array): StoredBatch | null {
   return {
     offset: view.getFloat64(8, true),
     count: view.getUint32(4, true),
-    bytes: viewAfter(value, recordHeadBytes),
+    bytes: frameOf(value),
   };
+}
+
+/** What an intact record holds behind its head. */
+export function frameOf(value: Uint8Array): Uint8Array {
+  return viewAfter(value, recordHeadBytes);
 }
 
 /** Microseconds; when an intact batch was appended. */

@@ -15,6 +15,7 @@ import { bytesOf, type Changes, type Drop, Plan } from './plan.ts';
 import type { Quarantine } from './quarantine.ts';
 import { appendedAt, endOf, readRecord } from './record.ts';
 import { partitionOf, type Signal, slotOf, slots } from './signal.ts';
+import type { Tail } from './tail.ts';
 
 export interface WriterOptions {
   readonly folder: string;
@@ -23,6 +24,7 @@ export interface WriterOptions {
   readonly signal: Signal;
   readonly quarantine: Quarantine;
   readonly clock: Clock;
+  readonly tail: Tail;
 }
 
 interface Pending extends Changes {
@@ -43,6 +45,7 @@ export class LogWriter {
   readonly #signal: Signal;
   readonly #quarantine: Quarantine;
   readonly #clock: Clock;
+  readonly #tail: Tail;
   #reaches: readonly Reach[];
   #waiting: Pending[] = [];
   /** Aborted when the patient ones among those waiting need wait no longer. */
@@ -62,6 +65,7 @@ export class LogWriter {
     this.#signal = options.signal;
     this.#quarantine = options.quarantine;
     this.#clock = options.clock;
+    this.#tail = options.tail;
     this.#publish();
   }
 
@@ -176,6 +180,7 @@ export class LogWriter {
     try {
       await transact(this.#environment, () => plan.write());
       this.#reaches = plan.reaches;
+      for (const { slot, batch } of plan.appended) this.#tail.add(slot, batch);
     } finally {
       this.#publish();
     }
