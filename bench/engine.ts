@@ -5,7 +5,12 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { microsPerSecond, systemClock } from '../src/base/clock.ts';
 import { prng } from '../src/base/prng.ts';
-import { TradeColumns } from '../src/contracts/trade.ts';
+import {
+  decodeTrades,
+  encodeTrades,
+  type TradeBatch,
+  TradeColumns,
+} from '../src/contracts/trade.ts';
 import { CandleOperator } from '../src/engine/candles.ts';
 import { Intake } from '../src/feeds/feed.ts';
 import { replayFeed } from '../src/feeds/replay/replay.ts';
@@ -28,7 +33,7 @@ report('made: 10 symbols, 1,000 trades/s', made(10, 1_000));
 report('made: 1,000 symbols, 100,000 trades/s', made(1_000, 100_000));
 
 /** The best and the median of several rounds, since the first ones compile. */
-function report(what: string, batches: readonly TradeColumns[]): void {
+function report(what: string, batches: readonly TradeBatch[]): void {
   const trades = batches.reduce((sum, { count }) => sum + count, 0);
   const fold = rates(trades, () => foldAll(batches, false));
   const all = rates(trades, () => foldAll(batches, true));
@@ -49,7 +54,7 @@ function rates(trades: number, work: () => void): string {
   return `median ${rate(seconds[rounds / 2])} M trades/s, best ${rate(seconds[0])}`;
 }
 
-function foldAll(batches: readonly TradeColumns[], publish: boolean): void {
+function foldAll(batches: readonly TradeBatch[], publish: boolean): void {
   const operator = new CandleOperator(options);
   for (const batch of batches) {
     operator.applyTrades(batch);
@@ -60,12 +65,12 @@ function foldAll(batches: readonly TradeColumns[], publish: boolean): void {
   }
 }
 
-async function replayed(files: readonly string[]): Promise<TradeColumns[]> {
+async function replayed(files: readonly string[]): Promise<TradeBatch[]> {
   const intake = new Intake('replay', 'replay', rowsEach);
   const feed = replayFeed({ files, speed: 'max', clock: systemClock });
   const running = feed.run(intake, new AbortController().signal).finally(() => intake.end());
-  const batches: TradeColumns[] = [];
-  for await (const { trades } of intake) batches.push(trades);
+  const batches: TradeBatch[] = [];
+  for await (const { trades } of intake) batches.push(decodeTrades(encodeTrades(trades)));
   await running;
   return batches;
 }

@@ -22,7 +22,11 @@ export interface CandleSymbol {
   readonly sizeScale: number;
 }
 
-/** The columns of a candle, in the order of the log. The open and close keys make it mergeable. */
+/**
+ * The columns of a candle, in the order of the log. The open and close keys make it mergeable, and
+ * so do `priced` and `ranged`: of its trades, how many may set open and close, and high and low.
+ * Where none may, those prices are of the trades that count to the volume only.
+ */
 export const candleColumns = [
   'start',
   'open',
@@ -38,6 +42,8 @@ export const candleColumns = [
   'notionalHigh',
   'notionalLow',
   'trades',
+  'priced',
+  'ranged',
   'revision',
 ] as const;
 export type CandleColumn = (typeof candleColumns)[number];

@@ -10,7 +10,16 @@ export interface TradeTag {
   readonly side: '' | 'buy' | 'sell';
 }
 
+/**
+ * Whose conditions a batch's trades carry, which says what each may move in a candle (see
+ * engine/tape-rules.ts): LEAN's flags, or the codes of the consolidated tapes A and B, C, or O.
+ * Without a tape every trade moves everything.
+ */
+export const tapes = ['', 'lean', 'sip-ab', 'sip-c', 'sip-o'] as const;
+export type Tape = (typeof tapes)[number];
+
 interface TradeMeta extends EventMeta {
+  readonly tape: Tape;
   readonly tags: readonly TradeTag[];
 }
 
@@ -23,6 +32,7 @@ export interface TradeBatch extends EventBatch, TradeMeta {
 }
 
 export class TradeColumns extends EventColumns implements TradeBatch {
+  tape: Tape = '';
   tags: TradeTag[] = [];
   price: Float64Array<ArrayBuffer>;
   size: Float64Array<ArrayBuffer>;
@@ -92,8 +102,8 @@ export class TradeColumns extends EventColumns implements TradeBatch {
 }
 
 export function encodeTrades(columns: TradeColumns): Uint8Array {
-  const { source, scope, instruments, textIds, tags } = columns;
-  const meta: TradeMeta = { source, scope, instruments, textIds, tags };
+  const { source, scope, instruments, textIds, tape, tags } = columns;
+  const meta: TradeMeta = { source, scope, instruments, textIds, tape, tags };
   return encodeFrame('trades', columns.count, meta, columns.columns());
 }
 

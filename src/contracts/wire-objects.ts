@@ -104,6 +104,11 @@ export const candleSchema = Type.Object(
       description: 'notional / volume, rounded half up to 8 digits; null without volume',
     }),
     trades: Type.Integer({ description: 'Number of trades, or of quote updates' }),
+    priced: Type.Integer({
+      description:
+        'How many of them may set open and close by the rules of their tape; when it is 0, the ' +
+        'prices are those of trades that count to the volume only',
+    }),
     revision: Type.Integer(),
     state: Type.Enum([...candleStates]),
   },
@@ -177,6 +182,7 @@ export function candleAt(batch: CandleBatch, row: number): Candle {
     notional: formatBigDecimal(notional, priceScale + sizeScale),
     vwap: vwap === null ? null : formatBigDecimal(vwap, vwapScale),
     trades: batch.trades[row] as number,
+    priced: batch.priced[row] as number,
     revision: batch.revision[row] as number,
     state: candleStates[batch.state[row] as number] as CandleState,
   };

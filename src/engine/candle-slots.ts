@@ -7,6 +7,7 @@ import { strict as assert } from 'node:assert/strict';
 import { candleColumns } from '../contracts/candle.ts';
 import { powerOfTen } from '../contracts/decimal.ts';
 import { limb, productError, wideFromBigInt, wideToBigInt } from '../contracts/wide.ts';
+import { everything, highLow, openClose, volume } from './tape-rules.ts';
 
 // Literals, because the fold reads them for every trade.
 export const START = 0;
@@ -23,22 +24,24 @@ export const VOLUME_LOW = 10;
 export const NOTIONAL_HIGH = 11;
 export const NOTIONAL_LOW = 12;
 export const TRADES = 13;
-export const REVISION = 14;
-export const PRICE_SCALE = 15;
-export const SIZE_SCALE = 16;
+export const PRICED = 14;
+export const RANGED = 15;
+export const REVISION = 16;
+export const PRICE_SCALE = 17;
+export const SIZE_SCALE = 18;
 /** The fields that are kept when a closed candle leaves memory. */
-export const storedFields = 17;
+export const storedFields = 19;
 // The rest is bookkeeping of the operator, meaningless outside it.
-export const END = 17;
-export const SERIES = 18;
-export const INTERVAL = 19;
+export const END = 19;
+export const SERIES = 20;
+export const INTERVAL = 21;
 /** 0 while open, 1 once closed. */
-export const CLOSED = 20;
+export const CLOSED = 22;
 /** 1 when it changed since it was last published. */
-export const DIRTY = 21;
+export const DIRTY = 23;
 /** 1 when it is closed and changed since the last checkpoint. */
-export const UNSAVED = 22;
-const stride = 24;
+export const UNSAVED = 24;
+const stride = 26;
 
 assert.deepEqual(
   [candleColumns.indexOf('start'), candleColumns.indexOf('trades'), candleColumns.length],
@@ -59,6 +62,9 @@ export interface FoldInput {
   /** Per instrument: what brings a price and a size to the scales of its slots. */
   readonly priceFactor: Float64Array;
   readonly sizeFactor: Float64Array;
+  readonly tag: Uint16Array;
+  /** By tag, what its trades may move (tape-rules.ts); null when everything. */
+  readonly moves: Uint8Array | null;
   /** Per instrument: the slot that takes the current run. */
   readonly run: Int32Array;
 }
@@ -81,7 +87,7 @@ export class CandleSlots {
     data[slot + END] = end;
     data[slot + SERIES] = series;
     data[slot + INTERVAL] = interval;
-    data[slot + TRADES] = 0;
+    clear(data, slot);
     data[slot + REVISION] = 0;
     data[slot + CLOSED] = 0;
     data[slot + DIRTY] = 0;
@@ -114,10 +120,11 @@ export class CandleSlots {
       const slot = run[index] as number;
       const time = eventTime[row] as number;
       if (time < (this.data[slot + START] as number) || time >= (this.data[slot + END] as number)) {
-        if (this.data[slot + TRADES] !== 0) endRun(index);
+        if (!this.isEmpty(slot)) endRun(index);
         this.begin(slot, time, length);
       }
-      row = foldStretch(this.data, slot, input, row, index);
+      const next = foldStretch(this.data, slot, input, row, index);
+      row = next > row ? next : foldMixed(this.data, slot, input, row, index);
     }
   }
 
@@ -131,30 +138,26 @@ export class CandleSlots {
 
   /** Leaves a run empty, and covering no time. */
   end(slot: number): void {
-    this.data[slot + TRADES] = 0;
+    this.data[slot + CLOSE_TIME] = Number.NEGATIVE_INFINITY;
     this.data[slot + END] = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Whether nothing has been folded into it. */
+  isEmpty(slot: number): boolean {
+    return this.data[slot + CLOSE_TIME] === Number.NEGATIVE_INFINITY;
   }
 
   /** Folds all that `from` holds into `to`; both must be in the same scales. */
   merge(from: number, to: number): void {
     const data = this.data;
     data[to + DIRTY] = 1;
-    const trades = data[to + TRADES] as number;
-    data[to + TRADES] = trades + (data[from + TRADES] as number);
-    if (trades === 0) {
-      for (let at = OPEN; at < TRADES; at++) data[to + at] = data[from + at] as number;
+    if (this.isEmpty(to)) {
+      for (let at = OPEN; at <= RANGED; at++) data[to + at] = data[from + at] as number;
       return;
     }
-    const high = data[from + HIGH] as number;
-    const low = data[from + LOW] as number;
-    if (high > (data[to + HIGH] as number)) data[to + HIGH] = high;
-    if (low < (data[to + LOW] as number)) data[to + LOW] = low;
-    const close = data[from + CLOSE] as number;
-    const closeTime = data[from + CLOSE_TIME] as number;
-    offerClose(data, to, closeTime, data[from + CLOSE_ID] as number, close);
-    const open = data[from + OPEN] as number;
-    const openTime = data[from + OPEN_TIME] as number;
-    offerOpen(data, to, openTime, data[from + OPEN_ID] as number, open);
+    mergeRange(data, from, to);
+    mergeOpenClose(data, from, to);
+    data[to + TRADES] = (data[to + TRADES] as number) + (data[from + TRADES] as number);
     const volumeHigh = data[from + VOLUME_HIGH] as number;
     addWide(data, to + VOLUME_HIGH, volumeHigh, data[from + VOLUME_LOW] as number);
     const notionalHigh = data[from + NOTIONAL_HIGH] as number;
@@ -178,7 +181,7 @@ export class CandleSlots {
 
 /** A slot that holds no trade, so that the first one folded sets all of it. */
 function clear(data: Float64Array, slot: number): void {
-  data[slot + TRADES] = 0;
+  data[slot + TRADES] = data[slot + PRICED] = data[slot + RANGED] = 0;
   data[slot + HIGH] = Number.NEGATIVE_INFINITY;
   data[slot + LOW] = Number.POSITIVE_INFINITY;
   data[slot + OPEN_TIME] = Number.POSITIVE_INFINITY;
@@ -188,8 +191,9 @@ function clear(data: Float64Array, slot: number): void {
 }
 
 /**
- * Folds the stretch of rows from `row` on that belong to one run, with the slot's fields in local
- * variables, which is what makes a fold cheap. Returns the row after the stretch.
+ * Folds the stretch of rows from `from` on that belong to one run, with the slot's fields in local
+ * variables, which is what makes a fold cheap. Returns the row after the stretch; `from` itself
+ * where `foldMixed` has to take the row.
  */
 function foldStretch(
   data: Float64Array,
@@ -198,67 +202,151 @@ function foldStretch(
   from: number,
   index: number,
 ): number {
-  const { count, instrument, eventTime, id, price, size } = input;
-  const priceFactor = input.priceFactor[index] as number;
-  const sizeFactor = input.sizeFactor[index] as number;
-  const start = data[slot + START] as number;
-  const end = data[slot + END] as number;
+  const { count, instrument, eventTime, id, price, size, tag, moves } = input;
+  const [priceFactor, sizeFactor] = [input.priceFactor[index]!, input.sizeFactor[index]!];
+  const [start, end] = [data[slot + START]!, data[slot + END]!];
   let trades = data[slot + TRADES] as number;
+  let priced = data[slot + PRICED] as number;
+  const rangedOnly = (data[slot + RANGED] as number) - priced;
   let high = data[slot + HIGH] as number;
   let low = data[slot + LOW] as number;
   let closeTime = data[slot + CLOSE_TIME] as number;
   let close = data[slot + CLOSE] as number;
   let closeId = data[slot + CLOSE_ID] as number;
-  let volume = data[slot + VOLUME_LOW] as number;
+  let total = data[slot + VOLUME_LOW] as number;
   let notional = data[slot + NOTIONAL_LOW] as number;
+  const hasStandIn =
+    closeTime !== Number.NEGATIVE_INFINITY && (priced === 0 || data[slot + RANGED] === 0);
   let row = from;
   for (; row < count && instrument[row] === index; row++) {
     const time = eventTime[row] as number;
     if (time < start || time >= end) break;
     const value = (price[row] as number) * priceFactor;
     if (value === 0) continue;
+    const may = moves === null ? everything : (moves[tag[row] as number] as number);
+    if (may === everything ? hasStandIn : may !== volume || priced === 0) break;
+    if (may === everything) {
+      priced++;
+      if (value > high) high = value;
+      if (value < low) low = value;
+      const order = orderOf(id[row] as number);
+      if (time > closeTime || (time === closeTime && follows(order, value, closeId, close))) {
+        closeTime = time;
+        close = value;
+        closeId = order;
+      }
+      // Only the first of a run and what comes out of order can move the open.
+      if (time <= (data[slot + OPEN_TIME] as number)) offerOpen(data, slot, time, order, value);
+    }
     trades++;
-    if (value > high) high = value;
-    if (value < low) low = value;
-    // Records without an id are ordered among those of the same microsecond by price alone.
-    const given = id[row] as number;
-    const order = Number.isNaN(given) ? 0 : given;
-    if (time > closeTime || (time === closeTime && follows(order, value, closeId, close))) {
-      closeTime = time;
-      close = value;
-      closeId = order;
-    }
-    // Only the first of a run and what comes out of order can move the open.
-    if (trades === 1 || time <= (data[slot + OPEN_TIME] as number)) {
-      offerOpen(data, slot, time, order, value);
-    }
     if (size === null) continue;
     const amount = (size[row] as number) * sizeFactor;
     const product = value * amount;
-    if (volume + amount < limb && notional + product < limb) {
-      volume += amount;
+    if (total + amount < limb && notional + product < limb) {
+      total += amount;
       notional += product;
       continue;
     }
-    data[slot + VOLUME_LOW] = volume;
+    data[slot + VOLUME_LOW] = total;
     data[slot + NOTIONAL_LOW] = notional;
     foldLargeSize(data, slot, value, amount, product);
-    volume = data[slot + VOLUME_LOW] as number;
+    total = data[slot + VOLUME_LOW] as number;
     notional = data[slot + NOTIONAL_LOW] as number;
   }
   data[slot + TRADES] = trades;
+  data[slot + PRICED] = priced;
+  data[slot + RANGED] = rangedOnly + priced;
   data[slot + HIGH] = high;
   data[slot + LOW] = low;
   data[slot + CLOSE_TIME] = closeTime;
   data[slot + CLOSE] = close;
   data[slot + CLOSE_ID] = closeId;
-  data[slot + VOLUME_LOW] = volume;
+  data[slot + VOLUME_LOW] = total;
   data[slot + NOTIONAL_LOW] = notional;
   return row;
 }
 
+/**
+ * Folds a row that may move some things and others not, or that puts out what only stood in for
+ * prices until now. Returns the row after it.
+ */
+function foldMixed(
+  data: Float64Array,
+  slot: number,
+  { eventTime, id, price, size, tag, moves, priceFactor, sizeFactor }: FoldInput,
+  row: number,
+  index: number,
+): number {
+  const may = moves === null ? everything : (moves[tag[row] as number] as number);
+  if (may === 0) return row + 1;
+  const time = eventTime[row] as number;
+  const value = (price[row] as number) * (priceFactor[index] as number);
+  const ranged = data[slot + RANGED] as number;
+  const priced = data[slot + PRICED] as number;
+  const mayRange = (may & highLow) !== 0;
+  const mayPrice = (may & openClose) !== 0;
+  if (mayRange || ranged === 0) {
+    const isFirst = mayRange && ranged === 0;
+    if (isFirst || value > (data[slot + HIGH] as number)) data[slot + HIGH] = value;
+    if (isFirst || value < (data[slot + LOW] as number)) data[slot + LOW] = value;
+  }
+  if (mayPrice && priced === 0) {
+    data[slot + OPEN_TIME] = Number.POSITIVE_INFINITY;
+    data[slot + CLOSE_TIME] = Number.NEGATIVE_INFINITY;
+  }
+  if (mayPrice || priced === 0) {
+    const order = orderOf(id[row] as number);
+    offerOpen(data, slot, time, order, value);
+    offerClose(data, slot, time, order, value);
+  }
+  if (mayRange) data[slot + RANGED] = ranged + 1;
+  if (mayPrice) data[slot + PRICED] = priced + 1;
+  if ((may & volume) === 0) return row + 1;
+  data[slot + TRADES] = (data[slot + TRADES] as number) + 1;
+  if (size === null) return row + 1;
+  const amount = (size[row] as number) * (sizeFactor[index] as number);
+  foldLargeSize(data, slot, value, amount, value * amount);
+  return row + 1;
+}
+
+/** High and low of those that may set them, if any on either side; else of all. */
+function mergeRange(data: Float64Array, from: number, to: number): void {
+  const ranged = data[from + RANGED] as number;
+  const before = data[to + RANGED] as number;
+  data[to + RANGED] = before + ranged;
+  if (ranged === 0 && before > 0) return;
+  const high = data[from + HIGH] as number;
+  const low = data[from + LOW] as number;
+  const isFirst = ranged > 0 && before === 0;
+  if (isFirst || high > (data[to + HIGH] as number)) data[to + HIGH] = high;
+  if (isFirst || low < (data[to + LOW] as number)) data[to + LOW] = low;
+}
+
+/** Likewise open and close. */
+function mergeOpenClose(data: Float64Array, from: number, to: number): void {
+  const priced = data[from + PRICED] as number;
+  const before = data[to + PRICED] as number;
+  data[to + PRICED] = before + priced;
+  if (priced === 0 && before > 0) return;
+  if (priced > 0 && before === 0) {
+    data[to + OPEN_TIME] = Number.POSITIVE_INFINITY;
+    data[to + CLOSE_TIME] = Number.NEGATIVE_INFINITY;
+  }
+  const close = data[from + CLOSE] as number;
+  const closeTime = data[from + CLOSE_TIME] as number;
+  offerClose(data, to, closeTime, data[from + CLOSE_ID] as number, close);
+  const open = data[from + OPEN] as number;
+  const openTime = data[from + OPEN_TIME] as number;
+  offerOpen(data, to, openTime, data[from + OPEN_ID] as number, open);
+}
+
 // The first trade is the least by (event time, id, price) and the last the greatest: an order that
 // the trades themselves carry, so that the order of arrival cannot show.
+
+/** Records without an id are ordered among those of the same microsecond by price alone. */
+function orderOf(id: number): number {
+  return Number.isNaN(id) ? 0 : id;
+}
 
 /** Whether a trade follows another of the same microsecond. */
 function follows(id: number, price: number, otherId: number, otherPrice: number): boolean {

@@ -24,7 +24,8 @@ import type { QuoteBatch } from '../contracts/quote.ts';
 import type { TradeBatch } from '../contracts/trade.ts';
 import { late } from '../contracts/verdict.ts';
 import * as at from './candle-slots.ts';
-import { CandleSlots } from './candle-slots.ts';
+import { CandleSlots, type FoldInput } from './candle-slots.ts';
+import { movesOfBatch } from './tape-rules.ts';
 
 export interface CandleOptions {
   /** How far event time may run ahead of a trade that still counts as on time, microseconds. */
@@ -86,6 +87,22 @@ export interface CandleSnapshot {
   }[];
 }
 
+/** A batch's prices of one kind, and what they are folded with. */
+interface Prices extends EventBatch {
+  readonly kind: PriceKind;
+  /** Digits that the kind's prices have more than the batch's scales say. */
+  readonly extraDigits: number;
+  readonly price: Float64Array;
+  readonly size: Float64Array | null;
+  readonly tag: Uint16Array;
+  readonly moves: Uint8Array | null;
+}
+
+const day = intervals.indexOf('1d');
+/** Intervals that a fold goes to: before this index. */
+const withinDays = day;
+const wholeDays = intervals.length;
+const noTags = new Uint16Array();
 const second = intervalMicros[0] as number;
 const minute = intervalMicros[1] as number;
 /** A mid price halves a sum, so it needs one digit more than its bid and ask. */
@@ -95,7 +112,7 @@ export class CandleOperator {
   readonly #options: CandleOptions;
   readonly #slots = new CandleSlots();
   readonly #series: Series[] = [];
-  readonly #seriesOf = new Map<string, number>();
+  readonly #indexOf = new Map<string, number>();
   /** Closed slots that changed since the last checkpoint: all closed ones that are in memory. */
   #unsaved: number[] = [];
   #revised = new Set<number>();
@@ -113,7 +130,10 @@ export class CandleOperator {
 
   /** Folds trades. Candles stored elsewhere that `missing` names must have been restored before. */
   applyTrades(batch: TradeBatch): void {
-    this.#fold(batch, 'trade', 0, batch.price, batch.size);
+    const { within, day } = movesOfBatch(batch);
+    const trades = { ...batch, kind: 'trade', extraDigits: 0 } as const;
+    this.#fold({ ...trades, moves: within }, day === null ? wholeDays : withinDays);
+    if (day !== null) this.#foldDays({ ...trades, moves: day });
   }
 
   /** Folds quotes into bid, ask and mid candles; a side without a price is left alone. */
@@ -125,9 +145,10 @@ export class CandleOperator {
       // (bid + ask) / 2 needs one more digit: in that scale it is the integer (bid + ask) * 5.
       if (bidPrice > 0 && askPrice > 0) mid[row] = (bidPrice + askPrice) * 5;
     }
-    this.#fold(batch, 'bid', 0, bid, null);
-    this.#fold(batch, 'ask', 0, ask, null);
-    this.#fold(batch, 'mid', midDigits, mid, null);
+    const quotes = { ...batch, size: null, tag: noTags, moves: null };
+    this.#fold({ ...quotes, kind: 'bid', extraDigits: 0, price: bid }, wholeDays);
+    this.#fold({ ...quotes, kind: 'ask', extraDigits: 0, price: ask }, wholeDays);
+    this.#fold({ ...quotes, kind: 'mid', extraDigits: midDigits, price: mid }, wholeDays);
   }
 
   /** Moves the clocks of the symbols it names, which closes their candles. */
@@ -136,7 +157,7 @@ export class CandleOperator {
     const clock = complete ? eventTime + this.#options.allowedLateness : eventTime;
     for (const symbol of symbols) {
       for (const price of priceKinds) {
-        const index = this.#seriesOf.get(seriesKey(symbol, price));
+        const index = this.#indexOf.get(seriesKey(symbol, price));
         if (index === undefined) continue;
         const series = this.#series[index] as Series;
         series.clock = Math.max(series.clock, clock);
@@ -166,7 +187,7 @@ export class CandleOperator {
   }
 
   #missingOf(symbol: string, price: PriceKind, time: number, keys: Set<string>): void {
-    const index = this.#seriesOf.get(seriesKey(symbol, price));
+    const index = this.#indexOf.get(seriesKey(symbol, price));
     const series = index === undefined ? undefined : (this.#series[index] as Series);
     for (let interval = 0; interval < intervals.length; interval++) {
       const length = intervalMicros[interval] as number;
@@ -299,15 +320,45 @@ export class CandleOperator {
     return operator;
   }
 
-  #fold(
-    batch: EventBatch,
-    kind: PriceKind,
-    extraDigits: number,
-    price: Float64Array,
-    size: Float64Array | null,
-  ): void {
-    const { count, instruments, instrument, eventTime, id } = batch;
-    const series = instruments.map((entry) => this.#enter(entry, kind, extraDigits));
+  /** Folds prices into the candles of a second, and of a minute up to before `end`. */
+  #fold(prices: Prices, end: number): void {
+    const series = this.#seriesOf(prices);
+    if (prices.moves !== null) advance(prices, series);
+    const endRun = (index: number): void => this.#endRun(series[index] as Series, end);
+    this.#slots.foldRuns(this.#inputOf(prices, series), second, endRun);
+    for (const touched of series) {
+      if (!this.#slots.isEmpty(touched.run)) this.#endRun(touched, end);
+      this.#endMinuteRun(touched, end);
+      // A run that trades began which move nothing covers a time, though it is empty.
+      this.#slots.end(touched.run);
+      this.#close(touched);
+    }
+  }
+
+  /** Folds prices into the candles of a day alone, where the tape has other rules for them. */
+  #foldDays(prices: Prices): void {
+    const series = this.#seriesOf(prices);
+    const endRun = (ended: Series): void => {
+      const start = this.#slots.data[ended.run + at.START] as number;
+      this.#mergeInto(ended, day, ended.run, start);
+      this.#slots.end(ended.run);
+    };
+    const length = intervalMicros[day] as number;
+    const input = this.#inputOf(prices, series);
+    this.#slots.foldRuns(input, length, (index) => endRun(series[index] as Series));
+    for (const touched of series) {
+      if (!this.#slots.isEmpty(touched.run)) endRun(touched);
+      this.#slots.end(touched.run);
+      this.#close(touched);
+    }
+  }
+
+  #seriesOf({ instruments, kind, extraDigits }: Prices): Series[] {
+    return instruments.map((entry) => this.#enter(entry, kind, extraDigits));
+  }
+
+  #inputOf(prices: Prices, series: readonly Series[]): FoldInput {
+    const { instruments, extraDigits } = prices;
     const priceFactor = new Float64Array(series.length);
     const sizeFactor = new Float64Array(series.length);
     const run = new Int32Array(series.length);
@@ -317,26 +368,18 @@ export class CandleOperator {
       sizeFactor[index] = powerOfTen(sizeScale - entry.sizeScale);
       run[index] = slot;
     }
-    const endRun = (index: number): void => this.#endRun(series[index] as Series);
-    const input = { count, instrument, eventTime, id, price, size, priceFactor, sizeFactor, run };
-    this.#slots.foldRuns(input, second, endRun);
-    for (const touched of series) {
-      if (this.#slots.data[touched.run + at.TRADES] === 0) continue;
-      this.#endRun(touched);
-      this.#endMinuteRun(touched);
-      this.#close(touched);
-    }
+    return { ...prices, priceFactor, sizeFactor, run };
   }
 
   /** Merges the series' run into its second candle and its minute run, and leaves it empty. */
-  #endRun(series: Series): void {
+  #endRun(series: Series, end: number): void {
     const { run, minuteRun } = series;
     const data = this.#slots.data;
     const start = data[run + at.START] as number;
     const lastTime = data[run + at.CLOSE_TIME] as number;
     if (lastTime > series.clock) series.clock = lastTime;
     if (!this.#covers(minuteRun, start)) {
-      this.#endMinuteRun(series);
+      this.#endMinuteRun(series, end);
       this.#slots.begin(minuteRun, start, minute);
     }
     this.#slots.merge(run, minuteRun);
@@ -344,12 +387,12 @@ export class CandleOperator {
     this.#slots.end(run);
   }
 
-  /** Merges the minute run into the candles of a minute and more, and leaves it empty. */
-  #endMinuteRun(series: Series): void {
+  /** Merges the minute run into the candles of a minute up to before `end`, and leaves it empty. */
+  #endMinuteRun(series: Series, end: number): void {
     const { minuteRun } = series;
-    if (this.#slots.data[minuteRun + at.TRADES] === 0) return;
+    if (this.#slots.isEmpty(minuteRun)) return;
     const start = this.#slots.data[minuteRun + at.START] as number;
-    for (let interval = 1; interval < intervals.length; interval++) {
+    for (let interval = 1; interval < end; interval++) {
       this.#mergeInto(series, interval, minuteRun, start);
     }
     this.#slots.end(minuteRun);
@@ -425,7 +468,7 @@ export class CandleOperator {
     price: PriceKind,
     extraDigits: number,
   ): Series {
-    const index = this.#seriesOf.get(seriesKey(symbol, price));
+    const index = this.#indexOf.get(seriesKey(symbol, price));
     const scale = priceScale + extraDigits;
     if (index === undefined) return this.#add(symbol, price, scale, sizeScale);
     const series = this.#series[index] as Series;
@@ -458,7 +501,7 @@ export class CandleOperator {
       keys: intervals.map((_, interval) => keyPrefix(symbol, price, interval)),
     };
     this.#series.push(series);
-    this.#seriesOf.set(seriesKey(symbol, price), index);
+    this.#indexOf.set(seriesKey(symbol, price), index);
     return series;
   }
 
@@ -498,6 +541,15 @@ export class CandleOperator {
       batch.interval[row] = data[slot + at.INTERVAL] as number;
     }
     return batch;
+  }
+}
+
+/** Moves the clocks by all trades, also by those that move no price. */
+function advance({ count, instrument, eventTime }: EventBatch, series: readonly Series[]): void {
+  for (let row = 0; row < count; row++) {
+    const of = series[instrument[row] as number] as Series;
+    const time = eventTime[row] as number;
+    if (time > of.clock) of.clock = time;
   }
 }
 

@@ -13,6 +13,7 @@ import { decodeHeartbeat } from '../contracts/heartbeat.ts';
 import { decodeQuotes } from '../contracts/quote.ts';
 import { decodeTrades } from '../contracts/trade.ts';
 import { CandleOperator, type CandleOptions, type CandleSnapshot } from '../engine/candles.ts';
+import { movesOfBatch, unknownIn } from '../engine/tape-rules.ts';
 import type { Append, Log, ReadResult, StateWrite, StoredBatch, Topic } from '../log/log.ts';
 import { loadCandles, packCandles } from './closed-candles.ts';
 import type { Meters } from './meters.ts';
@@ -135,6 +136,8 @@ export class Derive {
       case 'trades': {
         const batch = decodeTrades(bytes);
         await this.#prepare(batch);
+        const unknown = unknownIn(batch, movesOfBatch(batch));
+        if (unknown > 0) this.#meters.unknownConditions.inc({ tape: batch.tape }, unknown);
         this.#operator.applyTrades(batch);
         break;
       }

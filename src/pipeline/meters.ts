@@ -38,6 +38,12 @@ export function pipelineMeters(registry: Registry) {
       labelNames: ['state'],
       registers,
     }),
+    unknownConditions: new Counter({
+      name: 'tapeline_tape_unknown_conditions_total',
+      help: 'Trades with a condition that the rules of their tape do not know, by tape.',
+      labelNames: ['tape'],
+      registers,
+    }),
     lost: new Counter({
       name: 'tapeline_log_lost_records_total',
       help: 'Records a consumer could not read, by reason.',

@@ -196,7 +196,7 @@ const selectCandles = `
     micros(start) as start,
     open::text, high::text, low::text, close::text, volume::text, notional::text,
     vwap(notional, volume)::text as vwap,
-    trades, revision,
+    trades, priced, revision,
     candle_states.name as state
   from chosen
   join instruments using (instrument_id)

@@ -233,6 +233,7 @@ async function upsert(client: Client, candles: readonly Chosen[]): Promise<void>
       volume   = excluded.volume,
       notional = excluded.notional,
       trades   = excluded.trades,
+      priced   = excluded.priced,
       revision = excluded.revision,
       state    = excluded.state`);
 }
@@ -248,7 +249,7 @@ function* rowsOf(candles: readonly Chosen[]): Generator<Uint8Array> {
 
 function writeCandle(writer: CopyWriter, { batch, row, series }: Chosen): void {
   const { priceScale, sizeScale } = batch.symbols[batch.symbol[row]] as CandleSymbol;
-  writer.row(13);
+  writer.row(14);
   writer.int4(series.instrumentId);
   writer.int2(series.priceKind);
   writer.int2(series.interval);
@@ -260,6 +261,7 @@ function writeCandle(writer: CopyWriter, { batch, row, series }: Chosen): void {
   writer.wideDecimal(batch.volumeHigh[row], batch.volumeLow[row], sizeScale);
   writer.wideDecimal(batch.notionalHigh[row], batch.notionalLow[row], priceScale + sizeScale);
   writer.int4(batch.trades[row]);
+  writer.int4(batch.priced[row]);
   writer.int4(batch.revision[row]);
   writer.int2(stateOf[batch.state[row]]);
 }

@@ -20,6 +20,7 @@ interface TagEntry {
   readonly conditions: string;
   readonly side: string;
   readonly verdict: string;
+  readonly tape: string;
   readonly price_scale: number;
   readonly size_scale: number;
   readonly has_text_ids: boolean;
@@ -40,15 +41,15 @@ export class TradeTags {
     find: 'select digest as name, tag_id as id from trade_tags where digest = any($1::uuid[])',
     add: `
       insert into trade_tags (
-        digest, epoch, partition, source, scope, venue, conditions, side, verdict,
+        digest, epoch, partition, source, scope, venue, conditions, side, verdict, tape,
         price_unit, size_unit, has_text_ids
       )
       select
-        name, epoch, partition, source, scope, venue, conditions, side, verdict,
+        name, epoch, partition, source, scope, venue, conditions, side, verdict, tape,
         ('1e-' || price_scale)::numeric, ('1e-' || size_scale)::numeric, has_text_ids
       from jsonb_to_recordset($1) as entry (
         name uuid, epoch text, partition int, source text, scope text, venue text, conditions text,
-        side text, verdict text, price_scale int, size_scale int, has_text_ids boolean
+        side text, verdict text, tape text, price_scale int, size_scale int, has_text_ids boolean
       )
       order by name
       on conflict (digest) do nothing`,
@@ -104,6 +105,7 @@ export class TradeTags {
       conditions: storable(conditions),
       side,
       verdict: verdictName(batch.verdict[row]),
+      tape: batch.tape,
       price_scale: priceScale,
       size_scale: sizeScale,
       has_text_ids: batch.textIds !== null,

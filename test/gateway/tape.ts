@@ -126,6 +126,7 @@ export class Tape {
       volumeLow: column(({ volume = 100 }) => volume),
       notionalLow: column(({ volume = 100, ohlc }) => volume * ohlc[3]),
       trades: column(() => 1),
+      priced: column(() => 1),
       revision: column(({ revision = 0 }) => revision),
       count: candles.length,
       symbols: symbols.map((symbol) => ({ symbol, priceScale: 2, sizeScale: 0 })),

@@ -120,6 +120,7 @@ export function candleBatch(
     notionalHigh: Float64Array.from(notional, ({ high }) => high),
     notionalLow: Float64Array.from(notional, ({ low }) => low),
     trades: column(({ trades = 1 }) => trades),
+    priced: column(({ trades = 1 }) => trades),
     revision: column(({ revision = 0 }) => revision),
     symbol: Uint16Array.from(candles, ({ symbol }) => symbols.indexOf(symbol)),
     price: codes(({ price = 'trade' }) => priceKinds.indexOf(price)),

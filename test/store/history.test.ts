@@ -223,6 +223,7 @@ suite('candles', () => {
       notional: '0.1',
       vwap: '0.03333333',
       trades: 1,
+      priced: 1,
       revision: 0,
       state: 'final',
     });

@@ -33,6 +33,7 @@ export class LeanEquityTrades extends LeanParser {
   override define = equityInstrument;
 
   protected override begin(into: Observations): void {
+    into.trades.tape = 'lean';
     this.#instrument = into.trades.instrumentOf(this.symbol, equityPriceScale, 0);
   }
 

@@ -61,6 +61,7 @@ create table trade_tags (
   conditions   text not null,
   side         text not null,
   verdict      text not null,
+  tape         text not null,
   price_unit   numeric not null,
   size_unit    numeric not null,
   has_text_ids boolean not null
@@ -144,12 +145,15 @@ create table candle_rows (
   volume        numeric not null,
   notional      numeric not null,
   trades        int not null,
+  priced        int not null,
   revision      int not null,
   state         smallint not null,
   primary key (instrument_id, price_kind, interval_id, start)
 ) partition by list (interval_id);
 comment on table candle_rows is
   'The newest version of every candle. Read the view candles instead.';
+comment on column candle_rows.priced is
+  'How many of the trades may set open and close; see docs/decisions/0004-tape-rules.md.';
 
 -- The fine intervals are 98 % of the rows, and the first that somebody wants to drop: by month.
 create table candle_rows_fine partition of candle_rows
@@ -176,6 +180,7 @@ select
   candle_rows.notional,
   vwap(candle_rows.notional, candle_rows.volume) as vwap,
   candle_rows.trades,
+  candle_rows.priced,
   candle_rows.revision,
   candle_states.name as state
 from candle_rows
