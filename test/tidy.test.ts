@@ -51,7 +51,7 @@ interface Source {
 /** Each row may import the rows above it, and its own room, but not the other rooms of its row. */
 const floors = [
   ['base'],
-  ['contracts'],
+  ['contracts', 'calendars'],
   ['feeds', 'log', 'engine', 'flink', 'rules', 'store', 'notify'],
   ['pipeline', 'accounts', 'gateway'],
   ['app'],

@@ -6,7 +6,9 @@ import { type Clock, microsPerSecond } from '../base/clock.ts';
 import { messageOf } from '../base/failure.ts';
 import type { Feed } from '../feeds/feed.ts';
 import type { Log, Retention, Topic } from '../log/log.ts';
-import { Derive } from '../pipeline/derive.ts';
+import { deriveCandles } from '../pipeline/derive.ts';
+import { detectSignals } from '../pipeline/detect.ts';
+import type { Follower } from '../pipeline/follower.ts';
 import { Ingest } from '../pipeline/ingest.ts';
 import type { Meters } from '../pipeline/meters.ts';
 
@@ -44,23 +46,28 @@ const metersMs = 1_000;
 export class Plant {
   readonly #options: PlantOptions;
   readonly #ingest: Ingest;
-  readonly #derives: readonly Derive[];
+  readonly #derives: readonly Follower[];
+  readonly #detect: Follower;
   readonly #noFeeds = new AbortController();
   readonly #noDerive = new AbortController();
+  readonly #noDetect = new AbortController();
   readonly #deriving: readonly Promise<void>[];
+  readonly #detecting: Promise<void>;
   readonly #failed = Promise.withResolvers<never>();
 
   constructor(options: PlantOptions) {
     const { log, clock, meters, lingerMs } = options;
     this.#options = options;
     this.#ingest = new Ingest(log, clock, { allowedLateness }, meters);
-    this.#derives = (['market.trades', 'market.quotes'] as const).map(
-      (topic) => new Derive(log, topic, { allowedLateness, openEvery }, clock, meters),
+    this.#derives = (['market.trades', 'market.quotes'] as const).map((topic) =>
+      deriveCandles(log, topic, { allowedLateness, openEvery }, clock, meters),
     );
+    this.#detect = detectSignals(log, clock, meters);
     this.#failed.promise.catch(() => undefined);
     this.#deriving = this.#derives.map((derive) =>
       this.#watch(derive.run(lingerMs, this.#noDerive.signal)),
     );
+    this.#detecting = this.#watch(this.#detect.run(lingerMs, this.#noDetect.signal));
     void this.#watch(this.#keepHouse());
   }
 
@@ -86,6 +93,9 @@ export class Plant {
     this.#noFeeds.abort();
     this.#noDerive.abort();
     await Promise.race([Promise.all(this.#deriving), this.failed]);
+    // It follows what they wrote, so it ends after them.
+    this.#noDetect.abort();
+    await Promise.race([this.#detecting, this.failed]);
   }
 
   async #watch(part: Promise<void>): Promise<void> {
@@ -121,7 +131,7 @@ export class Plant {
 
   /** The first offset that a part of the plant still has to read. */
   #neededFrom(topic: Topic): number {
-    const derives = this.#derives.filter((derive) => derive.topic === topic);
-    return Math.min(this.#options.stored(topic), ...derives.map((derive) => derive.checkpointed));
+    const followers = [...this.#derives, this.#detect].filter((one) => one.topic === topic);
+    return Math.min(this.#options.stored(topic), ...followers.map((one) => one.checkpointed));
   }
 }

@@ -113,10 +113,11 @@ export async function openSinks(
   database: DatabaseConnection,
   epoch: string,
 ): Promise<readonly Sink[]> {
-  const [instruments, trades, candles, deadLetters] = await Promise.all([
+  const [instruments, trades, candles, signals, deadLetters] = await Promise.all([
     import('../store/sink-instruments.ts'),
     import('../store/sink-trades.ts'),
     import('../store/sink-candles.ts'),
+    import('../store/sink-signals.ts'),
     import('../store/sink-dead-letters.ts'),
   ]);
   const options = { database, epoch, partition: 0 };
@@ -124,6 +125,7 @@ export async function openSinks(
     instruments.openInstrumentsSink(options),
     trades.openTradesSink(options),
     candles.openCandlesSink(options),
+    signals.openSignalsSink(options),
     deadLetters.openDeadLettersSink(options),
   ];
 }

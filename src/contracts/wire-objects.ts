@@ -19,6 +19,7 @@ import { formatId } from './identity.ts';
 import type { BatchInstrument } from './instrument.ts';
 import { type Interval, intervals } from './interval.ts';
 import type { QuoteBatch } from './quote.ts';
+import { severities, signalKinds, signalStates } from './signal.ts';
 import { formatTime } from './time.ts';
 import type { TradeBatch, TradeTag } from './trade.ts';
 import { verdictName, verdicts } from './verdict.ts';
@@ -48,6 +49,28 @@ export const instrumentSchema = Type.Object(
 );
 
 export type Instrument = Static<typeof instrumentSchema>;
+
+export const signalSchema = Type.Object(
+  {
+    id: Type.String({ description: 'Derived from the cause: a replay gives the same' }),
+    kind: Type.Enum([...signalKinds]),
+    symbol: Type.String(),
+    time: Type.String({ description: 'When the cause was complete, event time, ISO 8601 UTC' }),
+    start: Type.String({ description: 'Start of the window that it is about, ISO 8601 UTC' }),
+    severity: Type.Enum([...severities]),
+    state: Type.Enum([...signalStates], {
+      description: 'retracted once a late trade or a correction has undone the cause',
+    }),
+    revision: Type.Integer(),
+    text: Type.String({ description: 'For a person' }),
+    values: Type.Record(Type.String(), Type.String(), {
+      description: 'What was found and compared with, exact decimals; see docs/SIGNALS.md',
+    }),
+  },
+  { $id: 'Signal' },
+);
+
+export type Signal = Static<typeof signalSchema>;
 
 export const tradeSchema = Type.Object(
   {

@@ -12,6 +12,7 @@ import { Live } from './live.ts';
 import type { GatewayLogger } from './logger.ts';
 import { gatewayGauges, gatewayMetrics } from './metrics.ts';
 import { pageFiles } from './page-files.ts';
+import { alertRoutes } from './routes/alerts.ts';
 import { candleRoutes } from './routes/candles.ts';
 import type { RouteContext } from './routes/context.ts';
 import { marketRoutes } from './routes/market.ts';
@@ -94,6 +95,7 @@ function addRoutes(app: HttpServer, context: RouteContext, options: GatewayOptio
         api.addHook('onRequest', async (_request, reply) => {
           reply.header('cache-control', 'no-store');
         });
+        alertRoutes(api, context);
         marketRoutes(api, context);
         tradeRoutes(api, context);
         candleRoutes(api, context);

@@ -15,7 +15,7 @@ import { type Interval, intervals } from '../contracts/interval.ts';
 import { decodeQuotes, type QuoteBatch } from '../contracts/quote.ts';
 import { parseTime } from '../contracts/time.ts';
 import { decodeTrades, type TradeBatch } from '../contracts/trade.ts';
-import type { Candle, Instrument } from '../contracts/wire-objects.ts';
+import type { Candle, Instrument, Signal } from '../contracts/wire-objects.ts';
 import type { Log, LostRange, StoredBatch, Topic } from '../log/log.ts';
 import type { History } from '../store/history.ts';
 import type { GatewayLimits } from './limits.ts';
@@ -23,6 +23,7 @@ import type { GatewayLogger } from './logger.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import { CandleRing, columnsOf } from './recent/candle-ring.ts';
 import { LatestQuote } from './recent/latest-quote.ts';
+import { RecentSignals } from './recent/recent-signals.ts';
 import { RowBudget } from './recent/row-budget.ts';
 import { type RowsBySymbol, rowsBySymbol } from './recent/rows-by-symbol.ts';
 import { Tail, type TailReader } from './recent/tail.ts';
@@ -43,6 +44,7 @@ export interface LiveListener {
   trades(arrival: EventArrival<TradeBatch>): void;
   quotes(arrival: EventArrival<QuoteBatch>): void;
   candles(arrival: Arrival<CandleBatch>): void;
+  signals(arrival: Arrival<readonly Signal[]>): void;
   lost(topic: Topic, range: LostRange): void;
 }
 
@@ -75,6 +77,7 @@ const asksAtOnce = 16;
 
 export class Live implements TailReader {
   readonly tail: Tail;
+  readonly signals: RecentSignals;
   readonly #options: LiveOptions;
   readonly #symbols = new Map<string, SymbolState>();
   readonly #instruments = new Map<string, Instrument>();
@@ -90,11 +93,13 @@ export class Live implements TailReader {
     this.#options = options;
     this.#tradeBudget = new RowBudget(limits.recentTradesTotalMax);
     this.#candleBudget = new RowBudget(limits.recentCandlesTotalMax);
+    this.signals = new RecentSignals(limits.recentSignalsMax);
     const topics: [Topic, number][] = [
       ['instruments', Number.POSITIVE_INFINITY],
       ['market.trades', limits.fillRecords],
       ['market.quotes', limits.fillRecords],
       ['market.candles', limits.fillCandles],
+      ['market.signals', limits.recentSignalsMax],
     ];
     this.tail = new Tail(log, topics, this, clock, logger);
     for (const [topic] of topics) this.#filledFrom.set(topic, this.tail.position(topic));
@@ -159,6 +164,7 @@ export class Live implements TailReader {
     if (kind === 'trades') this.#takeTrades(offset, decodeTrades(bytes));
     if (kind === 'quotes') this.#takeQuotes(offset, decodeQuotes(bytes));
     if (kind === 'candles') this.#takeCandles(offset, decodeCandles(bytes));
+    if (topic === 'market.signals') this.#takeSignals(offset, decodeJson<Signal>(bytes));
     if (topic === 'instruments') this.#introduce(decodeJson<Instrument>(bytes));
   }
 
@@ -194,6 +200,11 @@ export class Live implements TailReader {
       this.#ringOf(states[batch.symbol[row]], key).put(batch, columns, row, offset + row);
     }
     this.#listener?.candles({ offset, batch });
+  }
+
+  #takeSignals(offset: number, signals: readonly Signal[]): void {
+    for (const signal of signals) this.signals.put(signal);
+    this.#listener?.signals({ offset, batch: signals });
   }
 
   #introduce(instruments: readonly Instrument[]): void {

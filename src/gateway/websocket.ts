@@ -1,7 +1,7 @@
 // The ready-made streams, one subscription for each WebSocket: /ws/trades/{symbol},
-// /ws/quotes/{symbol} and /ws/candles/{symbol}. First a `hello` with the current value and the
-// cursor at which the stream begins, then a JSON message for each change, with its cursor. What is
-// refused is refused before the upgrade, as an HTTP problem.
+// /ws/quotes/{symbol}, /ws/candles/{symbol} and /ws/alerts. First a `hello` with the current value
+// and the cursor at which the stream begins, then a JSON message for each change, with its cursor.
+// What is refused is refused before the upgrade, as an HTTP problem.
 
 import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
@@ -121,7 +121,8 @@ export class WebSockets {
     if (waitsFor !== null) {
       throw new Failure('not-ready', `Not ready: ${waitsFor}.`, 'Connect again in a moment.');
     }
-    if (!live.has(wanted.symbol)) throw unknownSymbol(wanted.symbol);
+    const { symbol } = wanted;
+    if (symbol !== null && !live.has(symbol)) throw unknownSymbol(symbol);
     const ofAddress = this.#perAddress.get(address) ?? 0;
     const isTooMany = ofAddress >= limits.webSocketsPerAddressMax && !isLoopback(address);
     if (isTooMany || this.#connections.size >= limits.webSocketsMax) {

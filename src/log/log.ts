@@ -10,6 +10,7 @@ export const topics = [
   'market.trades',
   'market.quotes',
   'market.candles',
+  'market.signals',
   'instruments',
   'dead-letter',
 ] as const;

@@ -7,6 +7,10 @@ export type Meters = ReturnType<typeof pipelineMeters>;
 
 export function pipelineMeters(registry: Registry) {
   const registers = [registry];
+  return { ...ingestMeters(registers), ...outputMeters(registers), ...followMeters(registers) };
+}
+
+function ingestMeters(registers: Registry[]) {
   return {
     records: new Counter({
       name: 'tapeline_ingest_records_total',
@@ -32,6 +36,11 @@ export function pipelineMeters(registry: Registry) {
       labelNames: ['source', 'reason'],
       registers,
     }),
+  };
+}
+
+function outputMeters(registers: Registry[]) {
+  return {
     candles: new Counter({
       name: 'tapeline_candles_total',
       help: 'Candles published, by state.',
@@ -44,6 +53,17 @@ export function pipelineMeters(registry: Registry) {
       labelNames: ['tape'],
       registers,
     }),
+    signals: new Counter({
+      name: 'tapeline_signals_total',
+      help: 'Signals published, by kind and state.',
+      labelNames: ['kind', 'state'],
+      registers,
+    }),
+  };
+}
+
+function followMeters(registers: Registry[]) {
+  return {
     lost: new Counter({
       name: 'tapeline_log_lost_records_total',
       help: 'Records a consumer could not read, by reason.',

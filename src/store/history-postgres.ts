@@ -6,10 +6,10 @@ import { micros } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
 import type { DeadLetter } from '../contracts/dead-letter.ts';
 import { formatTime } from '../contracts/time.ts';
-import type { Candle, Instrument } from '../contracts/wire-objects.ts';
+import type { Candle, Instrument, Signal } from '../contracts/wire-objects.ts';
 import { intervalCodes, priceKindCodes } from './candle-codes.ts';
 import { clientConfig, type Database, explained, sessionSetup } from './database.ts';
-import type { CandleQuery, History, Holdings, TradePage } from './history.ts';
+import type { CandleQuery, History, Holdings, SignalQuery, TradePage } from './history.ts';
 import { readTradePage, type TradePageQuery } from './trade-pages.ts';
 
 /** Rows of one answer. */
@@ -115,6 +115,25 @@ export class PostgresHistory implements History {
     return rows.map(candleOf);
   }
 
+  async signals({ symbol, severity, limit }: SignalQuery): Promise<readonly Signal[]> {
+    requireLimit(limit);
+    const rows = await this.#ask<SignalRow>(
+      `select
+         id, kind, symbol, micros(time) as time, micros(start) as start, severity, state, revision,
+         text, "values"
+       from signals
+       where ($1::text is null or symbol = $1) and ($2::text is null or severity = $2)
+       order by signals.time desc, id
+       limit $3`,
+      [symbol ?? null, severity ?? null, limit],
+    );
+    return rows.map((row) => ({
+      ...row,
+      time: formatTime(Number(row.time)),
+      start: formatTime(Number(row.start)),
+    }));
+  }
+
   async deadLetters(limit: number): Promise<readonly DeadLetter[]> {
     requireLimit(limit);
     const rows = await this.#ask<DeadLetterRow>(
@@ -210,6 +229,11 @@ type CandleRow = Omit<Candle, 'start'> & { readonly start: string };
 function candleOf(row: CandleRow): Candle {
   return { ...row, start: formatTime(Number(row.start)) };
 }
+
+type SignalRow = Omit<Signal, 'time' | 'start'> & {
+  readonly time: string;
+  readonly start: string;
+};
 
 interface DeadLetterRow extends Omit<DeadLetter, 'receiveTime' | 'raw' | 'rawLength'> {
   readonly receiveTime: string;

@@ -5,7 +5,8 @@ import type { Micros } from '../base/clock.ts';
 import type { PriceKind } from '../contracts/candle.ts';
 import type { DeadLetter } from '../contracts/dead-letter.ts';
 import type { Interval } from '../contracts/interval.ts';
-import type { Candle, Instrument, Trade } from '../contracts/wire-objects.ts';
+import type { Severity } from '../contracts/signal.ts';
+import type { Candle, Instrument, Signal, Trade } from '../contracts/wire-objects.ts';
 
 export interface Span {
   readonly from?: Micros;
@@ -42,6 +43,12 @@ export interface Holdings {
   readonly deadLetterCount: number;
 }
 
+export interface SignalQuery {
+  readonly symbol?: string;
+  readonly severity?: Severity;
+  readonly limit: number;
+}
+
 export interface History {
   /** Every instrument, by symbol. */
   instruments(): Promise<readonly Instrument[]>;
@@ -54,6 +61,8 @@ export interface History {
   candles(symbol: string, query: CandleQuery): Promise<readonly Candle[]>;
   /** The newest two daily trade candles of every symbol, ascending: for the market summary. */
   lastDays(): Promise<readonly Candle[]>;
+  /** Newest first by (time, id), retracted ones too. */
+  signals(query: SignalQuery): Promise<readonly Signal[]>;
   /** Newest first. */
   deadLetters(limit: number): Promise<readonly DeadLetter[]>;
   holdings(): Promise<Holdings>;

@@ -2,43 +2,18 @@
 
 import type { Client } from 'pg';
 import type { DeadLetter } from '../contracts/dead-letter.ts';
-import { decodeJson, frameKind } from '../contracts/frame.ts';
 import { copyIn } from './copy.ts';
 import { CopyWriter, storable } from './copy-binary.ts';
-import type { Sink, SinkBatch } from './sink.ts';
-import {
-  type Offsets,
-  PostgresSink,
-  rowsWithin,
-  type SinkOptions,
-  type TopicRows,
-} from './sink-postgres.ts';
+import type { Sink } from './sink.ts';
+import type { SinkOptions } from './sink-postgres.ts';
+import { openRecordsSink } from './sink-records.ts';
 
 export function openDeadLettersSink(options: SinkOptions): Sink {
-  return new PostgresSink(new DeadLetterRows(), options);
+  return openRecordsSink('dead-letter', storeLetters, options);
 }
 
-class DeadLetterRows implements TopicRows {
-  readonly topic = 'dead-letter';
-
-  async prepare(client: Client, batches: readonly SinkBatch[]) {
-    const parts = batches
-      .filter(({ bytes }) => frameKind(bytes) === 'json')
-      .map(({ offset, count, bytes }) => ({
-        offset,
-        count,
-        records: decodeJson<DeadLetter>(bytes),
-      }));
-    return async (offsets: Offsets): Promise<void> => {
-      const wanted = parts.flatMap((part) => {
-        const { first, end } = rowsWithin(part, offsets);
-        return part.records.slice(first, Math.max(first, end));
-      });
-      if (wanted.length > 0) await copyIn(client, 'dead_letters', rowsOf(wanted));
-    };
-  }
-
-  forget(): void {}
+async function storeLetters(client: Client, letters: readonly DeadLetter[]): Promise<void> {
+  await copyIn(client, 'dead_letters', rowsOf(letters));
 }
 
 function* rowsOf(letters: readonly DeadLetter[]): Generator<Uint8Array> {

@@ -2,44 +2,19 @@
 // it may refine it, others are not heard. A symbol that trades brought in before has no source yet.
 
 import type { Client } from 'pg';
-import { decodeJson, frameKind } from '../contracts/frame.ts';
 import type { Instrument } from '../contracts/wire-objects.ts';
 import { storable } from './copy-binary.ts';
-import type { Sink, SinkBatch } from './sink.ts';
-import {
-  type Offsets,
-  PostgresSink,
-  rowsWithin,
-  type SinkOptions,
-  type TopicRows,
-} from './sink-postgres.ts';
+import type { Sink } from './sink.ts';
+import type { SinkOptions } from './sink-postgres.ts';
+import { openRecordsSink } from './sink-records.ts';
 
 export function openInstrumentsSink(options: SinkOptions): Sink {
-  return new PostgresSink(new InstrumentRows(), options);
+  return openRecordsSink('instruments', defineAll, options);
 }
 
-class InstrumentRows implements TopicRows {
-  readonly topic = 'instruments';
-
-  async prepare(client: Client, batches: readonly SinkBatch[]) {
-    const parts = batches
-      .filter(({ bytes }) => frameKind(bytes) === 'json')
-      .map(({ offset, count, bytes }) => ({
-        offset,
-        count,
-        records: decodeJson<Instrument>(bytes),
-      }));
-    return async (offsets: Offsets): Promise<void> => {
-      const wanted = parts.flatMap((part) => {
-        const { first, end } = rowsWithin(part, offsets);
-        return part.records.slice(first, Math.max(first, end));
-      });
-      // One at a time, in log order: they are rare, and each depends on who was there before.
-      for (const instrument of wanted) await define(client, instrument);
-    };
-  }
-
-  forget(): void {}
+/** One at a time, in log order: they are rare, and each depends on who was there before. */
+async function defineAll(client: Client, instruments: readonly Instrument[]): Promise<void> {
+  for (const instrument of instruments) await define(client, instrument);
 }
 
 async function define(client: Client, instrument: Instrument): Promise<void> {

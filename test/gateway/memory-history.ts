@@ -12,6 +12,7 @@ import {
   type Candle,
   candleAt,
   type Instrument,
+  type Signal,
   type Trade,
   tradeAt,
 } from '../../src/contracts/wire-objects.ts';
@@ -20,6 +21,7 @@ import type {
   CandleQuery,
   History,
   Holdings,
+  SignalQuery,
   Span,
   TradeCursor,
   TradePage,
@@ -37,6 +39,7 @@ export class MemoryHistory implements History {
   readonly #instruments = new Map<string, Instrument>();
   readonly #trades: StoredTrade[] = [];
   readonly #candles = new Map<string, Candle>();
+  readonly #signals = new Map<string, Signal>();
   /** Set to make every answer fail. */
   failure: Error | null = null;
 
@@ -54,14 +57,19 @@ export class MemoryHistory implements History {
       if (batches.length === 0) return;
       for (const { offset: start, count, bytes } of batches) {
         if (start + count > offset) return;
-        this.#store(start, bytes);
+        this.#store(topic, start, bytes);
         this.#positions.set(topic, start + count);
       }
     }
   }
 
   async persistAll(): Promise<void> {
-    for (const topic of ['instruments', 'market.trades', 'market.candles'] as const) {
+    for (const topic of [
+      'instruments',
+      'market.trades',
+      'market.candles',
+      'market.signals',
+    ] as const) {
       await this.persist(topic);
     }
   }
@@ -112,6 +120,15 @@ export class MemoryHistory implements History {
     return [...bySymbol.values()].flatMap((own) => own.slice(-2));
   }
 
+  async signals({ symbol, severity, limit }: SignalQuery): Promise<readonly Signal[]> {
+    this.#mayFail();
+    return [...this.#signals.values()]
+      .filter((one) => symbol === undefined || one.symbol === symbol)
+      .filter((one) => severity === undefined || one.severity === severity)
+      .sort((a, b) => (a.time < b.time ? 1 : -1))
+      .slice(0, limit);
+  }
+
   async deadLetters(): Promise<readonly DeadLetter[]> {
     return [];
   }
@@ -120,7 +137,7 @@ export class MemoryHistory implements History {
     return { symbols: [], deadLetterCount: 0 };
   }
 
-  #store(offset: number, bytes: Uint8Array): void {
+  #store(topic: Topic, offset: number, bytes: Uint8Array): void {
     const kind = frameKind(bytes);
     if (kind === 'trades') {
       const batch = decodeTrades(bytes);
@@ -137,7 +154,9 @@ export class MemoryHistory implements History {
         this.#candles.set([symbol, price, interval, start].join(' '), candle);
       }
     }
-    if (kind === 'json') {
+    if (topic === 'market.signals') {
+      for (const one of decodeJson<Signal>(bytes)) this.#signals.set(one.id, one);
+    } else if (kind === 'json') {
       for (const one of decodeJson<Instrument>(bytes)) this.#instruments.set(one.symbol, one);
     }
   }

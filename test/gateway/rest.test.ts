@@ -45,6 +45,8 @@ suite('every endpoint answers as its OpenAPI says', () => {
     '/api/v1/trades/AAPL?limit=1': '/api/v1/trades/{symbol}',
     '/api/v1/candles/AAPL?interval=1m': '/api/v1/candles/{symbol}',
     '/api/v1/market-summary': '/api/v1/market-summary',
+    '/api/v1/alerts?symbol=AAPL&limit=5': '/api/v1/alerts',
+    '/api/v1/alerts?severity=loud': '/api/v1/alerts',
     '/api/v1/candles/AAPL?interval=7m': '/api/v1/candles/{symbol}',
     '/api/v1/quotes/NOPE': '/api/v1/quotes/{symbol}',
   };

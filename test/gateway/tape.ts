@@ -21,8 +21,8 @@ import {
 import { encodeQuotes, QuoteColumns } from '../../src/contracts/quote.ts';
 import { encodeTrades, TradeColumns } from '../../src/contracts/trade.ts';
 import { type Verdict, verdicts } from '../../src/contracts/verdict.ts';
-import type { Instrument } from '../../src/contracts/wire-objects.ts';
-import type { Log } from '../../src/log/log.ts';
+import type { Instrument, Signal } from '../../src/contracts/wire-objects.ts';
+import type { Log, Topic } from '../../src/log/log.ts';
 
 /** 2024-05-06T14:30:00Z, a Monday. */
 export const monday = 1_715_005_800_000_000;
@@ -139,6 +139,10 @@ export class Tape {
     return await this.#append('market.candles', candles.length, encodeCandles(batch));
   }
 
+  async signals(...signals: readonly Signal[]): Promise<number> {
+    return await this.#append('market.signals', signals.length, encodeJson(signals));
+  }
+
   #number(stream: string, symbol: string, entry: { sequence: number }): void {
     const key = `${stream} ${symbol}`;
     const next = this.#sequences.get(key) ?? 0;
@@ -150,11 +154,7 @@ export class Tape {
 
   readonly #numbered = new WeakSet<object>();
 
-  async #append(
-    topic: 'market.trades' | 'market.quotes' | 'market.candles',
-    count: number,
-    bytes: Uint8Array,
-  ): Promise<number> {
+  async #append(topic: Topic, count: number, bytes: Uint8Array): Promise<number> {
     const [offset] = await this.#log.commit({ appends: [{ topic, partition: 0, count, bytes }] });
     return offset;
   }

@@ -17,7 +17,8 @@ import { type Candle, candleAt, tradeAt } from '../../src/contracts/wire-objects
 import { Observations } from '../../src/feeds/feed.ts';
 import type { Log, StoredBatch, Topic } from '../../src/log/log.ts';
 import { openEmbeddedLog } from '../../src/log/log-embedded.ts';
-import { Derive } from '../../src/pipeline/derive.ts';
+import { deriveCandles } from '../../src/pipeline/derive.ts';
+import type { Follower } from '../../src/pipeline/follower.ts';
 import { Ingest } from '../../src/pipeline/ingest.ts';
 import { pipelineMeters } from '../../src/pipeline/meters.ts';
 
@@ -94,8 +95,8 @@ function ingestInto(log: Log): Ingest {
   return new Ingest(log, clock, { allowedLateness }, pipelineMeters(new Registry()));
 }
 
-function deriveFrom(log: Log, clock: Clock): Derive {
-  return new Derive(log, 'market.trades', options, clock, pipelineMeters(new Registry()));
+function deriveFrom(log: Log, clock: Clock): Follower {
+  return deriveCandles(log, 'market.trades', options, clock, pipelineMeters(new Registry()));
 }
 
 type Steps = readonly {

@@ -1,13 +1,14 @@
-// The sinks of rare records, instruments and dead letters, against a real PostgreSQL.
+// The sinks of rare records, instruments, signals and dead letters, against a real PostgreSQL.
 
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { type DeadLetter, deadLetter } from '../../src/contracts/dead-letter.ts';
-import type { Instrument } from '../../src/contracts/wire-objects.ts';
+import type { Instrument, Signal } from '../../src/contracts/wire-objects.ts';
 import { openHistory } from '../../src/store/history-postgres.ts';
 import { openDeadLettersSink } from '../../src/store/sink-dead-letters.ts';
 import { openInstrumentsSink } from '../../src/store/sink-instruments.ts';
 import type { SinkOptions } from '../../src/store/sink-postgres.ts';
+import { openSignalsSink } from '../../src/store/sink-signals.ts';
 import { openTradesSink } from '../../src/store/sink-trades.ts';
 import { jsonBatch, tradeBatch } from './batches.ts';
 import { testCluster } from './cluster.ts';
@@ -64,6 +65,38 @@ suite('instruments', () => {
     await sink.write([jsonBatch(0, [apple, other]), jsonBatch(2, [refined, other])], 4);
     assert.deepEqual(await history.instruments(), [refined]);
     assert.equal(await sink.position(), 4);
+  });
+});
+
+suite('signals', () => {
+  const spike: Signal = {
+    id: 'b'.repeat(32),
+    kind: 'price-spike',
+    symbol: 'AAPL',
+    time: '2013-10-07T12:00:05Z',
+    start: '2013-10-07T12:00:00Z',
+    severity: 'medium',
+    state: 'raised',
+    revision: 0,
+    text: 'AAPL rose 6 % within a minute, to 106',
+    values: { direction: 'up', from: '100', to: '106', percent: '6' },
+  };
+  const later: Signal = { ...spike, id: 'a'.repeat(32), symbol: 'BAC', severity: 'low' };
+
+  test('are kept in their newest version and found by symbol and severity', async (t) => {
+    const given = await options();
+    const sink = openSignalsSink(given);
+    const history = openHistory(given);
+    t.after(async () => await Promise.all([sink.close(), history.close()]));
+    const changed: Signal = { ...spike, revision: 1, severity: 'high', text: 'more' };
+    const last: Signal = { ...later, time: '2013-10-07T12:00:06.000001Z' };
+    await sink.write([jsonBatch(0, [spike, changed])], 2);
+    await sink.write([jsonBatch(0, [spike, changed]), jsonBatch(2, [last])], 3);
+    assert.deepEqual(await history.signals({ limit: 10 }), [last, changed]);
+    assert.deepEqual(await history.signals({ limit: 1 }), [last]);
+    assert.deepEqual(await history.signals({ limit: 10, symbol: 'AAPL' }), [changed]);
+    assert.deepEqual(await history.signals({ limit: 10, severity: 'low' }), [last]);
+    assert.deepEqual(await history.signals({ limit: 10, symbol: 'BAC', severity: 'high' }), []);
   });
 });
 

@@ -5,10 +5,11 @@ import type { Clock } from '../../base/clock.ts';
 import type { CandleBatch } from '../../contracts/candle.ts';
 import type { QuoteBatch } from '../../contracts/quote.ts';
 import type { TradeBatch } from '../../contracts/trade.ts';
-import { candleAt } from '../../contracts/wire-objects.ts';
+import { candleAt, type Signal } from '../../contracts/wire-objects.ts';
 import type { LostRange, Topic } from '../../log/log.ts';
 import { type Arrival, candleKey, type EventArrival, type LiveListener } from '../live.ts';
 import type { GatewayMetrics } from '../metrics.ts';
+import { isWanted, type SignalFilter } from '../recent/recent-signals.ts';
 import type { ConflatedSubscription } from './conflated.ts';
 import type { LosslessSubscription, Messages } from './lossless.ts';
 import { writeQuotes } from './quote-frames.ts';
@@ -20,6 +21,7 @@ export const topicOf = {
   trades: 'market.trades',
   quotes: 'market.quotes',
   candles: 'market.candles',
+  alerts: 'market.signals',
 } as const satisfies Record<Stream, Topic>;
 
 export class Hub implements LiveListener {
@@ -30,6 +32,7 @@ export class Hub implements LiveListener {
   readonly #trades = new Watchers<LosslessSubscription>();
   readonly #quotes = new Watchers<ConflatedSubscription>();
   readonly #candles = new Watchers<LosslessSubscription>();
+  readonly #alerts = new Map<LosslessSubscription, SignalFilter>();
 
   constructor(cursorHead: string, clock: Clock, metrics: GatewayMetrics) {
     this.#cursorHead = cursorHead;
@@ -50,11 +53,20 @@ export class Hub implements LiveListener {
     return this.#candles.add(symbol, key, subscription);
   }
 
+  /** Of all symbols: alerts are few, so each subscription is asked what it wants. */
+  watchAlerts(filter: SignalFilter, subscription: LosslessSubscription): () => void {
+    this.#alerts.set(subscription, filter);
+    return () => {
+      this.#alerts.delete(subscription);
+    };
+  }
+
   counts(): [Stream, number][] {
     return [
       ['trades', this.#trades.count],
       ['quotes', this.#quotes.count],
       ['candles', this.#candles.count],
+      ['alerts', this.#alerts.size],
     ];
   }
 
@@ -100,11 +112,23 @@ export class Hub implements LiveListener {
     }
   }
 
+  signals({ offset, batch }: Arrival<readonly Signal[]>): void {
+    for (const [subscription, filter] of this.#alerts) {
+      const messages = alertMessages(this.#frames, batch, filter, this.#cursorHead, offset);
+      if (messages.count > 0) subscription.deliver(offset, messages);
+    }
+  }
+
   lost(topic: Topic, range: LostRange): void {
-    const watchers = { trades: this.#trades, quotes: this.#quotes, candles: this.#candles };
+    const watchers = {
+      trades: () => this.#trades.all(),
+      quotes: () => this.#quotes.all(),
+      candles: () => this.#candles.all(),
+      alerts: () => this.#alerts.keys(),
+    };
     const stream = streams.find((one) => topicOf[one] === topic);
     if (!stream) return;
-    for (const subscription of watchers[stream].all()) subscription.lost(range);
+    for (const subscription of watchers[stream]()) subscription.lost(range);
   }
 
   #observe(stream: Stream, receiveTime: number): void {
@@ -125,6 +149,22 @@ export function candleMessages(
     frames.message({ type: 'candle', cursor, ...candleAt(batch, row) });
   }
   return { frames: frames.take(), count: rows.length };
+}
+
+export function alertMessages(
+  frames: TextFrames,
+  signals: readonly Signal[],
+  filter: SignalFilter,
+  cursorHead: string,
+  offset: number,
+): Messages {
+  let count = 0;
+  for (const [index, signal] of signals.entries()) {
+    if (!isWanted(signal, filter)) continue;
+    frames.message({ type: 'alert', cursor: `${cursorHead}${offset + index}`, ...signal });
+    count++;
+  }
+  return { frames: frames.take(), count };
 }
 
 /** The subscriptions to a kind of stream, by symbol and, for candles, by candleKey. */

@@ -8,17 +8,18 @@ import {
   decodeCandles,
   priceKinds,
 } from '../../contracts/candle.ts';
-import { frameKind } from '../../contracts/frame.ts';
+import { decodeJson, frameKind } from '../../contracts/frame.ts';
 import { intervals } from '../../contracts/interval.ts';
 import { decodeTrades } from '../../contracts/trade.ts';
 import type { Log, LostRange, StoredBatch, Topic } from '../../log/log.ts';
 import { candleKey, type Live } from '../live.ts';
 import type { GatewayMetrics } from '../metrics.ts';
+import type { SignalFilter } from '../recent/recent-signals.ts';
 import { rowsBySymbol } from '../recent/rows-by-symbol.ts';
 import { partition } from '../recent/tail.ts';
 import { ConflatedSubscription } from './conflated.ts';
 import type { Connection } from './connection.ts';
-import { candleMessages, type Hub, topicOf } from './hub.ts';
+import { alertMessages, candleMessages, type Hub, topicOf } from './hub.ts';
 import type { StreamCounts } from './lossless.ts';
 import { type LosslessStream, LosslessSubscription, type Messages } from './lossless.ts';
 import { TextFrames, textFrame } from './text-frames.ts';
@@ -48,13 +49,16 @@ export class Subscriber {
   /** Greets the client and subscribes it, with no message between; answers how to end it. */
   subscribe(connection: Connection, wanted: Wanted): () => void {
     connection.write(textFrame(this.#hello(wanted)));
+    const symbol = wanted.symbol ?? '';
     switch (wanted.stream) {
       case 'trades':
-        return this.#subscribeTrades(connection, wanted);
+        return this.#subscribeTrades(connection, symbol);
       case 'quotes':
-        return this.#subscribeQuotes(connection, wanted);
+        return this.#subscribeQuotes(connection, symbol);
       case 'candles':
-        return this.#subscribeCandles(connection, wanted);
+        return this.#subscribeCandles(connection, symbol, wanted);
+      case 'alerts':
+        return this.#subscribeAlerts(connection, wanted);
     }
   }
 
@@ -65,8 +69,12 @@ export class Subscriber {
     return { type: 'hello', stream, symbol, ...series, cursor, snapshot: this.#snapshot(wanted) };
   }
 
-  #snapshot({ stream, symbol, interval, price }: Wanted): object | null {
+  #snapshot(wanted: Wanted): object | null {
+    const { stream, interval, price } = wanted;
+    const symbol = wanted.symbol ?? '';
     switch (stream) {
+      case 'alerts':
+        return this.#live.signals.with([], filterOf(wanted), 1)[0] ?? null;
       case 'trades':
         return this.#live.trades(symbol).latest();
       case 'quotes':
@@ -76,7 +84,7 @@ export class Subscriber {
     }
   }
 
-  #subscribeTrades(connection: Connection, { symbol }: Wanted): () => void {
+  #subscribeTrades(connection: Connection, symbol: string): () => void {
     const subscription = new LosslessSubscription(connection, {
       ...this.#losslessFrom('trades', symbol),
       encode: (stored) => this.#encodeTrades(stored, symbol),
@@ -85,7 +93,7 @@ export class Subscriber {
     return this.#hub.watchTrades(symbol, subscription);
   }
 
-  #subscribeQuotes(connection: Connection, { symbol }: Wanted): () => void {
+  #subscribeQuotes(connection: Connection, symbol: string): () => void {
     const subscription = new ConflatedSubscription(connection, {
       newest: () => {
         const quote = this.#live.quote(symbol);
@@ -98,7 +106,11 @@ export class Subscriber {
     return this.#hub.watchQuotes(symbol, subscription);
   }
 
-  #subscribeCandles(connection: Connection, { symbol, interval, price }: Wanted): () => void {
+  #subscribeCandles(
+    connection: Connection,
+    symbol: string,
+    { interval, price }: Wanted,
+  ): () => void {
     const key = candleKey(priceKinds.indexOf(price), intervals.indexOf(interval));
     const subscription = new LosslessSubscription(connection, {
       ...this.#losslessFrom('candles', symbol),
@@ -113,7 +125,18 @@ export class Subscriber {
     return this.#hub.watchCandles(symbol, key, subscription);
   }
 
-  #losslessFrom(stream: Stream, symbol: string) {
+  #subscribeAlerts(connection: Connection, wanted: Wanted): () => void {
+    const filter = filterOf(wanted);
+    const subscription = new LosslessSubscription(connection, {
+      ...this.#losslessFrom('alerts', wanted.symbol),
+      encode: ({ offset, bytes }) =>
+        alertMessages(this.#frames, decodeJson(bytes), filter, this.#cursorHead, offset),
+      trailing: () => null,
+    });
+    return this.#hub.watchAlerts(filter, subscription);
+  }
+
+  #losslessFrom(stream: Stream, symbol: string | null) {
     const topic: Topic = topicOf[stream];
     return {
       position: () => this.#live.tail.position(topic),
@@ -145,7 +168,7 @@ export class Subscriber {
   }
 
   /** Records from `from` to before `to` are missing; not all need have been this symbol's. */
-  #gap(stream: Stream, symbol: string, { from, to, reason }: LostRange): object {
+  #gap(stream: Stream, symbol: string | null, { from, to, reason }: LostRange): object {
     const span = { from: this.#cursor(from), to: this.#cursor(to) };
     return { type: 'gap', stream, symbol, reason, ...span };
   }
@@ -164,6 +187,10 @@ export class Subscriber {
       skipped: (records) => skipped.inc(labels, records),
     };
   }
+}
+
+function filterOf({ symbol, severity }: Wanted): SignalFilter {
+  return { ...(symbol === null ? {} : { symbol }), ...(severity === null ? {} : { severity }) };
 }
 
 function rowsOf(batch: CandleBatch, symbol: string, key: number): number[] {

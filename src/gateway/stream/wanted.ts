@@ -3,33 +3,43 @@
 import { Failure } from '../../base/failure.ts';
 import { type PriceKind, priceKinds } from '../../contracts/candle.ts';
 import { type Interval, intervals } from '../../contracts/interval.ts';
+import { type Severity, severities } from '../../contracts/signal.ts';
 
-export const streams = ['trades', 'quotes', 'candles'] as const;
+export const streams = ['trades', 'quotes', 'candles', 'alerts'] as const;
 export type Stream = (typeof streams)[number];
 
 export interface Wanted {
   readonly stream: Stream;
-  readonly symbol: string;
+  /** For alerts null is any. */
+  readonly symbol: string | null;
+  /** For alerts; null is any. */
+  readonly severity: Severity | null;
   /** For candles. */
   readonly interval: Interval;
   readonly price: PriceKind;
 }
 
-const path = /^\/ws\/([a-z]+)\/([^/]+)$/;
+const path = /^\/ws\/([a-z]+)(?:\/([^/]+))?$/;
+const parameters: Record<Stream, readonly string[]> = {
+  trades: [],
+  quotes: [],
+  candles: ['interval', 'price'],
+  alerts: ['symbol', 'severity'],
+};
 
 /** Throws Failure `not-found` or `bad-request`. */
 export function parseWanted(url: string): Wanted {
   const { pathname, searchParams } = URL.parse(url, 'ws://host') ?? new URL('ws://host');
   const [, name, symbol] = path.exec(pathname) ?? [];
   const stream = streams.find((one) => one === name);
-  if (stream === undefined) {
+  if (stream === undefined || (stream === 'alerts') === (symbol !== undefined)) {
     throw new Failure(
       'not-found',
       `There is no stream at "${pathname}".`,
-      `Connect to one of ${streams.map((one) => `/ws/${one}/{symbol}`).join(', ')}.`,
+      'Connect to /ws/trades/{symbol}, /ws/quotes/{symbol}, /ws/candles/{symbol} or /ws/alerts.',
     );
   }
-  const allowed = stream === 'candles' ? ['interval', 'price'] : [];
+  const allowed = parameters[stream];
   for (const parameter of searchParams.keys()) {
     if (allowed.includes(parameter) && searchParams.getAll(parameter).length === 1) continue;
     throw new Failure(
@@ -40,10 +50,15 @@ export function parseWanted(url: string): Wanted {
   }
   return {
     stream,
-    symbol: decode(symbol).toUpperCase(),
+    symbol: decode(symbol ?? searchParams.get('symbol') ?? '').toUpperCase() || null,
+    severity: severityOf(searchParams.get('severity')),
     interval: oneOf(intervals, 'interval', searchParams.get('interval') ?? '1m'),
     price: oneOf(priceKinds, 'price', searchParams.get('price') ?? 'trade'),
   };
+}
+
+function severityOf(given: string | null): Severity | null {
+  return given === null ? null : oneOf(severities, 'severity', given);
 }
 
 function oneOf<Value extends string>(

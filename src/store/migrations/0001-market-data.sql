@@ -189,6 +189,25 @@ join price_kinds using (price_kind)
 join candle_intervals using (interval_id)
 join candle_states using (state);
 
+-- --- signals ---
+
+create table signals (
+  id       text primary key,
+  kind     text not null,
+  symbol   text not null,
+  time     timestamptz not null,
+  start    timestamptz not null,
+  severity text not null,
+  state    text not null,
+  revision int not null,
+  text     text not null,
+  "values" jsonb not null
+);
+create index signals_time on signals (time desc, id);
+create index signals_symbol on signals (symbol, time desc, id);
+comment on table signals is
+  'The newest version of every signal; docs/SIGNALS.md says what each means.';
+
 -- --- dead letters ---
 
 create table dead_letters (

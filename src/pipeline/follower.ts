@@ -1,0 +1,165 @@
+// What all roles that turn the log into more log share: a topic is read in order, an operator is
+// applied, and what it publishes commits together with the position consumed, in one transaction.
+//
+// Now and then the operator's state commits too, as a checkpoint. After a crash the state of the
+// last checkpoint is brought forward by the batches up to the committed position, whose outputs are
+// already in the log and are not published again: exactly once, because operators are pure.
+
+import { type Clock, microsPerSecond } from '../base/clock.ts';
+import type { Append, Log, ReadResult, StateWrite, StoredBatch, Topic } from '../log/log.ts';
+import type { Meters } from './meters.ts';
+
+/** An operator, and how it is joined to the log. */
+export interface Operated {
+  /** What applying a batch publishes, or null. */
+  apply(batch: StoredBatch): Promise<Append | null>;
+  /** Whether so much waits for a checkpoint that it should not wait for its time. */
+  readonly isFull: boolean;
+  /** The whole state as JSON, and what is kept beside it under keys of its own. */
+  checkpoint(): Promise<{ readonly snapshot: unknown; readonly kept: readonly StateWrite[] }>;
+  /** The last checkpoint is durable. */
+  saved(): void;
+  restore(snapshot: unknown): void;
+}
+
+const partition = 0;
+const readBytes = 4 * 2 ** 20;
+/** A checkpoint is due after this long; no output shows which. */
+const checkpointEvery = microsPerSecond;
+
+interface Checkpoint {
+  readonly offset: number;
+  readonly snapshot: unknown;
+}
+
+export class Follower {
+  readonly topic: Topic;
+  readonly #name: string;
+  readonly #operated: Operated;
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #meters: Meters;
+  #position = 0;
+  /** When the last checkpoint was, and its offset. */
+  #checkpointTime = 0;
+  #checkpointOffset = 0;
+
+  /** `name` tells its state in the log from that of others. */
+  constructor(
+    log: Log,
+    topic: Topic,
+    name: string,
+    operated: Operated,
+    clock: Clock,
+    meters: Meters,
+  ) {
+    this.topic = topic;
+    this.#name = name;
+    this.#operated = operated;
+    this.#log = log;
+    this.#clock = clock;
+    this.#meters = meters;
+  }
+
+  /** The offset up to which the topic is consumed, durably. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Where reading begins after a crash: nothing from here on may leave the log. */
+  get checkpointed(): number {
+    return this.#checkpointOffset;
+  }
+
+  /**
+   * Follows for ever, collecting for `lingerMs` between two commits, which then wait as long for
+   * company: every fsync of ours is one that ingest would wait for. After an abort, what the log
+   * holds by then is consumed, and a checkpoint leaves the next start nothing to redo.
+   */
+  async run(lingerMs: number, signal: AbortSignal): Promise<void> {
+    await this.recover();
+    let generation = -1;
+    for (;;) {
+      if (await this.step(signal.aborted ? 0 : lingerMs)) {
+        if (lingerMs > 0 && !signal.aborted) await this.#clock.wait(lingerMs, signal);
+        continue;
+      }
+      if (signal.aborted) break;
+      generation = await this.#log.grown(generation, signal);
+    }
+    await this.#commit(this.#position, [], true, 0);
+  }
+
+  /** Restores the last checkpoint and brings it forward to the committed position. */
+  async recover(): Promise<void> {
+    const checkpoint = await this.#read<Checkpoint>('checkpoint');
+    const position = (await this.#read<number>('position')) ?? 0;
+    this.#position = checkpoint?.offset ?? 0;
+    if (checkpoint) this.#operated.restore(checkpoint.snapshot);
+    while (this.#position < position) {
+      const read = await this.#readOn();
+      for (const batch of read.batches) {
+        if (batch.offset < position) await this.#operated.apply(batch);
+      }
+      this.#position = Math.min(read.next, position);
+    }
+    this.#checkpointTime = this.#clock.now();
+    this.#checkpointOffset = checkpoint?.offset ?? 0;
+  }
+
+  /** Consumes what can be read at once; false when there was nothing. */
+  async step(patienceMs = 0): Promise<boolean> {
+    const read = await this.#readOn();
+    for (const { from, to, reason } of read.lost) {
+      this.#meters.lost.inc({ consumer: this.#name, reason }, to - from);
+    }
+    if (read.next === this.#position) return false;
+    const appends: Append[] = [];
+    for (const batch of read.batches) {
+      const published = await this.#operated.apply(batch);
+      if (published) appends.push(published);
+    }
+    const isDue = this.#clock.now() >= this.#checkpointTime + checkpointEvery;
+    await this.#commit(read.next, appends, isDue || this.#operated.isFull, patienceMs);
+    const { end } = this.#log.range(this.topic, partition);
+    this.#meters.lag.set({ consumer: this.#name, topic: this.topic }, end - this.#position);
+    return true;
+  }
+
+  async #readOn(): Promise<ReadResult> {
+    return await this.#log.read(this.topic, partition, this.#position, readBytes);
+  }
+
+  async #commit(
+    position: number,
+    appends: readonly Append[],
+    isCheckpoint: boolean,
+    patienceMs: number,
+  ): Promise<void> {
+    const state: StateWrite[] = [this.#write('position', position)];
+    if (isCheckpoint) {
+      const { snapshot, kept } = await this.#operated.checkpoint();
+      state.push(this.#write('checkpoint', { offset: position, snapshot } satisfies Checkpoint));
+      state.push(...kept);
+    }
+    await this.#log.commit({ appends, state, patienceMs });
+    this.#position = position;
+    if (!isCheckpoint) return;
+    this.#operated.saved();
+    this.#checkpointTime = this.#clock.now();
+    this.#checkpointOffset = position;
+  }
+
+  #write(what: string, value: unknown): StateWrite {
+    return { key: this.#key(what), value: Buffer.from(JSON.stringify(value)) };
+  }
+
+  async #read<T>(what: string): Promise<T | undefined> {
+    const value = await this.#log.state(this.#key(what));
+    return value ? (JSON.parse(Buffer.from(value).toString()) as T) : undefined;
+  }
+
+  #key(what: string): string {
+    return `${this.#name} ${this.topic} ${what}`;
+  }
+}

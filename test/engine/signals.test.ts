@@ -1,0 +1,248 @@
+// The signal operator against an oracle that follows docs/SIGNALS.md word by word over all candles
+// at once, in plain rational arithmetic.
+
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import fc from 'fast-check';
+import {
+  type CandleBatch,
+  type CandleColumn,
+  candleColumns,
+  candleStates,
+  priceKinds,
+} from '../../src/contracts/candle.ts';
+import { type Interval, intervals } from '../../src/contracts/interval.ts';
+import { signalId } from '../../src/contracts/signal.ts';
+import { formatTime } from '../../src/contracts/time.ts';
+import type { Signal } from '../../src/contracts/wire-objects.ts';
+import { SignalOperator } from '../../src/engine/signals.ts';
+
+const seed = Number(process.env.FC_SEED ?? 20261121);
+const second = 1_000_000;
+const minute = 60 * second;
+const monday = Date.UTC(2024, 4, 6, 14, 30) * 1000;
+
+interface SimpleCandle {
+  readonly interval: Interval;
+  readonly start: number;
+  /** In cents. */
+  readonly open: number;
+  readonly high: number;
+  readonly low: number;
+  readonly close: number;
+  readonly volume: number;
+}
+
+function batchOf(candles: readonly SimpleCandle[], state = 'final'): CandleBatch {
+  const zeros = candleColumns.map((name) => [name, new Float64Array(candles.length)]);
+  const column = (value: (candle: SimpleCandle) => number) => Float64Array.from(candles, value);
+  return {
+    ...(Object.fromEntries(zeros) as Record<CandleColumn, Float64Array>),
+    count: candles.length,
+    symbols: [{ symbol: 'AAA', priceScale: 2, sizeScale: 0 }],
+    start: column(({ start }) => start),
+    open: column(({ open }) => open),
+    high: column(({ high }) => high),
+    low: column(({ low }) => low),
+    close: column(({ close }) => close),
+    volumeLow: column(({ volume }) => volume),
+    notionalLow: column(({ volume, close }) => volume * close),
+    trades: column(() => 1),
+    priced: column(() => 1),
+    symbol: new Uint16Array(candles.length),
+    price: new Uint8Array(candles.length).fill(priceKinds.indexOf('trade')),
+    interval: Uint8Array.from(candles, ({ interval }) => intervals.indexOf(interval)),
+    state: new Uint8Array(candles.length).fill(candleStates.indexOf(state as 'final')),
+    receiveTime: 0,
+  };
+}
+
+function flat(interval: Interval, start: number, price: number, volume = 100): SimpleCandle {
+  return { interval, start, open: price, high: price, low: price, close: price, volume };
+}
+
+function apply(...candles: readonly SimpleCandle[]): readonly Signal[] {
+  return new SignalOperator().apply(batchOf(candles));
+}
+
+/** Of every signal that holds, its id and the figures that say why. */
+function oracle(candles: readonly SimpleCandle[]): Record<string, object> {
+  const ordered = candles.toSorted((a, b) => a.start - b.start);
+  const found: Record<string, object> = {};
+  const seconds = ordered.filter(({ interval }) => interval === '1s');
+  const spikeAt = (at: number, up: boolean): number | null => {
+    const here = seconds[at];
+    if (!here) return null;
+    const window = seconds.filter(
+      ({ start }) => start > here.start - minute && start <= here.start,
+    );
+    const from = up
+      ? Math.min(...window.map(({ low }) => low))
+      : Math.max(...window.map(({ high }) => high));
+    return (up ? here.high / from > 1.05 : here.low / from < 0.95) ? from : null;
+  };
+  for (const up of [true, false]) {
+    for (const [at, { start, high, low }] of seconds.entries()) {
+      const from = spikeAt(at, up);
+      if (from === null || spikeAt(at - 1, up) !== null) continue;
+      const of = start - (start % minute);
+      const id = signalId('price-spike', 'AAA', of, up ? 'up' : 'down');
+      found[id] ??= { time: formatTime(start + second), from, to: up ? high : low };
+    }
+  }
+  const minutes = ordered.filter(({ interval }) => interval === '1m');
+  for (const [at, { start, open, high, low, volume }] of minutes.entries()) {
+    if ((high - low) / open > 0.02) {
+      found[signalId('volatility', 'AAA', start)] = { time: formatTime(start + minute) };
+    }
+    const before = minutes.slice(Math.max(0, at - 20), at).map((one) => one.volume);
+    if (before.length < 20) continue;
+    const mean = before.reduce((sum, one) => sum + one, 0) / 20;
+    const variance = before.reduce((sum, one) => sum + (one - mean) ** 2, 0) / 20;
+    if (volume > mean + 3 * Math.sqrt(variance) && volume >= 2 * mean) {
+      found[signalId('volume-anomaly', 'AAA', start)] = { time: formatTime(start + minute) };
+    }
+  }
+  return found;
+}
+
+/** What stands after all that was published, in the oracle's words. */
+function standing(published: readonly Signal[]): Record<string, object> {
+  const newest = new Map(published.map((signal) => [signal.id, signal]));
+  const raised = [...newest.values()].filter(({ state }) => state === 'raised');
+  return Object.fromEntries(
+    raised.map(({ id, kind, time, values }) => {
+      const cents = (text: string | undefined): number => Math.round(Number(text) * 100);
+      const spike = { time, from: cents(values.from), to: cents(values.to) };
+      return [id, kind === 'price-spike' ? spike : { time }];
+    }),
+  );
+}
+
+/** Two minutes of seconds and thirty of minutes, with jumps: all within every horizon. */
+const anyCandles = fc.tuple(
+  fc.array(fc.record({ at: fc.integer({ min: 0, max: 119 }), price: prices() }), {
+    maxLength: 30,
+  }),
+  fc.array(
+    fc.record({
+      price: prices(),
+      volume: fc.oneof(fc.integer({ min: 90, max: 110 }), fc.integer({ min: 1, max: 1_000 })),
+    }),
+    { minLength: 18, maxLength: 30 },
+  ),
+);
+
+function prices() {
+  // Away from the exact 5 % and 2 %, where a double cannot say which side it is on.
+  const price = fc.oneof(
+    fc.integer({ min: 10_000, max: 10_300 }),
+    fc.integer({ min: 9_000, max: 11_500 }),
+  );
+  return fc.tuple(price, price, price, price).map(([open, close, one, other]) => ({
+    open,
+    close,
+    high: Math.max(open, close, one, other),
+    low: Math.min(open, close, one, other),
+  }));
+}
+
+suite('signal operator', () => {
+  test('any order, batching, revision and restart leaves the signals of the set', () => {
+    fc.assert(
+      fc.property(
+        anyCandles,
+        fc.array(fc.integer(), { minLength: 60, maxLength: 60 }),
+        fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1 }),
+        ([seconds, minutes], shuffle, cuts) => {
+          const bySecond = new Map(seconds.map((one) => [one.at, one]));
+          const candles: SimpleCandle[] = [
+            ...[...bySecond.values()].map(({ at, price }) => ({
+              ...price,
+              interval: '1s' as const,
+              start: monday + at * second,
+              volume: 1,
+            })),
+            ...minutes.map(({ price, volume }, at) => ({
+              ...price,
+              interval: '1m' as const,
+              start: monday + at * minute,
+              volume,
+            })),
+          ];
+          const arrived = candles
+            .map((candle, index) => ({ candle, key: shuffle[index % shuffle.length] ?? 0 }))
+            .sort((a, b) => a.key - b.key)
+            .map(({ candle }) => candle);
+          const published: Signal[] = [];
+          let operator = new SignalOperator();
+          // Each comes wrong at first, and is then revised.
+          const wrong = arrived.map((candle) => ({ ...candle, high: candle.high * 2, volume: 1 }));
+          for (const [given, state] of [
+            [wrong, 'final'],
+            [arrived, 'revised'],
+          ] as const) {
+            for (let from = 0, n = 0; from < given.length; n++) {
+              const to = from + (cuts[n % cuts.length] ?? 1);
+              published.push(...operator.apply(batchOf(given.slice(from, to), state)));
+              operator = SignalOperator.fromSnapshot(
+                JSON.parse(JSON.stringify(operator.snapshot())),
+              );
+              from = to;
+            }
+          }
+          assert.deepEqual(standing(published), oracle(candles));
+        },
+      ),
+      { seed, numRuns: 500 },
+    );
+  });
+
+  test('a spike is more than 5 % within a minute, once, by the exact cent', () => {
+    const start = monday;
+    const at = (seconds: number, price: number) => flat('1s', start + seconds * second, price);
+    assert.deepEqual(apply(at(0, 10_000), at(59, 10_500)), []);
+    const [spike, ...others] = apply(at(0, 10_000), at(58, 10_501), at(59, 10_600));
+    assert.deepEqual(others, []);
+    assert.deepEqual(spike, {
+      id: signalId('price-spike', 'AAA', start, 'up'),
+      kind: 'price-spike',
+      symbol: 'AAA',
+      time: '2024-05-06T14:30:59Z',
+      start: '2024-05-06T14:30:00Z',
+      severity: 'medium',
+      state: 'raised',
+      revision: 0,
+      text: 'AAA rose 5.01 % within a minute, to 105.01',
+      values: { direction: 'up', from: '100', to: '105.01', percent: '5.01' },
+    });
+    assert.deepEqual(apply(at(0, 10_000), at(60, 10_501)), [], 'a minute later is too late');
+    const [fall] = apply(at(0, 10_000), at(1, 7_999));
+    assert.deepEqual([fall?.severity, fall?.values.percent], ['critical', '-20.01']);
+  });
+
+  test('what a revision undoes is retracted, and raised again when it comes back', () => {
+    const operator = new SignalOperator();
+    const calm = flat('1m', monday, 10_000);
+    const told = [{ ...calm, high: 10_300 }, calm, { ...calm, low: 9_700 }].flatMap((candle) =>
+      operator.apply(batchOf([candle])),
+    );
+    assert.deepEqual(
+      told.map(({ kind, state, revision }) => [kind, state, revision]),
+      [
+        ['volatility', 'raised', 0],
+        ['volatility', 'retracted', 1],
+        ['volatility', 'raised', 2],
+      ],
+    );
+    assert.deepEqual(operator.apply(batchOf([{ ...calm, low: 9_700 }])), [], 'no news');
+  });
+
+  test('an hour that changes by more than 5 % is told, and open candles are not', () => {
+    const hour = { ...flat('1h', monday - 30 * minute, 10_000), close: 10_501, high: 10_501 };
+    assert.deepEqual(new SignalOperator().apply(batchOf([hour], 'open')), []);
+    const [change] = apply(hour);
+    assert.equal(change?.kind, 'price-change');
+    assert.deepEqual(change?.values, { from: '100', to: '105.01', percent: '5.01' });
+  });
+});
