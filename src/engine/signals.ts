@@ -36,7 +36,7 @@ interface SymbolState {
   /** Closed candles of a second and of a minute, by start; the newest of them. */
   seconds: Span[];
   minutes: MinuteSpan[];
-  /** Newest versions of the signals of those candles, by id. */
+  /** Newest versions of the signals of those candles, by cause: an id costs a hash to make. */
   readonly raised: Map<string, Signal>;
 }
 
@@ -46,7 +46,7 @@ export type SignalSnapshot = readonly {
   readonly sizeScale: number;
   readonly seconds: readonly Span[];
   readonly minutes: readonly (Span & { readonly volume: string; readonly notional: string })[];
-  readonly raised: readonly Signal[];
+  readonly raised: readonly (readonly [cause: string, signal: Signal])[];
 }[];
 
 const second = 1_000_000;
@@ -61,6 +61,8 @@ const volumeWindows = 20;
 /** The oldest of these are only compared with: a revision of one of them is beyond the horizon. */
 const minutesKept = 3 * volumeWindows;
 const raisedMax = 256;
+/** Below this, times a small factor is still a safe integer. */
+const productSafeMax = 2 ** 46;
 
 const tradePrice = priceKinds.indexOf('trade');
 const openState = candleStates.indexOf('open');
@@ -71,15 +73,15 @@ const intervalOf = {
 };
 
 /** Percent beyond which a change is of each severity, from the worst on. */
-const changeSteps: readonly (readonly [percent: bigint, Severity])[] = [
-  [20n, 'critical'],
-  [10n, 'high'],
-  [5n, 'medium'],
+const changeSteps: readonly (readonly [percent: number, Severity])[] = [
+  [20, 'critical'],
+  [10, 'high'],
+  [5, 'medium'],
 ];
-const swingSteps: readonly (readonly [percent: bigint, Severity])[] = [
-  [10n, 'high'],
-  [5n, 'medium'],
-  [2n, 'low'],
+const swingSteps: readonly (readonly [percent: number, Severity])[] = [
+  [10, 'high'],
+  [5, 'medium'],
+  [2, 'low'],
 ];
 /** The same for standard deviations. */
 const sigmaSteps: readonly (readonly [sigmas: bigint, Severity])[] = [
@@ -119,7 +121,7 @@ export class SignalOperator {
         volume: String(volume),
         notional: String(notional),
       })),
-      raised: [...state.raised.values()],
+      raised: [...state.raised],
     }));
   }
 
@@ -135,7 +137,7 @@ export class SignalOperator {
           volume: BigInt(volume),
           notional: BigInt(notional),
         })),
-        raised: new Map(raised.map((signal) => [signal.id, signal])),
+        raised: new Map(raised),
       });
     }
     return operator;
@@ -168,11 +170,10 @@ export class SignalOperator {
   #spikeAt(symbol: string, state: SymbolState, index: number): void {
     for (const direction of ['up', 'down'] as const) {
       const start = floor((state.seconds[index] as Span).start, minute);
-      if (state.raised.get(signalId('price-spike', symbol, start, direction))?.state === 'raised') {
-        continue;
-      }
+      const cause = causeOf('price-spike', start, direction);
+      if (state.raised.get(cause)?.state === 'raised') continue;
       const spike = spikeAt(symbol, state, index, direction);
-      if (spike) this.#raise(state, spike);
+      if (spike) this.#raise(state, cause, spike);
     }
   }
 
@@ -184,7 +185,7 @@ export class SignalOperator {
         if (floor(span.start, minute) !== start) continue;
         spike ??= spikeAt(symbol, state, index, direction);
       }
-      this.#settle(state, signalId('price-spike', symbol, start, direction), spike);
+      this.#settle(state, causeOf('price-spike', start, direction), spike);
     }
   }
 
@@ -209,12 +210,12 @@ export class SignalOperator {
     place(minutes, span);
     if (minutes.length > 2 * minutesKept) minutes.splice(0, minutes.length - minutesKept);
     const volatility = batch.priced[row] === 0 ? null : volatilityOf(symbol, state, span);
-    this.#settle(state, signalId('volatility', symbol, span.start), volatility);
+    this.#settle(state, causeOf('volatility', span.start), volatility);
     const index = minutes.findLastIndex(({ start }) => start === span.start);
     for (let at = index; at <= index + volumeWindows && at < minutes.length; at++) {
       const anomaly = volumeAnomalyAt(symbol, state, at);
       const { start } = minutes[at] as MinuteSpan;
-      this.#settle(state, signalId('volume-anomaly', symbol, start), anomaly);
+      this.#settle(state, causeOf('volume-anomaly', start), anomaly);
     }
   }
 
@@ -222,32 +223,32 @@ export class SignalOperator {
     const { symbol } = symbolOf(batch, row);
     const state = this.#stateOf(batch, row);
     const span = spanOf(batch, row, state);
-    const id = signalId('price-change', symbol, span.start);
-    this.#settle(state, id, priceChangeOf(symbol, state, span));
+    const change = priceChangeOf(symbol, state, span);
+    this.#settle(state, causeOf('price-change', span.start), change);
   }
 
   /** Makes known what is true of a cause now, if that is news. */
-  #settle(state: SymbolState, id: string, signal: Signal | null): void {
+  #settle(state: SymbolState, cause: string, signal: Signal | null): void {
     if (signal) {
-      this.#raise(state, signal);
+      this.#raise(state, cause, signal);
       return;
     }
-    const known = state.raised.get(id);
+    const known = state.raised.get(cause);
     if (known?.state !== 'raised') return;
-    this.#publish(state, { ...known, state: 'retracted', revision: known.revision + 1 });
+    this.#publish(state, cause, { ...known, state: 'retracted', revision: known.revision + 1 });
   }
 
-  #raise(state: SymbolState, signal: Signal): void {
-    const known = state.raised.get(signal.id);
+  #raise(state: SymbolState, cause: string, signal: Signal): void {
+    const known = state.raised.get(cause);
     const isSame =
       known?.state === 'raised' && JSON.stringify(known.values) === JSON.stringify(signal.values);
     if (isSame) return;
-    this.#publish(state, known ? { ...signal, revision: known.revision + 1 } : signal);
+    this.#publish(state, cause, known ? { ...signal, revision: known.revision + 1 } : signal);
   }
 
-  #publish({ raised }: SymbolState, signal: Signal): void {
-    raised.delete(signal.id);
-    raised.set(signal.id, signal);
+  #publish({ raised }: SymbolState, cause: string, signal: Signal): void {
+    raised.delete(cause);
+    raised.set(cause, signal);
     if (raised.size > raisedMax) raised.delete(raised.keys().next().value as string);
     this.#found.push(signal);
   }
@@ -307,12 +308,18 @@ function spikeExtreme(
     if (before.low < low) low = before.low;
     if (before.high > high) high = before.high;
   }
-  const isUp = direction === 'up';
-  const [to, from] = isUp ? [span.high, low] : [span.low, high];
-  const isSpike = isUp
-    ? BigInt(to) * 100n > BigInt(from) * 105n
-    : BigInt(to) * 100n < BigInt(from) * 95n;
-  return isSpike ? from : null;
+  if (direction === 'up') return isAbove(span.high, 100, low, 105) ? low : null;
+  return isAbove(high, 95, span.low, 100) ? high : null;
+}
+
+/** Whether a x factor > b x otherFactor, exactly; factors are small. */
+function isAbove(a: number, factor: number, b: number, otherFactor: number): boolean {
+  if (a < productSafeMax && b < productSafeMax) return a * factor > b * otherFactor;
+  return BigInt(a) * BigInt(factor) > BigInt(b) * BigInt(otherFactor);
+}
+
+function causeOf(kind: SignalKind, start: number, part = ''): string {
+  return `${kind} ${start} ${part}`;
 }
 
 /**
@@ -325,12 +332,10 @@ function volumeAnomalyAt(symbol: string, state: SymbolState, index: number): Sig
   const n = BigInt(volumeWindows);
   let sum = 0n;
   let squares = 0n;
-  for (const { volume } of state.minutes.slice(index - volumeWindows, index)) {
-    sum += volume;
-    squares += volume * volume;
-  }
+  for (let at = index - volumeWindows; at < index; at++) sum += state.minutes[at]!.volume;
   const above = n * span.volume - sum;
   if (above <= 0n || n * span.volume < 2n * sum) return null;
+  for (let at = index - volumeWindows; at < index; at++) squares += state.minutes[at]!.volume ** 2n;
   const spread = n * squares - sum * sum;
   const step = sigmaSteps.find(([sigmas]) => above * above > sigmas * sigmas * spread);
   if (!step) return null;
@@ -393,12 +398,12 @@ function signalAt(kind: SignalKind, symbol: string, start: number, time: number,
 
 /** The first step that a change is beyond, of either sign. */
 function stepOf(
-  steps: readonly (readonly [percent: bigint, Severity])[],
+  steps: readonly (readonly [percent: number, Severity])[],
   change: number,
   of: number,
 ): Severity | null {
-  const hundredfold = BigInt(Math.abs(change)) * 100n;
-  return steps.find(([percent]) => hundredfold > percent * BigInt(of))?.[1] ?? null;
+  const amount = Math.abs(change);
+  return steps.find(([percent]) => isAbove(amount, 100, of, percent))?.[1] ?? null;
 }
 
 /** Half up to two digits. */

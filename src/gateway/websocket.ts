@@ -121,8 +121,8 @@ export class WebSockets {
     if (waitsFor !== null) {
       throw new Failure('not-ready', `Not ready: ${waitsFor}.`, 'Connect again in a moment.');
     }
-    const { symbol } = wanted;
-    if (symbol !== null && !live.has(symbol)) throw unknownSymbol(symbol);
+    const { stream, symbol } = wanted;
+    if (stream !== 'alerts' && !live.has(symbol ?? '')) throw unknownSymbol(symbol ?? '');
     const ofAddress = this.#perAddress.get(address) ?? 0;
     const isTooMany = ofAddress >= limits.webSocketsPerAddressMax && !isLoopback(address);
     if (isTooMany || this.#connections.size >= limits.webSocketsMax) {

@@ -4,7 +4,7 @@ import { Type } from 'typebox';
 import { severities } from '../../contracts/signal.ts';
 import { signalSchema } from '../../contracts/wire-objects.ts';
 import type { HttpServer } from '../server.ts';
-import { knownSymbol, problems, type RouteContext, requireReady } from './context.ts';
+import { problems, type RouteContext, requireReady } from './context.ts';
 
 const query = Type.Object(
   {
@@ -31,7 +31,8 @@ export function alertRoutes(app: HttpServer, { live, sources }: RouteContext): v
     async ({ query: { symbol: given, severity, limit } }) => {
       requireReady(live);
       const filter = {
-        ...(given === undefined ? {} : { symbol: knownSymbol(live, given) }),
+        // Of a symbol that nobody knows yet there are none yet.
+        ...(given === undefined ? {} : { symbol: given.toUpperCase() }),
         ...(severity === undefined ? {} : { severity }),
       };
       const stored = await sources.history.signals({ ...filter, limit });
