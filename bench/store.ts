@@ -166,7 +166,12 @@ function candleBatch(offset: number, count: number): CandleBatch {
   return {
     ...(zeros as Pick<CandleBatch, (typeof candleColumns)[number]>),
     count,
-    symbols: ['BAC', 'SPY'].map((symbol) => ({ symbol, priceScale: 4, sizeScale: 0 })),
+    symbols: ['BAC', 'SPY'].map((symbol) => ({
+      symbol,
+      priceScale: 4,
+      sizeScale: 0,
+      calendar: 'XNYS',
+    })),
     receiveTime: opening,
     start: column((index) => opening + Math.floor(index / 2) * second),
     open: column((index) => 1_394_000 + (index % 977)),

@@ -20,6 +20,8 @@ export interface CandleSymbol {
   readonly symbol: string;
   readonly priceScale: number;
   readonly sizeScale: number;
+  /** The exchange calendar that its days follow. */
+  readonly calendar: string;
 }
 
 /**

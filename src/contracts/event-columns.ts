@@ -3,7 +3,7 @@
 
 import type { Decimal } from './decimal.ts';
 import { rescale } from './decimal.ts';
-import type { BatchInstrument } from './instrument.ts';
+import { alwaysOpenCalendar, type BatchInstrument } from './instrument.ts';
 
 export type Column = Float64Array | Uint16Array | Uint8Array;
 type Grow = <C extends Column>(column: C) => C;
@@ -63,7 +63,8 @@ export abstract class EventColumns implements EventBatch {
   instrumentOf(symbol: string, priceScale = 0, sizeScale = 0): number {
     let index = this.#symbols.get(symbol);
     if (index === undefined) {
-      index = this.instruments.push({ symbol, priceScale, sizeScale, sequence: 0 }) - 1;
+      const entry = { symbol, priceScale, sizeScale, sequence: 0, calendar: alwaysOpenCalendar };
+      index = this.instruments.push(entry) - 1;
       this.#symbols.set(symbol, index);
     }
     return index;

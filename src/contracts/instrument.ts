@@ -12,7 +12,12 @@ export interface BatchInstrument {
    * Sequence of this instrument's first record in the batch; gap-free per instrument and stream.
    */
   sequence: number;
+  /** The exchange calendar that its days follow, as the instrument was defined; set by ingest. */
+  calendar: string;
 }
+
+/** The calendar of what no feed has defined, and of what trades around the clock. */
+export const alwaysOpenCalendar = '24/7';
 
 const symbolPattern = /^[A-Z0-9][A-Z0-9.:_^=-]{0,31}$/;
 

@@ -43,6 +43,10 @@ export const instrumentSchema = Type.Object(
     sizeIncrement: Type.Union([Type.String(), Type.Null()], {
       description: 'Smallest size step as a decimal; null when the source does not say',
     }),
+    calendar: Type.String({
+      description:
+        'The exchange calendar that its days follow: XNYS, XLON, XTKS, CMES, XTSE or 24/7',
+    }),
     source: Type.String({ description: 'The feed that defined it' }),
   },
   { $id: 'Instrument' },

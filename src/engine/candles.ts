@@ -18,7 +18,7 @@ import {
 import { powerOfTen } from '../contracts/decimal.ts';
 import type { EventBatch } from '../contracts/event-columns.ts';
 import type { Heartbeat } from '../contracts/heartbeat.ts';
-import type { BatchInstrument } from '../contracts/instrument.ts';
+import { alwaysOpenCalendar, type BatchInstrument } from '../contracts/instrument.ts';
 import { intervalMicros, intervals } from '../contracts/interval.ts';
 import type { QuoteBatch } from '../contracts/quote.ts';
 import type { TradeBatch } from '../contracts/trade.ts';
@@ -41,6 +41,7 @@ interface Series {
   readonly price: PriceKind;
   priceScale: number;
   sizeScale: number;
+  calendar: string;
   /** Newest event time seen, by trades and heartbeats. */
   clock: number;
   /** The slots that take the runs of the second and minute being folded; empty between batches. */
@@ -81,6 +82,7 @@ export interface CandleSnapshot {
     readonly price: PriceKind;
     readonly priceScale: number;
     readonly sizeScale: number;
+    readonly calendar: string;
     readonly clock: number;
     /** The stored fields of each open candle, behind its interval and whether it is dirty. */
     readonly open: readonly (readonly number[])[];
@@ -276,13 +278,14 @@ export class CandleOperator {
     const data = this.#slots.data;
     return {
       openPublished: this.#openPublished,
-      series: this.#series.map(({ symbol, price, priceScale, sizeScale, clock, open }) => ({
-        symbol,
-        price,
-        priceScale,
-        sizeScale,
-        clock,
-        open: open.map((slot) => [
+      series: this.#series.map((series) => ({
+        symbol: series.symbol,
+        price: series.price,
+        priceScale: series.priceScale,
+        sizeScale: series.sizeScale,
+        calendar: series.calendar,
+        clock: series.clock,
+        open: series.open.map((slot) => [
           data[slot + at.INTERVAL] as number,
           data[slot + at.DIRTY] as number,
           ...data.subarray(slot, slot + at.storedFields),
@@ -308,7 +311,7 @@ export class CandleOperator {
     const operator = new CandleOperator(options);
     operator.#openPublished = snapshot.openPublished;
     for (const saved of snapshot.series) {
-      const series = operator.#add(saved.symbol, saved.price, saved.priceScale, saved.sizeScale);
+      const series = operator.#add(saved);
       series.clock = saved.clock;
       for (const [interval = 0, dirty = 0, ...fields] of saved.open) {
         const slot = operator.#hold(series, interval, fields[at.START] as number);
@@ -354,7 +357,11 @@ export class CandleOperator {
   }
 
   #seriesOf({ instruments, kind, extraDigits }: Prices): Series[] {
-    return instruments.map((entry) => this.#enter(entry, kind, extraDigits));
+    return instruments.map((entry) => {
+      const series = this.#enter(entry, kind, extraDigits);
+      series.calendar = entry.calendar;
+      return series;
+    });
   }
 
   #inputOf(prices: Prices, series: readonly Series[]): FoldInput {
@@ -470,7 +477,10 @@ export class CandleOperator {
   ): Series {
     const index = this.#indexOf.get(seriesKey(symbol, price));
     const scale = priceScale + extraDigits;
-    if (index === undefined) return this.#add(symbol, price, scale, sizeScale);
+    if (index === undefined) {
+      const calendar = alwaysOpenCalendar;
+      return this.#add({ symbol, price, priceScale: scale, sizeScale, calendar });
+    }
     const series = this.#series[index] as Series;
     if (scale > series.priceScale || sizeScale > series.sizeScale) {
       series.priceScale = Math.max(scale, series.priceScale);
@@ -484,14 +494,16 @@ export class CandleOperator {
     return series;
   }
 
-  #add(symbol: string, price: PriceKind, priceScale: number, sizeScale: number): Series {
+  #add(of: Pick<Series, 'symbol' | 'price' | 'priceScale' | 'sizeScale' | 'calendar'>): Series {
+    const { symbol, price } = of;
     const index = this.#series.length;
     const series: Series = {
       index,
       symbol,
       price,
-      priceScale,
-      sizeScale,
+      priceScale: of.priceScale,
+      sizeScale: of.sizeScale,
+      calendar: of.calendar,
       clock: Number.MIN_SAFE_INTEGER,
       run: this.#slots.take(0, Number.NEGATIVE_INFINITY, index, 0),
       minuteRun: this.#slots.take(0, Number.NEGATIVE_INFINITY, index, 0),
@@ -532,8 +544,8 @@ export class CandleOperator {
       const series = this.#series[data[slot + at.SERIES] as number] as Series;
       let index = symbolOf.get(series);
       if (index === undefined) {
-        const { symbol, priceScale, sizeScale } = series;
-        index = symbols.push({ symbol, priceScale, sizeScale }) - 1;
+        const { symbol, priceScale, sizeScale, calendar } = series;
+        index = symbols.push({ symbol, priceScale, sizeScale, calendar }) - 1;
         symbolOf.set(series, index);
       }
       batch.symbol[row] = index;

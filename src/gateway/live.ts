@@ -11,6 +11,7 @@ import {
   priceKinds,
 } from '../contracts/candle.ts';
 import { decodeJson, frameKind } from '../contracts/frame.ts';
+import { alwaysOpenCalendar } from '../contracts/instrument.ts';
 import { type Interval, intervals } from '../contracts/interval.ts';
 import { decodeQuotes, type QuoteBatch } from '../contracts/quote.ts';
 import { parseTime } from '../contracts/time.ts';
@@ -75,6 +76,17 @@ const retryMs = 1_000;
 /** How many last prices are asked of the store at a time. */
 const asksAtOnce = 16;
 
+/** What is known of an instrument that no feed has defined. */
+const undefinedInstrument = {
+  exchange: '',
+  currency: '',
+  assetClass: 'unknown',
+  priceIncrement: null,
+  sizeIncrement: null,
+  calendar: alwaysOpenCalendar,
+  source: '',
+} as const;
+
 export class Live implements TailReader {
   readonly tail: Tail;
   readonly signals: RecentSignals;
@@ -132,9 +144,7 @@ export class Live implements TailReader {
   }
 
   instrument(symbol: string): Instrument {
-    const unknown = { exchange: '', currency: '', assetClass: 'unknown' as const, source: '' };
-    const increments = { priceIncrement: null, sizeIncrement: null };
-    return this.#instruments.get(symbol) ?? { symbol, name: symbol, ...unknown, ...increments };
+    return this.#instruments.get(symbol) ?? { ...undefinedInstrument, symbol, name: symbol };
   }
 
   trades(symbol: string): TradeRing {

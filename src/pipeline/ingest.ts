@@ -14,7 +14,7 @@ import type { EventColumns } from '../contracts/event-columns.ts';
 import { encodeJson } from '../contracts/frame.ts';
 import { encodeHeartbeat, type Heartbeat } from '../contracts/heartbeat.ts';
 import { idSpace } from '../contracts/identity.ts';
-import type { BatchInstrument } from '../contracts/instrument.ts';
+import { alwaysOpenCalendar, type BatchInstrument } from '../contracts/instrument.ts';
 import { encodeQuotes } from '../contracts/quote.ts';
 import { encodeTrades } from '../contracts/trade.ts';
 import { late, onTime } from '../contracts/verdict.ts';
@@ -58,7 +58,8 @@ export class Ingest {
   readonly #options: IngestOptions;
   readonly #meters: Meters;
   readonly #memories = new Map<string, Memory>();
-  readonly #instruments = new Map<string, string>();
+  /** What the log knows of each symbol met; null while that is nothing. */
+  readonly #instruments = new Map<string, Instrument | null>();
   readonly #seen = new Map<string, SeenIds>();
   /** The numberings of the observations being decided. */
   readonly #touched = new Set<SeenIds>();
@@ -236,6 +237,7 @@ export class Ingest {
     for (const entry of columns.instruments) {
       const memory = await this.#memoryOf(topic, entry.symbol);
       entry.sequence = memory.sequence;
+      entry.calendar = (await this.#definitionOf(entry.symbol))?.calendar ?? alwaysOpenCalendar;
       memories.push(memory);
     }
     const { allowedLateness } = this.#options;
@@ -276,22 +278,27 @@ export class Ingest {
   ): Promise<void> {
     const fresh: Instrument[] = [];
     for (const instrument of instruments) {
-      const key = `ingest instrument ${instrument.symbol}`;
+      const known = await this.#definitionOf(instrument.symbol);
+      if (known && known.source !== instrument.source) continue;
       const text = JSON.stringify(instrument);
-      let known = this.#instruments.get(instrument.symbol);
-      if (known === undefined) known = decode(await this.#log.state(key));
-      const owner = known ? (JSON.parse(known) as Instrument).source : instrument.source;
-      if (known === text || owner !== instrument.source) {
-        if (known) this.#instruments.set(instrument.symbol, known);
-        continue;
-      }
-      this.#instruments.set(instrument.symbol, text);
-      state.push({ key, value: Buffer.from(text) });
+      if (JSON.stringify(known) === text) continue;
+      this.#instruments.set(instrument.symbol, instrument);
+      state.push({ key: instrumentKey(instrument.symbol), value: Buffer.from(text) });
       fresh.push(instrument);
     }
     if (fresh.length === 0) return;
     const bytes = encodeJson(fresh);
     appends.push({ topic: 'instruments', partition, count: fresh.length, bytes });
+  }
+
+  async #definitionOf(symbol: string): Promise<Instrument | null> {
+    let known = this.#instruments.get(symbol);
+    if (known === undefined) {
+      const stored = decode(await this.#log.state(instrumentKey(symbol)));
+      known = stored ? (JSON.parse(stored) as Instrument) : null;
+      this.#instruments.set(symbol, known);
+    }
+    return known;
   }
 
   async #memoryOf(topic: Stream, symbol: string): Promise<Memory> {
@@ -362,6 +369,10 @@ function newMemory(): Memory {
     priceMax: 0,
     sizeMax: 0,
   };
+}
+
+function instrumentKey(symbol: string): string {
+  return `ingest instrument ${symbol}`;
 }
 
 function memoryKey(topic: Topic, symbol: string): string {

@@ -53,6 +53,7 @@ export class PostgresHistory implements History {
          asset_class as "assetClass",
          trim_scale(price_increment)::text as "priceIncrement",
          trim_scale(size_increment)::text as "sizeIncrement",
+         calendar,
          coalesce(source, '') as source
        from instruments
        order by symbol collate "C"

@@ -20,9 +20,10 @@ async function defineAll(client: Client, instruments: readonly Instrument[]): Pr
 async function define(client: Client, instrument: Instrument): Promise<void> {
   await client.query(
     `insert into instruments (
-       symbol, name, exchange, currency, asset_class, price_increment, size_increment, source
+       symbol, name, exchange, currency, asset_class, price_increment, size_increment,
+       calendar, source
      )
-     values ($1, $2, $3, $4, $5, $6, $7, $8)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
      on conflict (symbol) do update set
        name            = excluded.name,
        exchange        = excluded.exchange,
@@ -30,6 +31,7 @@ async function define(client: Client, instrument: Instrument): Promise<void> {
        asset_class     = excluded.asset_class,
        price_increment = excluded.price_increment,
        size_increment  = excluded.size_increment,
+       calendar        = excluded.calendar,
        source          = excluded.source
      where instruments.source is null or instruments.source = excluded.source`,
     [
@@ -40,6 +42,7 @@ async function define(client: Client, instrument: Instrument): Promise<void> {
       instrument.assetClass,
       instrument.priceIncrement,
       instrument.sizeIncrement,
+      storable(instrument.calendar),
       storable(instrument.source),
     ],
   );

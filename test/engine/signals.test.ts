@@ -39,7 +39,7 @@ function batchOf(candles: readonly SimpleCandle[], state = 'final'): CandleBatch
   return {
     ...(Object.fromEntries(zeros) as Record<CandleColumn, Float64Array>),
     count: candles.length,
-    symbols: [{ symbol: 'AAA', priceScale: 2, sizeScale: 0 }],
+    symbols: [{ symbol: 'AAA', priceScale: 2, sizeScale: 0, calendar: '24/7' }],
     start: column(({ start }) => start),
     open: column(({ open }) => open),
     high: column(({ high }) => high),

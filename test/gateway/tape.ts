@@ -129,7 +129,7 @@ export class Tape {
       priced: column(() => 1),
       revision: column(({ revision = 0 }) => revision),
       count: candles.length,
-      symbols: symbols.map((symbol) => ({ symbol, priceScale: 2, sizeScale: 0 })),
+      symbols: symbols.map((symbol) => ({ symbol, priceScale: 2, sizeScale: 0, calendar: '24/7' })),
       symbol: Uint16Array.from(candles, ({ symbol = 'AAPL' }) => symbols.indexOf(symbol)),
       price: Uint8Array.from(candles, ({ price = 'trade' }) => priceKinds.indexOf(price)),
       interval: Uint8Array.from(candles, ({ interval }) => intervals.indexOf(interval)),
@@ -169,6 +169,7 @@ function instrument(symbol: string, name: string): Instrument {
     assetClass: 'equity',
     priceIncrement: '0.01',
     sizeIncrement: '1',
+    calendar: 'XNYS',
     source: 'test',
   };
 }

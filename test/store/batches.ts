@@ -108,7 +108,7 @@ export function candleBatch(
   const batch: CandleBatch = {
     ...(zeros as Pick<CandleBatch, (typeof candleColumns)[number]>),
     count: candles.length,
-    symbols: symbols.map((symbol) => ({ symbol, priceScale, sizeScale })),
+    symbols: symbols.map((symbol) => ({ symbol, priceScale, sizeScale, calendar: '24/7' })),
     receiveTime: 0,
     start: column(({ start }) => start),
     open: column(() => 1_000),

@@ -28,6 +28,7 @@ const apple: Instrument = {
   assetClass: 'equity',
   priceIncrement: '0.01',
   sizeIncrement: '1',
+  calendar: 'XNYS',
   source: 'one',
 };
 
@@ -47,6 +48,7 @@ suite('instruments', () => {
         assetClass: 'unknown',
         priceIncrement: null,
         sizeIncrement: null,
+        calendar: '24/7',
         source: '',
       },
     ]);

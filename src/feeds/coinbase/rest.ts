@@ -5,6 +5,7 @@
 
 import type { Clock } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
+import { alwaysOpenCalendar } from '../../contracts/instrument.ts';
 import { parseTime } from '../../contracts/time.ts';
 import type { Instrument } from '../../contracts/wire-objects.ts';
 import { httpGet } from '../http-get.ts';
@@ -36,6 +37,7 @@ export function productNamed(id: string): Instrument {
     assetClass: 'crypto',
     priceIncrement: null,
     sizeIncrement: null,
+    calendar: alwaysOpenCalendar,
     source: 'coinbase',
   };
 }

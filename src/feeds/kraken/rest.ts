@@ -4,6 +4,7 @@
 // 1,000 trades that follow it). An error comes within HTTP 200.
 
 import { Failure } from '../../base/failure.ts';
+import { alwaysOpenCalendar } from '../../contracts/instrument.ts';
 import type { Instrument } from '../../contracts/wire-objects.ts';
 import { admitTrade, reject } from '../admit.ts';
 import { parseEpoch } from '../epoch-time.ts';
@@ -35,6 +36,7 @@ export function instrumentOf({ symbol, wire, quote }: Pair, entry: JsonObject | 
     assetClass: 'crypto',
     priceIncrement: typeof tick === 'string' ? tick : incrementOf(places),
     sizeIncrement: incrementOf(lots),
+    calendar: alwaysOpenCalendar,
     source: 'kraken',
   };
 }

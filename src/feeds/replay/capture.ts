@@ -5,6 +5,7 @@
 // The frames are read by the exchange's own parser, the one that also reads its live feed.
 
 import type { Micros } from '../../base/clock.ts';
+import { alwaysOpenCalendar } from '../../contracts/instrument.ts';
 import type { Instrument } from '../../contracts/wire-objects.ts';
 import { type FrameKind, refusal } from '../admit.ts';
 import { BinanceParser } from '../binance/parse.ts';
@@ -151,6 +152,7 @@ export class Capture extends RecordingParser {
       assetClass: 'crypto',
       priceIncrement: null,
       sizeIncrement: null,
+      calendar: alwaysOpenCalendar,
       source: 'replay',
     };
   }

@@ -3,6 +3,7 @@
 // its file and number, so that equal rows are two trades.
 
 import type { Micros } from '../../base/clock.ts';
+import { alwaysOpenCalendar } from '../../contracts/instrument.ts';
 import { parseTime } from '../../contracts/time.ts';
 import type { Instrument } from '../../contracts/wire-objects.ts';
 import { admitTrade, pushTrade, type Refusal, refusal } from '../admit.ts';
@@ -54,6 +55,7 @@ export class CsvTrades extends RecordingParser<CsvRecording> {
       assetClass: 'unknown',
       priceIncrement: null,
       sizeIncrement: null,
+      calendar: alwaysOpenCalendar,
       source: 'replay',
     };
   }

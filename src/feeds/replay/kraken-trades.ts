@@ -5,6 +5,7 @@
 
 import { micros } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
+import { alwaysOpenCalendar } from '../../contracts/instrument.ts';
 import type { Instrument } from '../../contracts/wire-objects.ts';
 import { admitTrade } from '../admit.ts';
 import { parseEpoch } from '../epoch-time.ts';
@@ -56,6 +57,7 @@ export class KrakenTrades extends RecordingParser<KrakenRecording> {
       assetClass: 'crypto',
       priceIncrement: null,
       sizeIncrement: null,
+      calendar: alwaysOpenCalendar,
       source: 'replay',
     };
   }

@@ -118,6 +118,7 @@ export function equityInstrument(symbol: string): Instrument {
     assetClass: 'equity',
     priceIncrement: '0.01',
     sizeIncrement: '1',
+    calendar: 'XNYS',
     source: 'replay',
   };
 }

@@ -3,6 +3,7 @@
 // symbol is the same share in every run.
 
 import { prng } from '../../base/prng.ts';
+import { alwaysOpenCalendar } from '../../contracts/instrument.ts';
 import type { Instrument } from '../../contracts/wire-objects.ts';
 
 export interface Listing {
@@ -72,6 +73,7 @@ export function instrumentOf(listing: Listing): Instrument {
     assetClass: 'equity',
     priceIncrement: '0.01',
     sizeIncrement: '1',
+    calendar: alwaysOpenCalendar,
     source: 'simulator',
   };
 }

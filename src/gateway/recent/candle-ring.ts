@@ -161,9 +161,9 @@ function copyRow(
 
 /** The number of a symbol in these scales; there are as many as the scale has changed. */
 function symbolIn(symbols: CandleSymbol[], wanted: CandleSymbol): number {
-  const { symbol, priceScale, sizeScale } = wanted;
+  const { priceScale, sizeScale } = wanted;
   const known = symbols.findIndex(
     (one) => one.priceScale === priceScale && one.sizeScale === sizeScale,
   );
-  return known >= 0 ? known : symbols.push({ symbol, priceScale, sizeScale }) - 1;
+  return known >= 0 ? known : symbols.push(wanted) - 1;
 }

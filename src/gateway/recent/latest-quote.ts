@@ -16,7 +16,12 @@ export class LatestQuote {
   #askSize = 0;
   #offset = -1;
   #source = '';
-  #instrument: BatchInstrument = { symbol: '', priceScale: 0, sizeScale: 0, sequence: 0 };
+  #instrument: Pick<BatchInstrument, 'symbol' | 'priceScale' | 'sizeScale' | 'sequence'> = {
+    symbol: '',
+    priceScale: 0,
+    sizeScale: 0,
+    sequence: 0,
+  };
 
   /** Log offset of the quote; -1 before the first. */
   get offset(): number {

@@ -13,6 +13,7 @@ create table instruments (
   asset_class     text not null default 'unknown',
   price_increment numeric,
   size_increment  numeric,
+  calendar        text not null default '24/7',
   source          text
 );
 comment on table instruments is

@@ -64,6 +64,7 @@ suite('the Coinbase feed', () => {
         assetClass: 'crypto',
         priceIncrement: '0.0001',
         sizeIncrement: '0.1',
+        calendar: '24/7',
         source: 'coinbase',
       },
     );

@@ -74,6 +74,7 @@ suite('the Kraken feed', () => {
         assetClass: 'crypto',
         priceIncrement: '0.1',
         sizeIncrement: '0.00000001',
+        calendar: '24/7',
         source: 'kraken',
       },
     ]);

@@ -64,6 +64,7 @@ suite('LEAN ticks', () => {
         assetClass: 'equity',
         priceIncrement: '0.01',
         sizeIncrement: '1',
+        calendar: 'XNYS',
         source: 'replay',
       },
     ]);

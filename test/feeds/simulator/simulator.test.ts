@@ -26,6 +26,7 @@ suite('the simulator feed', () => {
       assetClass: 'equity',
       priceIncrement: '0.01',
       sizeIncrement: '1',
+      calendar: '24/7',
       source: 'simulator',
     });
     const trades = batches.reduce((sum, batch) => sum + batch.trades.count, 0);
