@@ -1,78 +1,106 @@
-// The candle fold alone, all seven intervals, on one thread: recorded trades, then made ones.
-// `./tapeline bench engine`. Goal: 20 M trades/s.
+// The operators on one thread: candles of all seven intervals alone, then with all that follows.
+// `./tapeline bench engine`, on recorded trades and on made ones. Goals: the fold alone 20 M
+// trades/s, all operators together 5 M.
 
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { microsPerSecond, systemClock } from '../src/base/clock.ts';
+import { microsPerSecond } from '../src/base/clock.ts';
 import { prng } from '../src/base/prng.ts';
-import {
-  decodeTrades,
-  encodeTrades,
-  type TradeBatch,
-  TradeColumns,
-} from '../src/contracts/trade.ts';
+import { type CandleBatch, candleStates } from '../src/contracts/candle.ts';
+import { intervals } from '../src/contracts/interval.ts';
+import { type TradeBatch, TradeColumns } from '../src/contracts/trade.ts';
+import { limb } from '../src/contracts/wide.ts';
 import { CandleOperator } from '../src/engine/candles.ts';
-import { Intake } from '../src/feeds/feed.ts';
-import { replayFeed } from '../src/feeds/replay/replay.ts';
+import type { CandleNumbers, Indicator } from '../src/engine/indicators/indicator.ts';
+import { createIndicator, parseIndicator } from '../src/engine/indicators/indicators.ts';
+import { SignalOperator } from '../src/engine/signals.ts';
+import { rates } from './lib/rate.ts';
+import { recordedTrades } from './lib/recorded.ts';
 
 const options = { allowedLateness: 2_000_000, openEvery: 250_000 };
 const heldMax = 16_384;
 const rounds = 12;
 const rowsEach = 16_384;
+const finalState = candleStates.indexOf('final');
+const usual = [
+  'sma:20',
+  'ema:20',
+  'rsi:14',
+  'macd:12,26,9',
+  'bollinger:20,2',
+  'atr:14',
+  'vwap',
+  'volatility:20',
+  'change',
+];
 
-const recorded = fileURLToPath(new URL('../../shared/data/us-equity/tick/', import.meta.url));
-const days = ['bac/20131007', 'bac/20131008', 'spy/20131007', 'spy/20131008'];
+const recorded = await recordedTrades(['bac', 'spy'], rowsEach);
+if (recorded) await report('BAC and SPY, 2013-10-07/08', recorded);
+else process.stdout.write('no recorded data beside the project: only made trades\n');
+await report('made: 10 symbols, 1,000 trades/s', made(10, 1_000));
+await report('made: 1,000 symbols, 100,000 trades/s', made(1_000, 100_000));
 
-if (existsSync(recorded)) {
-  const files = days.map((day) => `${recorded}${day}_trade.zip`);
-  report('BAC and SPY, 2013-10-07/08', await replayed(files));
-} else {
-  process.stdout.write('no recorded data beside the project: only made trades\n');
+async function report(what: string, batches: readonly TradeBatch[]): Promise<void> {
+  const count = batches.reduce((sum, batch) => sum + batch.count, 0);
+  const told = ['fold', 'with candles published', 'with signals and indicators'];
+  const measured = await rates(rounds, [
+    { count, run: () => foldAll(batches) },
+    { count, run: () => publishAll(batches, () => undefined) },
+    { count, run: () => operateAll(batches) },
+  ]);
+  process.stdout.write(`${what.padEnd(40)} ${count} trades\n`);
+  for (const [index, { median, best }] of measured.entries()) {
+    const figures = `median ${median.toFixed(1)} M trades/s, best ${best.toFixed(1)}`;
+    process.stdout.write(`  ${(told[index] as string).padEnd(28)} ${figures}\n`);
+  }
 }
-report('made: 10 symbols, 1,000 trades/s', made(10, 1_000));
-report('made: 1,000 symbols, 100,000 trades/s', made(1_000, 100_000));
 
-/** The best and the median of several rounds, since the first ones compile. */
-function report(what: string, batches: readonly TradeBatch[]): void {
-  const trades = batches.reduce((sum, { count }) => sum + count, 0);
-  const fold = rates(trades, () => foldAll(batches, false));
-  const all = rates(trades, () => foldAll(batches, true));
-  process.stdout.write(
-    `${what.padEnd(40)} ${trades} trades\n` +
-      `  fold                      ${fold}\n` +
-      `  with candles published    ${all}\n`,
-  );
-}
-
-function rates(trades: number, work: () => void): string {
-  const seconds = Array.from({ length: rounds }, () => {
-    const start = systemClock.now();
-    work();
-    return (systemClock.now() - start) / 1e6;
-  }).sort((a, b) => a - b);
-  const rate = (of: number | undefined): string => (trades / (of as number) / 1e6).toFixed(1);
-  return `median ${rate(seconds[rounds / 2])} M trades/s, best ${rate(seconds[0])}`;
-}
-
-function foldAll(batches: readonly TradeBatch[], publish: boolean): void {
+function foldAll(batches: readonly TradeBatch[]): void {
   const operator = new CandleOperator(options);
   for (const batch of batches) {
     operator.applyTrades(batch);
-    if (publish) operator.publish(batch.receiveTime[batch.count - 1] as number);
+    if (operator.held > heldMax) operator.evict();
+  }
+}
+
+function publishAll(batches: readonly TradeBatch[], take: (candles: CandleBatch) => void): void {
+  const operator = new CandleOperator(options);
+  for (const batch of batches) {
+    operator.applyTrades(batch);
+    const candles = operator.publish(batch.receiveTime[batch.count - 1] as number);
+    if (candles) take(candles);
     if (operator.held <= heldMax) continue;
-    if (publish) operator.unsaved();
+    operator.unsaved();
     operator.evict();
   }
 }
 
-async function replayed(files: readonly string[]): Promise<TradeBatch[]> {
-  const intake = new Intake('replay', 'replay', rowsEach);
-  const feed = replayFeed({ files, speed: 'max', clock: systemClock });
-  const running = feed.run(intake, new AbortController().signal).finally(() => intake.end());
-  const batches: TradeBatch[] = [];
-  for await (const { trades } of intake) batches.push(decodeTrades(encodeTrades(trades)));
-  await running;
-  return batches;
+/** Signals, and every indicator with its usual parameters on every interval, of closed candles. */
+function operateAll(batches: readonly TradeBatch[]): void {
+  const signals = new SignalOperator();
+  const series = new Map<number, Indicator[]>();
+  publishAll(batches, (candles) => {
+    signals.apply(candles);
+    for (let row = 0; row < candles.count; row++) {
+      if (candles.state[row] !== finalState) continue;
+      const key = (candles.symbol[row] as number) * intervals.length + candles.interval[row];
+      let indicators = series.get(key);
+      if (!indicators) {
+        indicators = usual.map((text) => createIndicator(parseIndicator(text)));
+        series.set(key, indicators);
+      }
+      const numbers = numbersOf(candles, row);
+      for (const indicator of indicators) indicator.add(numbers);
+    }
+  });
+}
+
+function numbersOf(candles: CandleBatch, row: number): CandleNumbers {
+  return {
+    high: candles.high[row] as number,
+    low: candles.low[row] as number,
+    close: candles.close[row] as number,
+    volume: candles.volumeHigh[row] * limb + candles.volumeLow[row],
+    notional: candles.notionalHigh[row] * limb + candles.notionalLow[row],
+  };
 }
 
 function made(symbols: number, perSecond: number): TradeColumns[] {
