@@ -3,7 +3,7 @@
 // runs it until a file is through. The store's writers are readers of the log, in another thread.
 
 import { type Clock, microsPerSecond } from '../base/clock.ts';
-import { messageOf } from '../base/failure.ts';
+import { Failure, messageOf } from '../base/failure.ts';
 import type { Feed } from '../feeds/feed.ts';
 import type { Log, Retention, Topic } from '../log/log.ts';
 import { deriveCandles } from '../pipeline/derive.ts';
@@ -51,12 +51,15 @@ export class Plant {
   readonly #noFeeds = new AbortController();
   readonly #noDerive = new AbortController();
   readonly #noDetect = new AbortController();
+  /** What runs. The feeds' may reject; the others end in `failed` instead. */
+  readonly #feeding: Promise<void>[] = [];
   readonly #deriving: readonly Promise<void>[];
   readonly #detecting: Promise<void>;
+  readonly #housekeeping: Promise<void>;
   readonly #failed = Promise.withResolvers<never>();
 
   constructor(options: PlantOptions) {
-    const { log, clock, meters, lingerMs } = options;
+    const { log, clock, meters } = options;
     this.#options = options;
     this.#ingest = new Ingest(log, clock, { allowedLateness }, meters);
     this.#derives = (['market.trades', 'market.quotes'] as const).map((topic) =>
@@ -65,10 +68,10 @@ export class Plant {
     this.#detect = detectSignals(log, clock, meters);
     this.#failed.promise.catch(() => undefined);
     this.#deriving = this.#derives.map((derive) =>
-      this.#watch(derive.run(lingerMs, this.#noDerive.signal)),
+      this.#watch(derive.run(options, this.#noDerive.signal)),
     );
-    this.#detecting = this.#watch(this.#detect.run(lingerMs, this.#noDetect.signal));
-    void this.#watch(this.#keepHouse());
+    this.#detecting = this.#watch(this.#detect.run(options, this.#noDetect.signal));
+    this.#housekeeping = this.#watch(this.#keepHouse());
   }
 
   /** Rejects when a part of the plant fails for good; never resolves. */
@@ -80,6 +83,7 @@ export class Plant {
   async feed(feed: Feed): Promise<void> {
     const { keepTrying } = this.#options;
     const running = this.#ingest.run(feed, this.#noFeeds.signal, keepTrying);
+    this.#feeding.push(running);
     await Promise.race([running, this.failed]);
   }
 
@@ -88,14 +92,22 @@ export class Plant {
     this.#noFeeds.abort();
   }
 
-  /** Stops the feeds; then everything that they gave is derived before it resolves. */
+  /**
+   * Stops the feeds; then everything that they gave is derived before it resolves. The log may be
+   * closed after that: nothing uses it any more.
+   */
   async stop(): Promise<void> {
+    await Promise.race([this.#wind(), this.failed]);
+  }
+
+  /** Each part ends after those whose records it follows. */
+  async #wind(): Promise<void> {
     this.#noFeeds.abort();
+    await Promise.allSettled(this.#feeding);
     this.#noDerive.abort();
-    await Promise.race([Promise.all(this.#deriving), this.failed]);
-    // It follows what they wrote, so it ends after them.
+    await Promise.all(this.#deriving);
     this.#noDetect.abort();
-    await Promise.race([this.#detecting, this.failed]);
+    await Promise.all([this.#detecting, this.#housekeeping]);
   }
 
   async #watch(part: Promise<void>): Promise<void> {
@@ -116,7 +128,20 @@ export class Plant {
       for (const ms of log.stats().commitMs) meters.commit.observe(ms / 1000);
       if (clock.now() < next) continue;
       next = clock.now() + housekeepingMs * 1000;
+      await this.#trim();
+    }
+  }
+
+  /** What keeps retention from its work now need not keep it from it the next time. */
+  async #trim(): Promise<void> {
+    const { log, logger } = this.#options;
+    try {
       await log.trim(this.#retention());
+    } catch (error) {
+      if (!(error instanceof Failure && error.kind.retryable)) throw error;
+      // After a part has failed the log may be closed under us.
+      if (this.#noFeeds.signal.aborted) return;
+      logger.warn({ cure: error.cure }, `retention waits: ${error.message}`);
     }
   }
 

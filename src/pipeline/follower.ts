@@ -7,6 +7,7 @@
 
 import { type Clock, microsPerSecond } from '../base/clock.ts';
 import type { Append, Log, ReadResult, StateWrite, StoredBatch, Topic } from '../log/log.ts';
+import { commitUntilDurable } from './commit.ts';
 import type { Meters } from './meters.ts';
 
 /** An operator, and how it is joined to the log. */
@@ -20,6 +21,13 @@ export interface Operated {
   /** The last checkpoint is durable. */
   saved(): void;
   restore(snapshot: unknown): void;
+}
+
+export interface FollowOptions {
+  /** How long to collect between two commits, milliseconds. */
+  readonly lingerMs: number;
+  /** A plant that serves waits out a full disk; a command fails instead. */
+  readonly keepTrying: boolean;
 }
 
 const partition = 0;
@@ -72,22 +80,23 @@ export class Follower {
   }
 
   /**
-   * Follows for ever, collecting for `lingerMs` between two commits, which then wait as long for
-   * company: every fsync of ours is one that ingest would wait for. After an abort, what the log
-   * holds by then is consumed, and a checkpoint leaves the next start nothing to redo.
+   * Follows for ever. Commits wait for company as long as they collect: every fsync of ours is one
+   * that ingest would wait for. After an abort, what the log holds by then is consumed, and a
+   * checkpoint leaves the next start nothing to redo.
    */
-  async run(lingerMs: number, signal: AbortSignal): Promise<void> {
+  async run(options: FollowOptions, signal: AbortSignal): Promise<void> {
+    const { lingerMs } = options;
     await this.recover();
     let generation = -1;
     for (;;) {
-      if (await this.step(signal.aborted ? 0 : lingerMs)) {
+      if (await this.step(options, signal)) {
         if (lingerMs > 0 && !signal.aborted) await this.#clock.wait(lingerMs, signal);
         continue;
       }
       if (signal.aborted) break;
       generation = await this.#log.grown(generation, signal);
     }
-    await this.#commit(this.#position, [], true, 0);
+    await this.#commit(this.#position, [], true, options, signal);
   }
 
   /** Restores the last checkpoint and brings it forward to the committed position. */
@@ -108,7 +117,7 @@ export class Follower {
   }
 
   /** Consumes what can be read at once; false when there was nothing. */
-  async step(patienceMs = 0): Promise<boolean> {
+  async step(options: FollowOptions, signal: AbortSignal): Promise<boolean> {
     const read = await this.#readOn();
     for (const { from, to, reason } of read.lost) {
       this.#meters.lost.inc({ consumer: this.#name, reason }, to - from);
@@ -120,7 +129,8 @@ export class Follower {
       if (published) appends.push(published);
     }
     const isDue = this.#clock.now() >= this.#checkpointTime + checkpointEvery;
-    await this.#commit(read.next, appends, isDue || this.#operated.isFull, patienceMs);
+    const isCheckpoint = isDue || this.#operated.isFull;
+    await this.#commit(read.next, appends, isCheckpoint, options, signal);
     const { end } = this.#log.range(this.topic, partition);
     this.#meters.lag.set({ consumer: this.#name, topic: this.topic }, end - this.#position);
     return true;
@@ -134,7 +144,8 @@ export class Follower {
     position: number,
     appends: readonly Append[],
     isCheckpoint: boolean,
-    patienceMs: number,
+    { lingerMs, keepTrying }: FollowOptions,
+    signal: AbortSignal,
   ): Promise<void> {
     const state: StateWrite[] = [this.#write('position', position)];
     if (isCheckpoint) {
@@ -142,7 +153,9 @@ export class Follower {
       state.push(this.#write('checkpoint', { offset: position, snapshot } satisfies Checkpoint));
       state.push(...kept);
     }
-    await this.#log.commit({ appends, state, patienceMs });
+    const patienceMs = signal.aborted ? 0 : lingerMs;
+    const transaction = { appends, state, patienceMs };
+    await commitUntilDurable(this.#log, transaction, this.#clock, keepTrying, signal);
     this.#position = position;
     if (!isCheckpoint) return;
     this.#operated.saved();

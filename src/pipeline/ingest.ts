@@ -7,7 +7,6 @@
 
 import type { Clock } from '../base/clock.ts';
 import { microsPerSecond } from '../base/clock.ts';
-import { Failure } from '../base/failure.ts';
 import { type DeadLetter, deadLetter } from '../contracts/dead-letter.ts';
 import { rescale } from '../contracts/decimal.ts';
 import type { EventColumns } from '../contracts/event-columns.ts';
@@ -22,6 +21,7 @@ import type { Instrument } from '../contracts/wire-objects.ts';
 import type { Feed, Observations } from '../feeds/feed.ts';
 import { Intake } from '../feeds/feed.ts';
 import type { Append, Log, StateWrite, Topic } from '../log/log.ts';
+import { commitUntilDurable } from './commit.ts';
 import type { Meters } from './meters.ts';
 import { blockSize, SeenIds } from './seen-ids.ts';
 
@@ -48,7 +48,6 @@ interface Memory {
 
 const partition = 0;
 const idBlocksMax = 4_096;
-const retryMsMax = 5_000;
 /** A record further in the future than this is absurd: it would make everything after it late. */
 const futureMax = 3_600 * microsPerSecond;
 
@@ -342,16 +341,7 @@ export class Ingest {
     signal: AbortSignal,
   ): Promise<void> {
     if (appends.length === 0) return;
-    for (let wait = 100; ; wait = Math.min(wait * 2, retryMsMax)) {
-      try {
-        await this.#log.commit({ appends, state });
-        return;
-      } catch (error) {
-        const retryable = error instanceof Failure && error.kind.retryable;
-        if (!retryable || !keepTrying || signal.aborted) throw error;
-        await this.#clock.wait(wait, signal);
-      }
-    }
+    await commitUntilDurable(this.#log, { appends, state }, this.#clock, keepTrying, signal);
   }
 }
 

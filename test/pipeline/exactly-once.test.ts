@@ -27,6 +27,7 @@ const start = Date.UTC(2024, 4, 6, 14, 30) * 1000;
 const allowedLateness = 2 * microsPerSecond;
 const options = { allowedLateness, openEvery: 1 };
 const never = new AbortController().signal;
+const atOnce = { lingerMs: 0, keepTrying: false };
 
 interface SimpleTrade {
   readonly symbol: string;
@@ -222,7 +223,7 @@ suite('derive', () => {
             derive = deriveFrom(log, clock);
             await derive.recover();
           }
-          await derive.step();
+          await derive.step(atOnce, never);
           if (crashes && crash) {
             derive = deriveFrom(log, clock);
             await derive.recover();
