@@ -111,7 +111,7 @@ async function metricsOf(
 }
 
 /** Asks the pipeline each second how it is, so that answering /health waits for nobody. */
-class HealthWatch {
+export class HealthWatch {
   readonly #parts: Parts;
   readonly #log: Log;
   readonly #stopped = new AbortController();
@@ -123,8 +123,8 @@ class HealthWatch {
     this.#log = log;
   }
 
-  async run(): Promise<never> {
-    for (;;) {
+  async run(): Promise<void> {
+    while (!this.#stopped.signal.aborted) {
       this.#feeds = (await this.#parts.pipeline.health()).feeds;
       this.#troubles = await this.#parts.store.troubles();
       await systemClock.wait(healthMs, this.#stopped.signal);
