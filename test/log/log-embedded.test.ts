@@ -460,6 +460,18 @@ describe('threads', () => {
   });
 });
 
+test('the newest batches are kept in memory without what was written beside them', async () => {
+  const log = await openAt(newFolder());
+  const state = [{ key: 'state', value: bytesOf(100_000, 1) }];
+  const small = Array.from({ length: 150 }, (_, fill) => trades(fill, 1_000));
+  for (const append of small) await log.commit({ appends: [append, quotes(1)], state });
+  const { batches: found } = await log.read('market.trades', 0, 0, 2 ** 30);
+  assert.equal(found.length, small.length);
+  const buffers = new Set(found.map(({ bytes }) => bytes.buffer));
+  const kept = [...buffers].reduce((sum, { byteLength }) => sum + byteLength, 0);
+  assert(kept <= 2 * 150 * 1_000, `${kept} bytes are kept`);
+});
+
 test('a log opened for reading alone is mended and read, but not written', async () => {
   const folder = await copyTemplate();
   damage(folder, (bytes) => flipIn(bytes, stateOf(commits - 1)));

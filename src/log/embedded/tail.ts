@@ -4,7 +4,7 @@
 import type { ReadResult, StoredBatch } from '../log.ts';
 import { slots } from './signal.ts';
 
-/** Of each partition. */
+/** Of each partition: the memory that its batches keep from being freed. */
 const bytesMax = 8 * 2 ** 20;
 const batchesMax = 1_024;
 
@@ -17,12 +17,13 @@ export class Tail {
   /** To be called in order, once the batch is durable. */
   add(slot: number, batch: StoredBatch): void {
     const part = this.#parts[slot]!;
-    part.batches.push(batch);
-    part.bytes += batch.bytes.length;
+    const bytes = onItsOwn(batch.bytes);
+    part.batches.push({ ...batch, bytes });
+    part.bytes += bytes.buffer.byteLength;
     if (part.bytes <= bytesMax && part.batches.length <= batchesMax) return;
     // Half at once, so that what is moved is moved rarely.
     for (const gone of part.batches.splice(0, Math.ceil(part.batches.length / 2))) {
-      part.bytes -= gone.bytes.length;
+      part.bytes -= gone.bytes.buffer.byteLength;
     }
   }
 
@@ -39,6 +40,14 @@ export class Tail {
     }
     return { batches: batches.slice(first, last), lost: [], next: endOf(batches[last - 1]!) };
   }
+}
+
+/**
+ * A batch comes as a part of all that its group wrote, state too. It is copied out unless it is
+ * most of that: what is kept is at most twice the batches, and no two of them share it.
+ */
+function onItsOwn(bytes: Uint8Array): Uint8Array {
+  return bytes.length * 2 > bytes.buffer.byteLength ? bytes : bytes.slice();
 }
 
 function endOf({ offset, count }: StoredBatch): number {
