@@ -16,15 +16,22 @@ const instant =
 
 /**
  * Reads an ISO 8601 date or date-time (UTC where no offset is given; digits past the microsecond
- * are cut), or null.
+ * are cut), or null, also when there is no such day.
  */
 export function parseTime(text: string): Micros | null {
   const parts = instant.exec(text.trim());
   if (!parts) return null;
   const [, date, clock = '00:00:00', fraction = '', zone = 'Z'] = parts;
+  if (!isDay(date)) return null;
   const ms = Date.parse(`${date}T${clock.length === 5 ? `${clock}:00` : clock}${zone}`);
   if (Number.isNaN(ms)) return null;
   return micros(ms * 1000 + Number(fraction.padEnd(6, '0').slice(0, 6)));
+}
+
+/** Date.parse takes the 30th of February for the 2nd of March. */
+function isDay(date: string): boolean {
+  const day = Number(date.slice(8));
+  return day <= 28 || new Date(date).getUTCDate() === day;
 }
 
 const bareDate = /^\d{4}-\d{2}-\d{2}$/;

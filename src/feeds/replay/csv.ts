@@ -13,7 +13,6 @@ import type { ByteWindow } from './byte-window.ts';
 import { type CsvColumn, type CsvDefaults, type CsvHeader, sideOf, timeEnd } from './csv-header.ts';
 import { PlainRow } from './csv-row.ts';
 import { fieldsOf, recordEnd } from './csv-text.ts';
-import { dateOf } from './local-time.ts';
 import { type Recording, RecordingParser } from './recording.ts';
 
 export interface CsvRecording extends Recording, CsvDefaults {
@@ -139,8 +138,6 @@ export class CsvTrades extends RecordingParser<CsvRecording> {
   #readingOf(text: string): Micros | null {
     const { date, time } = this.recording;
     const dated = date !== undefined && /^\d{2}:/.test(text) ? `${date}T${text}` : text;
-    // parseTime takes the 30th of February for the 2nd of March.
-    if (dateOf(dated.slice(0, 10)) === null) return null;
     const read = parseTime(dated);
     return read === null || zoned.test(dated) ? read : time.toUtc(read);
   }

@@ -4,6 +4,7 @@
 
 import { type Micros, micros, microsPerDay } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
+import { parseTime } from '../../contracts/time.ts';
 
 const quarter = 900_000_000;
 
@@ -62,9 +63,7 @@ export function dateOf(text: string): string | null {
   const parts = /^(\d{4})-?(\d{2})-?(\d{2})$/.exec(text);
   if (!parts) return null;
   const date = parts.slice(1).join('-');
-  const ms = Date.parse(date);
-  // Date.parse takes the 30th of February for the 2nd of March.
-  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(date) ? date : null;
+  return parseTime(date) === null ? null : date;
 }
 
 function checked(timeZone: string): string {
