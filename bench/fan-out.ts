@@ -16,6 +16,7 @@ import {
   TradeColumns,
 } from '../src/contracts/trade.ts';
 import { startGateway } from '../src/gateway/gateway.ts';
+import { listen } from '../src/gateway/listener.ts';
 import { rowsBySymbol } from '../src/gateway/recent/rows-by-symbol.ts';
 import { writeQuotes } from '../src/gateway/stream/quote-frames.ts';
 import { TextFrames } from '../src/gateway/stream/text-frames.ts';
@@ -103,8 +104,7 @@ async function deliver(clients: number): Promise<void> {
   const registry = new Registry();
   await tape.introduce('AAPL');
   const gateway = await startGateway({
-    host: '127.0.0.1',
-    port: 0,
+    listener: await listen({ host: '127.0.0.1', port: 0 }),
     log,
     history: new MemoryHistory(log),
     registry,

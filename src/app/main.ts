@@ -32,7 +32,7 @@ program
       .argParser(parseSpeed)
       .default(Number.POSITIVE_INFINITY, 'max'),
   )
-  .option('--symbol <symbol>', 'where the file does not say')
+  .option('--symbol <symbol>', 'where the file does not say', upperCase)
   .option('--date <YYYY-MM-DD>', 'where the path does not say')
   .option('--time-zone <zone>', 'IANA name or offset such as -05:00; default by source')
   .option('--quiet', 'no progress')
@@ -48,7 +48,7 @@ for (const what of ['candles', 'trades'] as const) {
   const command = exporting
     .command(what)
     .description(`the stored ${what} of a span`)
-    .option('--symbol <symbol>', 'all when not given')
+    .option('--symbol <symbol>', 'all when not given', upperCase)
     .addOption(new Option('--format <format>').choices(['csv', 'json', 'parquet']).default('csv'))
     .option('--from <time>', 'ISO 8601, UTC unless it says otherwise; included', parseInstant)
     .option('--to <time>', 'not included; a date alone includes that whole day', parseEnd)
@@ -86,10 +86,20 @@ program
 
 try {
   await program.parseAsync();
-} catch (error) {
+} catch (thrown) {
+  const error = firstError(thrown);
   if (!(error instanceof Failure)) throw error;
   process.stderr.write(`tapeline: ${error.message}\n          ${error.cure}\n`);
   process.exitCode = 1;
+}
+
+/** What went wrong first, of all that did while what had begun was ended. */
+function firstError(thrown: unknown): unknown {
+  return thrown instanceof SuppressedError ? firstError(thrown.suppressed) : thrown;
+}
+
+function upperCase(symbol: string): string {
+  return symbol.toUpperCase();
 }
 
 function parseSpeed(text: string): number {

@@ -68,14 +68,19 @@ export async function borrowDatabase(
   const running = await runningPostgres(postgresFolder(config));
   if (running) return notOurs(running);
   const lock = await lockFolder(config, command, null);
-  const database = await openDatabase(config, logger);
-  return {
-    ...database,
-    async stop(options) {
-      await database.stop(options);
-      lock.release();
-    },
-  };
+  try {
+    const database = await openDatabase(config, logger);
+    return {
+      ...database,
+      async stop(options) {
+        await database.stop(options);
+        lock.release();
+      },
+    };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
 }
 
 /** The exclusive lock on the data folder, in the name of a command; `port` where it serves. */

@@ -3,11 +3,11 @@
 
 import type { Registry } from '@prometheus-io/client';
 import type { Clock } from '../base/clock.ts';
-import { Failure, messageOf } from '../base/failure.ts';
 import type { Log } from '../log/log.ts';
 import type { History } from '../store/history.ts';
 import type { HealthReport, PartHealth } from './health.ts';
 import { defaultLimits, type GatewayLimits } from './limits.ts';
+import type { Listener } from './listener.ts';
 import { Live } from './live.ts';
 import type { GatewayLogger } from './logger.ts';
 import { gatewayGauges, gatewayMetrics } from './metrics.ts';
@@ -20,13 +20,12 @@ import { operationRoutes } from './routes/operations.ts';
 import { pageRoutes } from './routes/page.ts';
 import { tradeRoutes } from './routes/trades.ts';
 import type { StoredThrough } from './seam/unstored.ts';
-import { type HttpServer, httpServer } from './server.ts';
+import { type HttpServer, httpApp } from './server.ts';
 import { WebSockets } from './websocket.ts';
 
 export interface GatewayOptions {
-  readonly host: string;
-  /** 0 takes any free port. */
-  readonly port: number;
+  /** Closed with the gateway. */
+  readonly listener: Listener;
   readonly log: Log;
   readonly history: History;
   /**
@@ -48,16 +47,16 @@ export interface Gateway {
 }
 
 /**
- * Serves as soon as it listens; until memory is filled, requests for data are answered `not-ready`.
- * Throws Failure `port-in-use` or `bad-configuration`.
+ * Takes over the listener's requests; until memory is filled, those for data are answered
+ * `not-ready`.
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { log, history, registry, clock, logger } = options;
+  const { listener, log, history, registry, clock, logger } = options;
   const limits = { ...defaultLimits, ...options.limits };
   const metrics = gatewayMetrics(registry);
   const live = new Live({ log, history, limits, metrics, clock, logger });
   const webSockets = new WebSockets({ log, live, metrics, limits, clock });
-  const app = await httpServer(limits, metrics, logger);
+  const { app, handle } = await httpApp(listener.server, limits, metrics, logger);
   const { unstoredRecordsMax } = limits;
   const stored = options.stored ?? (() => Number.POSITIVE_INFINITY);
   addRoutes(app, { live, sources: { log, history, stored, unstoredRecordsMax } }, options);
@@ -67,14 +66,16 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     connections: () => webSockets.count,
     subscriptions: () => webSockets.subscriptions(),
   });
-  webSockets.attach(app.server);
-  const url = await listen(app, options);
+  await app.ready();
+  webSockets.attach(listener.server);
+  listener.serve(handle);
   const stopped = new AbortController();
   const running = Promise.all([live.run(stopped.signal), webSockets.run(stopped.signal)]);
   return {
-    url,
+    url: listener.url,
     async close() {
       await webSockets.close();
+      await listener.close();
       await app.close();
       stopped.abort();
       await running;
@@ -101,29 +102,6 @@ function addRoutes(app: HttpServer, context: RouteContext, options: GatewayOptio
         candleRoutes(api, context);
       },
       { prefix },
-    );
-  }
-}
-
-async function listen(app: HttpServer, { host, port }: GatewayOptions): Promise<string> {
-  try {
-    return await app.listen({ host, port });
-  } catch (error) {
-    await app.close();
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EADDRINUSE') {
-      throw new Failure(
-        'port-in-use',
-        `Port ${port} on ${host} is in use by another program.`,
-        `Stop that program, or choose another port: PORT=${port + 1}.`,
-        { cause: error },
-      );
-    }
-    throw new Failure(
-      'bad-configuration',
-      `Cannot listen on ${host}, port ${port}: ${messageOf(error)}.`,
-      'Set HOST to an address of this machine and PORT to a port that you may use.',
-      { cause: error },
     );
   }
 }

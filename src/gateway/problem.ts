@@ -1,6 +1,8 @@
 // Errors as RFC 9457 problem documents: what happened, and what the reader can do about it.
 // Whatever a request ends in, it comes out of `problemOf`.
 
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { type Static, Type } from 'typebox';
 import { Failure, type FailureCode } from '../base/failure.ts';
 
@@ -76,6 +78,26 @@ export function internalProblem(url: string): Problem {
     instance: url.split('?', 1)[0].slice(0, 256),
     cure: 'Look into the log of the server for this path, and report what it says.',
   };
+}
+
+/** The whole answer, for a socket that the server's own answers no longer reach; it then closes. */
+export function problemMessage(problem: Problem, ...headers: readonly string[]): string {
+  const body = JSON.stringify(problem);
+  const head = [
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+    'Connection: close',
+    `Content-Type: ${problemType}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    ...headers,
+  ];
+  return `${head.join('\r\n')}\r\n\r\n${body}`;
+}
+
+/** Of a request to upgrade to a WebSocket. */
+export function refuseUpgrade(socket: Duplex, url: string, failure: Failure): void {
+  const retry = failure.kind.retryable ? ['Retry-After: 1'] : [];
+  socket.once('finish', () => socket.destroy());
+  socket.end(problemMessage(problemOf(failure, url), ...retry));
 }
 
 /** What Fastify refused, as a Failure of ours; null when it was no fault of the client. */

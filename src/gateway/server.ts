@@ -1,7 +1,7 @@
 // The HTTP server: Fastify with our limits, errors as problem documents and security headers on
 // every answer. One TypeBox schema gives a route its type, its check and its OpenAPI.
 
-import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import rateLimit from '@fastify/rate-limit';
 import swagger from '@fastify/swagger';
@@ -17,6 +17,7 @@ import fastify, {
 import { Failure } from '../base/failure.ts';
 import { isLoopback } from './address.ts';
 import type { GatewayLimits } from './limits.ts';
+import { securityHeaders } from './listener.ts';
 import type { GatewayLogger } from './logger.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import {
@@ -24,6 +25,7 @@ import {
   internalProblem,
   type ParameterSchemas,
   type Problem,
+  problemMessage,
   problemOf,
   problemSchema,
   problemType,
@@ -37,48 +39,35 @@ export type HttpServer = FastifyInstance<
   TypeBoxTypeProvider
 >;
 
-/** The page loads nothing from elsewhere, runs no inline script and is in nobody's frame. */
-const securityHeaders = {
-  'content-security-policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  'cross-origin-opener-policy': 'same-origin',
-  'cross-origin-resource-policy': 'same-origin',
-  'permissions-policy': 'camera=(), geolocation=(), microphone=()',
-  'referrer-policy': 'no-referrer',
-  'x-content-type-options': 'nosniff',
-  'x-frame-options': 'DENY',
-};
+export interface HttpApp {
+  readonly app: HttpServer;
+  /** What answers requests, once the app is ready. */
+  readonly handle: RequestListener;
+}
 
-const checkConnectionsMs = 1_000;
-
-export async function httpServer(
+/** On a server that listens already, and is its owner's to close. */
+export async function httpApp(
+  server: Server,
   limits: GatewayLimits,
   metrics: GatewayMetrics,
   logger: GatewayLogger,
-): Promise<HttpServer> {
+): Promise<HttpApp> {
+  let handle: RequestListener = () => undefined;
   const app = fastify({
+    serverFactory(handler) {
+      handle = handler;
+      return server;
+    },
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: limits.bodyBytesMax,
-    requestTimeout: limits.requestMsMax,
-    keepAliveTimeout: limits.keepAliveMs,
     handlerTimeout: limits.answerMsMax,
-    forceCloseConnections: true,
     return503OnClosing: false,
     routerOptions: { maxParamLength: limits.paramLengthMax },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true } },
-    http: {
-      maxHeaderSize: limits.headerBytesMax,
-      headersTimeout: limits.headersMsMax,
-      connectionsCheckingInterval: checkConnectionsMs,
-      // Clients that offer HTTP/2 (`Upgrade: h2c`) are answered in HTTP/1.1, as they may be.
-      shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
-    },
     frameworkErrors: (error, request, reply) => void answerError(error, request, reply, logger),
     clientErrorHandler: refuseConnection,
   }).withTypeProvider<TypeBoxTypeProvider>();
-  app.server.maxConnections = limits.connectionsMax;
   app.addHook('onResponse', async (request, reply) => {
     const labels = { route: request.routeOptions.url ?? 'none', status: reply.statusCode };
     metrics.requests.observe(labels, reply.elapsedTime / 1000);
@@ -86,7 +75,7 @@ export async function httpServer(
   await guard(app, limits);
   answerProblems(app, logger);
   await describe(app);
-  return app;
+  return { app, handle };
 }
 
 /** What is checked, and said, of every request before its route sees it. */
@@ -199,12 +188,5 @@ function refuseConnection(error: Error & { code?: string }, socket: Socket): voi
       : 'This is not a valid HTTP request.';
   const status = isSlow ? 408 : isLarge ? 431 : 400;
   const failure = new Failure('bad-request', detail, 'Send a whole, valid HTTP/1.1 request.');
-  const body = JSON.stringify(problemOf(failure, '', status));
-  const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-    'Connection: close',
-    `Content-Type: ${problemType}`,
-    `Content-Length: ${Buffer.byteLength(body)}`,
-  ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
+  socket.end(problemMessage(problemOf(failure, '', status)), () => socket.destroy());
 }

@@ -3,7 +3,7 @@
 // and the cursor at which the stream begins, then a JSON message for each change, with its cursor.
 // What is refused is refused before the upgrade, as an HTTP problem.
 
-import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ServerOptions, WebSocketServer } from 'ws';
@@ -15,7 +15,7 @@ import { cursorHead } from './cursor.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { Live } from './live.ts';
 import type { GatewayMetrics } from './metrics.ts';
-import { problemOf, problemType, unknownSymbol } from './problem.ts';
+import { refuseUpgrade, unknownSymbol } from './problem.ts';
 import { Connection } from './stream/connection.ts';
 import { Hub } from './stream/hub.ts';
 import { Subscriber } from './stream/subscribe.ts';
@@ -148,17 +148,7 @@ export class WebSockets {
   }
 
   #refuse(socket: Duplex, url: string, failure: Failure): void {
-    const problem = problemOf(failure, url);
-    const body = JSON.stringify(problem);
     this.#options.metrics.refused.inc({ reason: failure.code });
-    const lines = [
-      `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
-      'Connection: close',
-      `Content-Type: ${problemType}`,
-      `Content-Length: ${Buffer.byteLength(body)}`,
-      ...(failure.kind.retryable ? ['Retry-After: 1'] : []),
-    ];
-    socket.once('finish', () => socket.destroy());
-    socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
+    refuseUpgrade(socket, url, failure);
   }
 }

@@ -10,6 +10,7 @@ import { pino } from 'pino';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { systemClock } from '../../src/base/clock.ts';
 import { type Gateway, startGateway } from '../../src/gateway/gateway.ts';
+import { listen } from '../../src/gateway/listener.ts';
 import { GeneratedMarket } from '../gateway/generated-market.ts';
 import { MemoryHistory } from '../gateway/memory-history.ts';
 import { MemoryLog } from '../gateway/memory-log.ts';
@@ -45,8 +46,7 @@ class Plant {
   async start(): Promise<void> {
     const registry = new Registry();
     this.#gateway = await startGateway({
-      host: '127.0.0.1',
-      port: this.#port,
+      listener: await listen({ host: '127.0.0.1', port: this.#port }),
       log: this.#log,
       history: this.history,
       stored: this.history.stored,

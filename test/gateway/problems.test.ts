@@ -2,15 +2,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { suite, test } from 'node:test';
-import { Registry } from '@prometheus-io/client';
 import fc from 'fast-check';
-import { pino } from 'pino';
-import { systemClock } from '../../src/base/clock.ts';
 import { Failure } from '../../src/base/failure.ts';
-import { startGateway } from '../../src/gateway/gateway.ts';
-import { MemoryHistory } from './memory-history.ts';
-import { MemoryLog } from './memory-log.ts';
-import { type Answer, healthy, rig } from './rig.ts';
+import { type Answer, rig } from './rig.ts';
 import { seeded } from './seed.ts';
 
 function assertProblem({ status, headers, body }: Answer, expected: number): void {
@@ -185,27 +179,4 @@ test('every answer carries the security headers, and no other origin may read it
     assert.equal(headers.get('x-frame-options'), 'DENY');
     assert.equal(headers.get('access-control-allow-origin'), null);
   }
-});
-
-test('a port in use is a Failure that names the port and the variable to change', async (t) => {
-  const one = await rig(t);
-  const port = Number(new URL(one.gateway.url).port);
-  const log = new MemoryLog();
-  const second = startGateway({
-    host: '127.0.0.1',
-    port,
-    log,
-    history: new MemoryHistory(log),
-    registry: new Registry(),
-    metricsText: async () => '',
-    health: async () => healthy,
-    clock: systemClock,
-    logger: pino({ level: 'silent' }),
-  });
-  await assert.rejects(second, (error: Failure) => {
-    assert.equal(error.code, 'port-in-use');
-    assert.ok(error.message.includes(String(port)));
-    assert.match(error.cure, /PORT=/);
-    return true;
-  });
 });

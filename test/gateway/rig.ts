@@ -12,6 +12,7 @@ import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { type Gateway, startGateway } from '../../src/gateway/gateway.ts';
 import type { HealthReport } from '../../src/gateway/health.ts';
 import type { GatewayLimits } from '../../src/gateway/limits.ts';
+import { listen } from '../../src/gateway/listener.ts';
 import type { Log } from '../../src/log/log.ts';
 import { openEmbeddedLog } from '../../src/log/log-embedded.ts';
 import { MemoryHistory } from './memory-history.ts';
@@ -69,9 +70,9 @@ export async function rig(test: TestContext, options: RigOptions = {}): Promise<
   await history.persistAll();
   await options.before?.(tape, history);
   const registry = new Registry();
+  const limits = options.limits ? { limits: options.limits } : {};
   const gateway = await startGateway({
-    host: '127.0.0.1',
-    port: 0,
+    listener: await listen({ host: '127.0.0.1', port: 0, ...limits }),
     log,
     history,
     stored: history.stored,
@@ -80,7 +81,7 @@ export async function rig(test: TestContext, options: RigOptions = {}): Promise<
     health: options.health ?? (async () => healthy),
     clock: options.clock ?? systemClock,
     logger: silent,
-    ...(options.limits ? { limits: options.limits } : {}),
+    ...limits,
   });
   const clients: StreamClient[] = [];
   test.after(async () => {
@@ -122,7 +123,7 @@ async function embeddedLog(): Promise<Log> {
   return await openEmbeddedLog({ folder, logger: silent, clock: systemClock });
 }
 
-async function fetchJson(url: string, init?: RequestInit): Promise<Answer> {
+export async function fetchJson(url: string, init?: RequestInit): Promise<Answer> {
   const response = await fetch(url, init);
   const text = await response.text();
   const isJson = response.headers.get('content-type')?.includes('json');

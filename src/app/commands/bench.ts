@@ -22,6 +22,7 @@ export async function bench(name: string | undefined, args: readonly string[]): 
   }
   const script = fileURLToPath(new URL(`${name}.ts`, folder));
   const child = spawn(process.execPath, ['--expose-gc', script, ...args], { stdio: 'inherit' });
+  process.on('SIGTERM', () => child.kill());
   const [code] = (await once(child, 'exit')) as [number | null];
   process.exitCode = code ?? 1;
 }

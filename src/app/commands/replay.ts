@@ -7,7 +7,6 @@ import { Registry } from '@prometheus-io/client';
 import { systemClock } from '../../base/clock.ts';
 import { type Meters, pipelineMeters } from '../../pipeline/meters.ts';
 import type { Config } from '../config.ts';
-import { endAll } from '../end-all.ts';
 import { openLogger } from '../logger.ts';
 import { Plant } from '../plant.ts';
 import { openProgress } from '../progress.ts';
@@ -30,17 +29,20 @@ export async function replay(
 ): Promise<void> {
   const started = systemClock.now();
   const logger = openLogger(config.logLevel, 'stderr');
+  const interrupted = onInterrupt();
+  await using ends = new AsyncDisposableStack();
   const lock = await lockFolder(config, 'replay', null);
-  const interrupted = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => interrupted.abort());
-  }
+  ends.defer(() => lock.release());
   const growth = growthSignal();
   const store = new StoreThread(config, growth, 'stderr', { lingerMs: 0, keepTrying: false });
+  ends.defer(() => store.close({ wait: false }));
   // The tape does not wait for the database, which is slower to start.
   store.open().catch(() => undefined);
   const log = await openLog(config, logger, growth);
   const meters = pipelineMeters(new Registry());
+  ends.defer(async () => await tellSummary(meters, started));
+  ends.defer(() => log.close());
+  ends.defer(() => store.stop());
   // What a replay ends with is the database, so of a machine's few cores it has the first claim.
   setPriority(constants.priority.PRIORITY_LOW);
   const plant = new Plant({
@@ -54,25 +56,34 @@ export async function replay(
     retentionHours: config.retentionHours,
     retentionGigabytes: config.retentionGigabytes,
   });
-  interrupted.signal.addEventListener('abort', () => plant.stopFeeds());
+  ends.defer(() => plant.stop());
+  interrupted.addEventListener('abort', () => plant.stopFeeds());
+  if (interrupted.aborted) plant.stopFeeds();
   const progress = openProgress(options.quiet !== true);
+  ends.defer(() => progress.clear());
   store.run();
-  try {
-    const feed = await openReplay(files, options, systemClock, (at) => progress.show(at));
-    await Promise.race([plant.feed(feed), store.failed]);
-  } finally {
-    progress.clear();
-    await endAll([
-      () => plant.stop(),
-      () => store.stop(),
-      () => log.close(),
-      () => store.close({ wait: false }),
-      () => lock.release(),
-    ]);
-    const seconds = (systemClock.now() - started) / 1e6;
-    process.stderr.write(`${await summary(meters)} in ${seconds.toFixed(2)} s\n`);
-    if (interrupted.signal.aborted) process.exitCode = 130;
+  const feed = await openReplay(files, options, systemClock, (at) => progress.show(at));
+  await Promise.race([plant.feed(feed), store.failed]);
+}
+
+const interruptedCode = 130;
+
+/** Aborts at the first signal, after which what was taken in is stored; the second ends at once. */
+function onInterrupt(): AbortSignal {
+  const interrupted = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (interrupted.signal.aborted) process.exit(interruptedCode);
+      process.exitCode = interruptedCode;
+      interrupted.abort();
+    });
   }
+  return interrupted.signal;
+}
+
+async function tellSummary(meters: Meters, started: number): Promise<void> {
+  const seconds = (systemClock.now() - started) / 1e6;
+  process.stderr.write(`${await summary(meters)} in ${seconds.toFixed(2)} s\n`);
 }
 
 /** What was taken in and stored, leaving out what there was none of. */

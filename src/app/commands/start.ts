@@ -3,11 +3,11 @@
 
 import { collectDefaultMetrics, Registry } from '@prometheus-io/client';
 import { systemClock } from '../../base/clock.ts';
-import { type Gateway, startGateway } from '../../gateway/gateway.ts';
+import { startGateway } from '../../gateway/gateway.ts';
 import type { HealthReport } from '../../gateway/health.ts';
+import { type Listener, listen } from '../../gateway/listener.ts';
 import type { Log } from '../../log/log.ts';
 import type { Config } from '../config.ts';
-import { endAll } from '../end-all.ts';
 import { openLogger } from '../logger.ts';
 import type { PipelineHealth } from '../pipeline-thread.ts';
 import { PipelineThread, StoreThread, type ThreadMetrics } from '../threads.ts';
@@ -25,32 +25,34 @@ const storeLingerMs = 100;
 
 export async function start(config: Config): Promise<void> {
   const logger = openLogger(config.logLevel, 'stdout');
+  await using ends = new AsyncDisposableStack();
   const lock = await lockFolder(config, 'start', config.port);
+  ends.defer(() => lock.release());
+  let waitsFor = 'the log is being opened';
+  const listener = await listen({ ...config, waitsFor: () => waitsFor });
+  ends.defer(() => listener.close());
   const growth = growthSignal();
   const storing = { lingerMs: storeLingerMs, keepTrying: true };
   const store = new StoreThread(config, growth, 'stdout', storing);
+  ends.defer(() => store.close({ wait: true }));
   const pipeline = new PipelineThread({ config, growth, positions: store.positions.memory });
+  ends.defer(() => pipeline.end());
+  ends.defer(() => store.stop());
+  ends.defer(() => pipeline.drain());
   const opening = store.open();
   opening.catch(() => undefined);
-  try {
-    await pipeline.run();
-    store.run();
-    await serve({ config, logger, growth, pipeline, store, database: await opening });
-    logger.info('stopping: what was taken in is derived and stored first');
-  } finally {
-    await endAll([
-      () => pipeline.drain(),
-      () => store.stop(),
-      () => pipeline.end(),
-      () => store.close({ wait: true }),
-      () => lock.release(),
-    ]);
-  }
+  await pipeline.run();
+  store.run();
+  waitsFor = 'the database is being started';
+  const database = await opening;
+  await serve({ config, logger, listener, growth, pipeline, store, database });
+  logger.info('stopping: what was taken in is derived and stored first');
 }
 
 interface Parts {
   readonly config: Config;
   readonly logger: ReturnType<typeof openLogger>;
+  readonly listener: Listener;
   readonly growth: SharedArrayBuffer;
   readonly pipeline: PipelineThread;
   readonly store: StoreThread;
@@ -59,35 +61,30 @@ interface Parts {
 
 /** Serves until a signal, or until a part dies, which is thrown. */
 async function serve(parts: Parts): Promise<void> {
-  const { config, logger, growth, pipeline, store, database } = parts;
+  const { config, logger, listener, growth, pipeline, store, database } = parts;
+  await using ends = new AsyncDisposableStack();
   const log = await openLog(config, logger, growth, true);
+  ends.defer(() => log.close());
   const history = await openHistory(database);
+  ends.defer(() => history.close());
   const watch = new HealthWatch(parts, log);
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  let gateway: Gateway | null = null;
-  try {
-    gateway = await startGateway({
-      host: config.host,
-      port: config.port,
-      log,
-      history,
-      stored: (topic) => store.positions.of(topic),
-      registry,
-      metricsText: async () => await metricsOf(registry, [pipeline, store]),
-      health: async () => watch.report(),
-      clock: systemClock,
-      logger,
-    });
-    logger.info({ url: gateway.url, data: config.dataDir, feeds: config.feeds }, 'ready');
-    const ends = [pipeline.died, store.failed, watch.run()];
-    await Promise.race([stopSignal(), ...ends]);
-  } finally {
-    watch.stop();
-    await gateway?.close();
-    await history.close();
-    await log.close();
-  }
+  const gateway = await startGateway({
+    listener,
+    log,
+    history,
+    stored: (topic) => store.positions.of(topic),
+    registry,
+    metricsText: async () => await metricsOf(registry, [pipeline, store]),
+    health: async () => watch.report(),
+    clock: systemClock,
+    logger,
+  });
+  ends.defer(() => gateway.close());
+  logger.info({ url: gateway.url, data: config.dataDir, feeds: config.feeds }, 'ready');
+  ends.defer(() => watch.stop());
+  await Promise.race([stopSignal(), pipeline.died, store.failed, watch.run()]);
 }
 
 /**

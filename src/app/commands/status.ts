@@ -15,18 +15,15 @@ const lettersShown = 5;
 export async function status(config: Config, options: StatusOptions): Promise<void> {
   const logger = openLogger(config.logLevel, 'stderr');
   const instance = await instanceOf(config.dataDir);
+  await using ends = new AsyncDisposableStack();
   const database = await borrowDatabase(config, 'status', logger);
+  ends.defer(() => database.stop());
   const history = await openHistory(database.connection);
-  try {
-    const holdings = await history.holdings();
-    const deadLetters = await history.deadLetters(lettersShown);
-    const report = { dataDir: config.dataDir, instance, ...holdings, deadLetters };
-    const text = options.json ? `${JSON.stringify(report, null, 2)}\n` : describe(report);
-    process.stdout.write(text);
-  } finally {
-    await history.close();
-    await database.stop();
-  }
+  ends.defer(() => history.close());
+  const holdings = await history.holdings();
+  const deadLetters = await history.deadLetters(lettersShown);
+  const report = { dataDir: config.dataDir, instance, ...holdings, deadLetters };
+  process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : describe(report));
 }
 
 type Report = { readonly dataDir: string } & {
