@@ -7,6 +7,7 @@ import { systemClock } from '../base/clock.ts';
 import { messageOf } from '../base/failure.ts';
 import { prng } from '../base/prng.ts';
 import type { Feed, FeedStatus } from '../feeds/feed.ts';
+import { knownTrades } from '../pipeline/ingest.ts';
 import { pipelineMeters } from '../pipeline/meters.ts';
 import type { Config } from './config.ts';
 import { openLogger } from './logger.ts';
@@ -79,7 +80,11 @@ async function run(): Promise<void> {
   });
   plant = running;
   feeds = await Promise.all(
-    config.feeds.map((name) => liveFeed(name, config, systemClock, random, logger)),
+    config.feeds.map(async (name) => {
+      // Each exchange is an id scope of its own name.
+      const known = await knownTrades(log, name);
+      return await liveFeed(name, config, known, systemClock, random, logger);
+    }),
   );
   for (const feed of feeds) {
     running.feed(feed).catch((error: unknown) => {

@@ -10,6 +10,7 @@ import type { PriceKind } from '../contracts/candle.ts';
 import type { Interval } from '../contracts/interval.ts';
 import { formatTime } from '../contracts/time.ts';
 import type { Feed } from '../feeds/feed.ts';
+import type { KnownTrade } from '../feeds/live-feed.ts';
 import type { ReplayProgress } from '../feeds/replay/replay.ts';
 import { signalBytes } from '../log/embedded/signal.ts';
 import type { Log } from '../log/log.ts';
@@ -160,9 +161,11 @@ export async function exportStream(
   return exportCandles(database, { ...query, ...wanted });
 }
 
+/** `known`: by symbol, the newest trade that the log has from this feed. */
 export async function liveFeed(
   name: FeedName,
   config: Config,
+  known: ReadonlyMap<string, KnownTrade>,
   clock: Clock,
   random: Prng,
   logger: PlantLogger,
@@ -176,11 +179,11 @@ export async function liveFeed(
     }
     case 'coinbase': {
       const { coinbaseFeed } = await import('../feeds/coinbase/coinbase.ts');
-      return coinbaseFeed({ ...symbols, clock, random, logger });
+      return coinbaseFeed({ ...symbols, known, clock, random, logger });
     }
     case 'kraken': {
       const { krakenFeed } = await import('../feeds/kraken/kraken.ts');
-      return krakenFeed({ ...symbols, clock, random, logger });
+      return krakenFeed({ ...symbols, known, clock, random, logger });
     }
   }
 }

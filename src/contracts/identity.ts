@@ -26,7 +26,12 @@ export function formatId(
 /** Scopes of files begin so; their ids are row numbers, one numbering for all symbols. */
 const fileScope = 'file:';
 
+/** Whether ids are the row numbers of a file, and not numbers that a source gave. */
+export function numbersRows(scope: string): boolean {
+  return scope.startsWith(fileScope);
+}
+
 /** Within what an id is unique: a file's rows by the scope alone, others by scope and symbol. */
 export function idSpace(scope: string, symbol: string): string {
-  return scope.startsWith(fileScope) ? scope : `${scope} ${symbol}`;
+  return numbersRows(scope) ? scope : `${scope} ${symbol}`;
 }

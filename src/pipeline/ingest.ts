@@ -5,22 +5,30 @@
 // Records, decisions and the memory they rest on (ids seen, clocks, sequences) commit together, so
 // a crash at any instruction leaves both or neither, and replaying a file again adds nothing.
 
-import type { Clock } from '../base/clock.ts';
+import type { Clock, Micros } from '../base/clock.ts';
 import { microsPerSecond } from '../base/clock.ts';
 import { type DeadLetter, deadLetter } from '../contracts/dead-letter.ts';
-import { rescale } from '../contracts/decimal.ts';
 import type { EventColumns } from '../contracts/event-columns.ts';
 import { encodeJson } from '../contracts/frame.ts';
 import { encodeHeartbeat, type Heartbeat } from '../contracts/heartbeat.ts';
-import { idSpace } from '../contracts/identity.ts';
+import { idSpace, numbersRows } from '../contracts/identity.ts';
 import { alwaysOpenCalendar, type BatchInstrument } from '../contracts/instrument.ts';
-import { encodeQuotes } from '../contracts/quote.ts';
-import { encodeTrades } from '../contracts/trade.ts';
+import { encodeQuotes, type QuoteColumns } from '../contracts/quote.ts';
+import { encodeTrades, type TradeColumns } from '../contracts/trade.ts';
 import { late, onTime } from '../contracts/verdict.ts';
 import type { Instrument } from '../contracts/wire-objects.ts';
 import type { Feed, Observations } from '../feeds/feed.ts';
 import { Intake } from '../feeds/feed.ts';
+import type { KnownTrade } from '../feeds/live-feed.ts';
 import type { Append, Log, StateWrite, Topic } from '../log/log.ts';
+import {
+  type AmountColumns,
+  type Amounts,
+  judgeAmounts,
+  newAmounts,
+  quoteFactorMax,
+  tradeFactorMax,
+} from './amounts.ts';
 import { commitUntilDurable } from './commit.ts';
 import type { Meters } from './meters.ts';
 import { blockSize, SeenIds } from './seen-ids.ts';
@@ -34,20 +42,18 @@ const streams = { 'market.trades': 'trades', 'market.quotes': 'quotes' } as cons
 type Stream = keyof typeof streams;
 
 /** What ingest remembers of a symbol in one stream. */
-interface Memory {
+interface Memory extends Amounts {
   /** Newest event time, microseconds. */
   clock: number;
   sequence: number;
-  /** Finest scales seen; batches may be coarser. */
-  priceScale: number;
-  sizeScale: number;
-  /** Largest amounts seen, in those scales: a finer scale must still hold them. */
-  priceMax: number;
-  sizeMax: number;
+  /** By id scope, the record of the greatest id, where a source numbers its records. */
+  readonly newest: Record<string, KnownTrade>;
 }
 
 const partition = 0;
 const idBlocksMax = 4_096;
+/** Of how many id scopes a symbol's newest record is remembered: each simulation has its own. */
+const scopesMax = 8;
 /** A record further in the future than this is absurd: it would make everything after it late. */
 const futureMax = 3_600 * microsPerSecond;
 
@@ -108,22 +114,27 @@ export class Ingest {
       const state: StateWrite[] = [];
       await this.#decide(observations, appends, state);
       await this.#commit(appends, state, keepTrying, signal);
+    } catch (error) {
+      this.#forget();
+      throw error;
     } finally {
       resolve();
     }
   }
 
+  /** What was decided is not in the log: all that is remembered is read again from there. */
+  #forget(): void {
+    this.#memories.clear();
+    this.#instruments.clear();
+    this.#seen.clear();
+    this.#touched.clear();
+  }
+
   async #decide(seen: Observations, appends: Append[], state: StateWrite[]): Promise<void> {
     const { trades, quotes, heartbeats, deadLetters } = seen;
     await this.#introduce(seen.instruments, appends, state);
-    await this.#judge('market.trades', trades, [trades.price], [trades.size], seen);
-    await this.#judge(
-      'market.quotes',
-      quotes,
-      [quotes.bid, quotes.ask],
-      [quotes.bidSize, quotes.askSize],
-      seen,
-    );
+    await this.#judge('market.trades', trades, tradeAmounts(trades), seen);
+    await this.#judge('market.quotes', quotes, quoteAmounts(quotes), seen);
     if (trades.count > 0) appends.push(this.#append('market.trades', trades, encodeTrades(trades)));
     if (quotes.count > 0) appends.push(this.#append('market.quotes', quotes, encodeQuotes(quotes)));
     for (const heartbeat of heartbeats) await this.#beat(heartbeat, appends);
@@ -147,26 +158,31 @@ export class Ingest {
   async #judge(
     topic: Stream,
     columns: EventColumns,
-    prices: readonly Float64Array[],
-    sizes: readonly Float64Array[],
+    amounts: AmountColumns,
     into: Observations,
   ): Promise<void> {
     if (columns.count === 0) return;
     const keep = new Uint8Array(columns.count).fill(1);
     await this.#dropRepeats(topic, columns, keep);
-    const priceMax = largest(columns, prices);
-    const sizeMax = largest(columns, sizes);
-    for (const [index, entry] of columns.instruments.entries()) {
-      const memory = await this.#memoryOf(topic, entry.symbol);
-      const fits = widen(memory, entry, priceMax[index] as number, sizeMax[index] as number);
-      const ofInstrument = (row: number): boolean => columns.instrument[row] === index;
-      if (!fits) this.#refuse(columns, keep, ofInstrument, 'too-many-digits', into);
+    const now = this.#clock.now();
+    for (let row = 0; row < columns.count; row++) {
+      // What is replayed was received when it happened, so our own clock has to be asked too.
+      const received = Math.min(columns.receiveTime[row] as number, now);
+      const tooEarly = (columns.eventTime[row] as number) > received + futureMax;
+      if (tooEarly && keep[row] === 1) refuse(columns, keep, row, 'time-in-future', into);
     }
-    const tooEarly = (row: number): boolean =>
-      (columns.eventTime[row] as number) > (columns.receiveTime[row] as number) + futureMax;
-    this.#refuse(columns, keep, tooEarly, 'time-in-future', into);
     if (keep.includes(0)) columns.compact(keep);
-    await this.#stamp(topic, columns);
+    const memories: Memory[] = [];
+    for (const entry of columns.instruments) {
+      memories.push(await this.#memoryOf(topic, entry.symbol));
+      entry.calendar = (await this.#definitionOf(entry.symbol))?.calendar ?? alwaysOpenCalendar;
+    }
+    const fits = new Uint8Array(columns.count).fill(1);
+    judgeAmounts(columns, amounts, memories, (row, reason) => {
+      refuse(columns, fits, row, reason, into);
+    });
+    if (fits.includes(0)) columns.compact(fits);
+    this.#stamp(topic, columns, memories);
   }
 
   async #dropRepeats(topic: Stream, columns: EventColumns, keep: Uint8Array): Promise<void> {
@@ -203,41 +219,10 @@ export class Ingest {
     return seen;
   }
 
-  #refuse(
-    columns: EventColumns,
-    keep: Uint8Array,
-    refused: (row: number) => boolean,
-    reason: string,
-    into: Observations,
-  ): void {
-    for (let row = 0; row < columns.count; row++) {
-      if (keep[row] === 0 || !refused(row)) continue;
-      keep[row] = 0;
-      const record = Object.fromEntries(
-        Object.entries(columns).flatMap(([name, column]) =>
-          ArrayBuffer.isView(column) ? [[name, (column as Float64Array)[row]]] : [],
-        ),
-      );
-      const { symbol } = columns.instruments[columns.instrument[row] as number] as BatchInstrument;
-      const fields = {
-        source: columns.source,
-        receiveTime: columns.receiveTime[row] as number,
-        where: `${columns.scope} ${symbol} id ${columns.textIds?.[row] ?? columns.id[row]}`,
-        reason,
-        detail: refusals[reason] ?? reason,
-      };
-      into.deadLetters.push(deadLetter(fields, JSON.stringify(record)));
-    }
-  }
-
   /** Verdicts, clocks and sequences of the rows that stay. */
-  async #stamp(topic: Stream, columns: EventColumns): Promise<void> {
-    const memories: Memory[] = [];
-    for (const entry of columns.instruments) {
-      const memory = await this.#memoryOf(topic, entry.symbol);
-      entry.sequence = memory.sequence;
-      entry.calendar = (await this.#definitionOf(entry.symbol))?.calendar ?? alwaysOpenCalendar;
-      memories.push(memory);
+  #stamp(topic: Stream, columns: EventColumns, memories: readonly Memory[]): void {
+    for (const [index, entry] of columns.instruments.entries()) {
+      entry.sequence = (memories[index] as Memory).sequence;
     }
     const { allowedLateness } = this.#options;
     let lateCount = 0;
@@ -250,6 +235,7 @@ export class Ingest {
       else if (time > memory.clock) memory.clock = time;
       memory.sequence++;
     }
+    noteNewest(columns, memories);
     const labels = { source: columns.source, stream: streams[topic] };
     if (lateCount > 0) this.#meters.late.inc(labels, lateCount);
   }
@@ -345,20 +331,82 @@ export class Ingest {
   }
 }
 
-const refusals: Record<string, string> = {
+/**
+ * By symbol, the newest trade that the log has within an id scope: a live feed asks its exchange
+ * for what was traded since.
+ */
+export async function knownTrades(log: Log, scope: string): Promise<Map<string, KnownTrade>> {
+  const known = new Map<string, KnownTrade>();
+  const prefix = memoryKey('market.trades', '');
+  for await (const [key, value] of log.states(prefix)) {
+    const newest = (JSON.parse(decode(value) as string) as Memory).newest[scope];
+    if (newest) known.set(key.slice(prefix.length), newest);
+  }
+  return known;
+}
+
+const refusals = {
+  'price-too-far': 'price is a million times the one before it, or a millionth (quotes: 10^9)',
   'too-many-digits': 'price or size has more digits than fit beside those seen before (2^53)',
-  'time-in-future': 'event time is more than an hour after it was received',
+  'time-in-future': 'event time is more than an hour after it was received, or after now',
 };
 
-function newMemory(): Memory {
-  return {
-    clock: Number.MIN_SAFE_INTEGER,
-    sequence: 0,
-    priceScale: 0,
-    sizeScale: 0,
-    priceMax: 0,
-    sizeMax: 0,
+/** Takes a row out, into the dead letters. */
+function refuse(
+  columns: EventColumns,
+  keep: Uint8Array,
+  row: number,
+  reason: keyof typeof refusals,
+  into: Observations,
+): void {
+  keep[row] = 0;
+  const record = Object.fromEntries(
+    Object.entries(columns).flatMap(([name, column]) =>
+      ArrayBuffer.isView(column) ? [[name, (column as Float64Array)[row]]] : [],
+    ),
+  );
+  const instrument = columns.instruments[columns.instrument[row] as number] as BatchInstrument;
+  const { symbol, priceScale, sizeScale } = instrument;
+  const fields = {
+    source: columns.source,
+    receiveTime: columns.receiveTime[row] as number,
+    where: `${columns.scope} ${symbol} id ${columns.textIds?.[row] ?? columns.id[row]}`,
+    reason,
+    detail: refusals[reason],
   };
+  const raw = JSON.stringify({ ...record, priceScale, sizeScale });
+  into.deadLetters.push(deadLetter(fields, raw));
+}
+
+function tradeAmounts({ price, size }: TradeColumns): AmountColumns {
+  return { prices: [price], sizes: [size], factorMax: tradeFactorMax };
+}
+
+function quoteAmounts({ bid, ask, bidSize, askSize }: QuoteColumns): AmountColumns {
+  return { prices: [bid, ask], sizes: [bidSize, askSize], factorMax: quoteFactorMax };
+}
+
+function noteNewest(columns: EventColumns, memories: readonly Memory[]): void {
+  const { count, scope, textIds, instrument, id, eventTime } = columns;
+  if (textIds !== null || numbersRows(scope)) return;
+  const greatest = memories.map(({ newest }) => newest[scope]?.id ?? -1);
+  const rows = new Map<number, number>();
+  for (let row = 0; row < count; row++) {
+    const index = instrument[row] as number;
+    if (!((id[row] as number) > (greatest[index] as number))) continue;
+    greatest[index] = id[row] as number;
+    rows.set(index, row);
+  }
+  for (const [index, row] of rows) {
+    const { newest } = memories[index] as Memory;
+    newest[scope] = { id: id[row] as number, eventTime: eventTime[row] as Micros };
+    const [oldest, ...others] = Object.keys(newest);
+    if (oldest !== undefined && others.length >= scopesMax) delete newest[oldest];
+  }
+}
+
+function newMemory(): Memory {
+  return { ...newAmounts(), clock: Number.MIN_SAFE_INTEGER, sequence: 0, newest: {} };
 }
 
 function instrumentKey(symbol: string): string {
@@ -384,37 +432,4 @@ function runEnd({ count, instrument, id }: EventColumns, row: number): number {
     next++;
   }
   return end;
-}
-
-/** Whether a batch's amounts fit beside all that its symbol has seen; if so they are remembered. */
-function widen(memory: Memory, entry: BatchInstrument, priceMax: number, sizeMax: number): boolean {
-  const priceScale = Math.max(memory.priceScale, entry.priceScale);
-  const sizeScale = Math.max(memory.sizeScale, entry.sizeScale);
-  const prices = [
-    rescale(priceMax, entry.priceScale, priceScale),
-    rescale(memory.priceMax, memory.priceScale, priceScale),
-  ];
-  const sizes = [
-    rescale(sizeMax, entry.sizeScale, sizeScale),
-    rescale(memory.sizeMax, memory.sizeScale, sizeScale),
-  ];
-  if (prices.includes(null) || sizes.includes(null)) return false;
-  memory.priceScale = priceScale;
-  memory.sizeScale = sizeScale;
-  memory.priceMax = Math.max(...(prices as number[]));
-  memory.sizeMax = Math.max(...(sizes as number[]));
-  return true;
-}
-
-/** Per instrument, the largest magnitude in these columns. */
-function largest(columns: EventColumns, of: readonly Float64Array[]): Float64Array {
-  const result = new Float64Array(columns.instruments.length);
-  for (const column of of) {
-    for (let row = 0; row < columns.count; row++) {
-      const index = columns.instrument[row] as number;
-      const magnitude = Math.abs(column[row] as number);
-      if (magnitude > (result[index] as number)) result[index] = magnitude;
-    }
-  }
-  return result;
 }

@@ -1,0 +1,216 @@
+// Which prices and sizes of a symbol are taken in, row by row. All amounts of a symbol have to fit
+// into one scale of safe integers, because candles hold them together; so what is remembered is the
+// finest scale and the largest amounts. What is refused is not remembered: one absurd row must not
+// keep the good ones out.
+//
+// Hence also a bound on how far a price may be from the one before. A size has no such bound: real
+// ones differ by 10^12 within a symbol, and only their digits are judged.
+
+import { powerOfTen, rescale } from '../contracts/decimal.ts';
+import type { EventColumns } from '../contracts/event-columns.ts';
+import type { BatchInstrument } from '../contracts/instrument.ts';
+
+/** What is remembered of a symbol's amounts in one stream. */
+export interface Amounts {
+  /** Finest scales seen; batches may be coarser. */
+  priceScale: number;
+  sizeScale: number;
+  /** Largest amounts seen, in those scales: a finer scale must still hold them. */
+  priceMax: number;
+  sizeMax: number;
+  /** The last price taken, as a plain number; 0 before the first. */
+  price: number;
+  /** The last price refused for being far from it, and how many such came since, all alike. */
+  stray: number;
+  strays: number;
+}
+
+export function newAmounts(): Amounts {
+  return { priceScale: 0, sizeScale: 0, priceMax: 0, sizeMax: 0, price: 0, stray: 0, strays: 0 };
+}
+
+/** A stream's amounts: its columns, and by what factor two prices in a row may differ. */
+export interface AmountColumns {
+  readonly prices: readonly Float64Array[];
+  readonly sizes: readonly Float64Array[];
+  readonly factorMax: number;
+}
+
+/** No trade of a share, a currency or a coin was ever a million times the one before it. */
+export const tradeFactorMax = 1e6;
+/** A market maker's stub quotes come near: 0.01 bid for a share of 800,000. */
+export const quoteFactorMax = 1e9;
+/** So many far prices in a row that agree with one another are no accident. */
+const straysMax = 100;
+
+export type AmountRefusal = 'price-too-far' | 'too-many-digits';
+
+/** Judges all rows of a batch against `memories`, one for each of its instruments. */
+export function judgeAmounts(
+  columns: EventColumns,
+  amounts: AmountColumns,
+  memories: readonly Amounts[],
+  refuse: (row: number, reason: AmountRefusal) => void,
+): void {
+  const spans = spansOf(columns, amounts);
+  for (const [index, entry] of columns.instruments.entries()) {
+    const memory = memories[index] as Amounts;
+    const span = spans[index] as Span;
+    if (isNear(memory, entry, span, amounts.factorMax) && widen(memory, entry, span)) {
+      if (span.priceLast > 0) memory.price = span.priceLast / powerOfTen(entry.priceScale);
+      continue;
+    }
+    judgeRows(columns, amounts, index, memory, refuse);
+  }
+}
+
+/** Amounts of some rows, as counts in one scale. A price of 0 is none. */
+interface Span {
+  priceMin: number;
+  priceMax: number;
+  priceLast: number;
+  sizeMax: number;
+}
+
+function spansOf(columns: EventColumns, { prices, sizes }: AmountColumns): readonly Span[] {
+  const { count, instrument } = columns;
+  const spans = columns.instruments.map(
+    (): Span => ({ priceMin: Number.POSITIVE_INFINITY, priceMax: 0, priceLast: 0, sizeMax: 0 }),
+  );
+  for (const column of prices) {
+    for (let row = 0; row < count; row++) {
+      const price = column[row] as number;
+      if (price === 0) continue;
+      const span = spans[instrument[row] as number] as Span;
+      if (price < span.priceMin) span.priceMin = price;
+      if (price > span.priceMax) span.priceMax = price;
+      span.priceLast = price;
+    }
+  }
+  for (const column of sizes) {
+    for (let row = 0; row < count; row++) {
+      const span = spans[instrument[row] as number] as Span;
+      const size = column[row] as number;
+      if (size > span.sizeMax) span.sizeMax = size;
+    }
+  }
+  return spans;
+}
+
+/** Whether no price is far from any other, the last one taken included: nearly always. */
+function isNear(memory: Amounts, entry: BatchInstrument, span: Span, factorMax: number): boolean {
+  if (span.priceMax === 0) return true;
+  const unit = powerOfTen(entry.priceScale);
+  const known = memory.price > 0;
+  const least = known ? Math.min(memory.price, span.priceMin / unit) : span.priceMin / unit;
+  return Math.max(memory.price, span.priceMax / unit) <= least * factorMax;
+}
+
+/** Whether amounts fit beside all that the symbol has seen; if so they are remembered. */
+function widen(
+  memory: Amounts,
+  { priceScale, sizeScale }: Pick<BatchInstrument, 'priceScale' | 'sizeScale'>,
+  { priceMax, sizeMax }: Pick<Span, 'priceMax' | 'sizeMax'>,
+): boolean {
+  const price = Math.max(memory.priceScale, priceScale);
+  const size = Math.max(memory.sizeScale, sizeScale);
+  const prices = [
+    rescale(priceMax, priceScale, price),
+    rescale(memory.priceMax, memory.priceScale, price),
+  ];
+  const sizes = [
+    rescale(sizeMax, sizeScale, size),
+    rescale(memory.sizeMax, memory.sizeScale, size),
+  ];
+  if (prices.includes(null) || sizes.includes(null)) return false;
+  memory.priceScale = price;
+  memory.sizeScale = size;
+  memory.priceMax = Math.max(...(prices as number[]));
+  memory.sizeMax = Math.max(...(sizes as number[]));
+  return true;
+}
+
+/** Judges the rows of one instrument one by one, and leaves it in the scale of those that stay. */
+function judgeRows(
+  columns: EventColumns,
+  amounts: AmountColumns,
+  index: number,
+  memory: Amounts,
+  refuse: (row: number, reason: AmountRefusal) => void,
+): void {
+  const entry = columns.instruments[index] as BatchInstrument;
+  const { prices, sizes, factorMax } = amounts;
+  const unit = powerOfTen(entry.priceScale);
+  const rows = rowsOf(columns, index);
+  // Of a symbol that nobody knows yet, the middle one of many prices is not the absurd one.
+  if (memory.price === 0) memory.price = middleOf(rows, prices) / unit;
+  const staying: number[] = [];
+  for (const row of rows) {
+    const own = prices.map((column) => column[row] as number).filter((price) => price > 0);
+    if (!own.every((price) => believe(memory, price / unit, factorMax))) {
+      refuse(row, 'price-too-far');
+      continue;
+    }
+    const price = coarsest(own, entry.priceScale);
+    const size = coarsest(
+      sizes.map((column) => column[row] as number),
+      entry.sizeScale,
+    );
+    const scales = { priceScale: price.scale, sizeScale: size.scale };
+    if (widen(memory, scales, { priceMax: price.max, sizeMax: size.max })) staying.push(row);
+    else refuse(row, 'too-many-digits');
+  }
+  entry.priceScale = coarsen(prices, staying, entry.priceScale, memory.priceScale);
+  entry.sizeScale = coarsen(sizes, staying, entry.sizeScale, memory.sizeScale);
+}
+
+function rowsOf({ count, instrument }: EventColumns, index: number): number[] {
+  const rows: number[] = [];
+  for (let row = 0; row < count; row++) if (instrument[row] === index) rows.push(row);
+  return rows;
+}
+
+function middleOf(rows: readonly number[], prices: readonly Float64Array[]): number {
+  const sorted = prices
+    .flatMap((column) => rows.map((row) => column[row] as number))
+    .filter((price) => price > 0)
+    .sort((a, b) => a - b);
+  return sorted[sorted.length >> 1] ?? 0;
+}
+
+function believe(memory: Amounts, price: number, factorMax: number): boolean {
+  if (!isWithin(price, memory.price, factorMax)) {
+    memory.strays = isWithin(price, memory.stray, factorMax) ? memory.strays + 1 : 1;
+    memory.stray = price;
+    if (memory.strays <= straysMax) return false;
+  }
+  memory.price = price;
+  memory.stray = memory.strays = 0;
+  return true;
+}
+
+function isWithin(a: number, b: number, factor: number): boolean {
+  return a <= b * factor && b <= a * factor;
+}
+
+/** The coarsest scale that holds these counts of `scale`, and the largest of them in it. */
+function coarsest(counts: readonly number[], scale: number): { scale: number; max: number } {
+  let digits = 0;
+  while (digits < scale && counts.every((count) => count % powerOfTen(digits + 1) === 0)) digits++;
+  return { scale: scale - digits, max: Math.max(0, ...counts) / powerOfTen(digits) };
+}
+
+/** Brings rows from a scale that only a refused row needed to one that the others need. */
+function coarsen(
+  columns: readonly Float64Array[],
+  rows: readonly number[],
+  from: number,
+  to: number,
+): number {
+  if (to >= from) return from;
+  const factor = powerOfTen(from - to);
+  for (const column of columns) {
+    for (const row of rows) column[row] = (column[row] as number) / factor;
+  }
+  return to;
+}

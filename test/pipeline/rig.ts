@@ -1,0 +1,107 @@
+// What tests of the pipeline share: a real log in a folder of its own, which a test may open again
+// as if after a crash, observations to give to ingest, and what the log then holds.
+
+import { strict as assert } from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Registry } from '@prometheus-io/client';
+import { type Clock, ManualClock, microsPerSecond } from '../../src/base/clock.ts';
+import { decodeCandles } from '../../src/contracts/candle.ts';
+import type { DeadLetter } from '../../src/contracts/dead-letter.ts';
+import { decodeJson, frameKind } from '../../src/contracts/frame.ts';
+import { decodeTrades } from '../../src/contracts/trade.ts';
+import { type Candle, candleAt, tradeAt } from '../../src/contracts/wire-objects.ts';
+import { Observations } from '../../src/feeds/feed.ts';
+import type { Log, StoredBatch, Topic } from '../../src/log/log.ts';
+import { openEmbeddedLog } from '../../src/log/log-embedded.ts';
+import { deriveCandles } from '../../src/pipeline/derive.ts';
+import type { Follower } from '../../src/pipeline/follower.ts';
+import { Ingest } from '../../src/pipeline/ingest.ts';
+import { pipelineMeters } from '../../src/pipeline/meters.ts';
+
+export const start = Date.UTC(2024, 4, 6, 14, 30) * 1000;
+const allowedLateness = 2 * microsPerSecond;
+const options = { allowedLateness, openEvery: 1 };
+export const never = new AbortController().signal;
+
+export interface SimpleTrade {
+  readonly symbol: string;
+  readonly seconds: number;
+  readonly price: number;
+  readonly id: number;
+}
+
+export function observed(
+  trades: readonly SimpleTrade[],
+  scope = 'somewhere',
+  now = 0,
+): Observations {
+  const seen = new Observations('test', scope);
+  for (const { symbol, seconds, price, id } of trades) {
+    const instrument = seen.trades.instrumentOf(symbol, 2, 0);
+    const tag = seen.trades.tagOf('', '', '');
+    const time = start + seconds * microsPerSecond;
+    seen.trades.push(instrument, tag, time, start + 1e9 + now, price, 10, id);
+  }
+  return seen;
+}
+
+export async function withLog<T>(work: (open: () => Promise<Log>) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'tapeline-exactly-once-'));
+  let log: Log | undefined;
+  try {
+    return await work(async () => {
+      await log?.close();
+      const logger = { warn: () => undefined };
+      log = await openEmbeddedLog({ folder, logger, clock: new ManualClock(start) });
+      return log;
+    });
+  } finally {
+    await log?.close();
+    await rm(folder, { recursive: true });
+  }
+}
+
+export async function batchesOf(log: Log, topic: Topic) {
+  const { end } = log.range(topic, 0);
+  const batches: StoredBatch[] = [];
+  for (let next = 0; next < end; ) {
+    const read = await log.read(topic, 0, next, 2 ** 20);
+    assert.deepEqual(read.lost, []);
+    batches.push(...read.batches);
+    next = read.next;
+  }
+  return batches;
+}
+
+export async function tradesOf(log: Log) {
+  return (await batchesOf(log, 'market.trades'))
+    .filter(({ bytes }) => frameKind(bytes) === 'trades')
+    .flatMap(({ bytes }) => {
+      const batch = decodeTrades(bytes);
+      return Array.from({ length: batch.count }, (_, row) => tradeAt(batch, row, 0));
+    });
+}
+
+export async function candlesOf(log: Log): Promise<Candle[]> {
+  return (await batchesOf(log, 'market.candles')).flatMap(({ bytes }) => {
+    const batch = decodeCandles(bytes);
+    return Array.from({ length: batch.count }, (_, row) => candleAt(batch, row));
+  });
+}
+
+export function ingestInto(log: Log, clock: Clock = new ManualClock(start)): Ingest {
+  return new Ingest(log, clock, { allowedLateness }, pipelineMeters(new Registry()));
+}
+
+export function deriveFrom(log: Log, clock: Clock): Follower {
+  return deriveCandles(log, 'market.trades', options, clock, pipelineMeters(new Registry()));
+}
+
+/** The reasons of the dead letters, in order. */
+export async function reasonsOf(log: Log): Promise<string[]> {
+  return (await batchesOf(log, 'dead-letter')).flatMap(({ bytes }) =>
+    decodeJson<DeadLetter>(bytes).map(({ reason }) => reason),
+  );
+}
