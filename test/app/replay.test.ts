@@ -3,7 +3,7 @@
 import { strict as assert } from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { formatTime } from '../../src/contracts/time.ts';
@@ -143,6 +143,22 @@ test('bad input is a clear error or a dead letter, and the rest goes on', async 
       'bad-price',
       'bad-time',
     ]);
+  });
+});
+
+test('options that make no sense are refused before anything is opened', async () => {
+  await withDataFolder(async (data) => {
+    for (const [option, value, words] of [
+      ['--symbol', 'A B', /"A B" is not a symbol/],
+      ['--date', '2013-02-30', /"2013-02-30" is not a date/],
+      ['--time-zone', 'Mars', /"Mars" is not a time zone/],
+    ] as const) {
+      const { code, stderr } = await run(data, ['replay', option, value, 'any.csv']);
+      assert.equal(code, 1);
+      assert.match(stderr, words);
+      assert.equal(stderr.trimEnd().split('\n').length, 2, stderr);
+    }
+    assert.deepEqual(await readdir(data), []);
   });
 });
 

@@ -4,8 +4,9 @@
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import type { Writable } from 'node:stream';
-import { finished } from 'node:stream/promises';
+import { pipeline } from 'node:stream/promises';
 import type { Micros } from '../../base/clock.ts';
+import { Failure } from '../../base/failure.ts';
 import type { PriceKind } from '../../contracts/candle.ts';
 import type { Interval } from '../../contracts/interval.ts';
 import type { Config } from '../config.ts';
@@ -28,14 +29,16 @@ export async function exportRows(
   options: ExportOptions,
 ): Promise<void> {
   const logger = openLogger(config.logLevel, 'stderr');
+  await using ends = new AsyncDisposableStack();
   const database = await borrowDatabase(config, 'export', logger);
+  ends.defer(() => database.stop());
+  const { output } = options;
+  const rows = await exportStream(database.connection, what, options);
   try {
-    const rows = await exportStream(database.connection, what, options);
-    const out = options.output === undefined ? process.stdout : createWriteStream(options.output);
-    await write(rows, out);
-    if (options.output !== undefined) await finished(out.end());
-  } finally {
-    await database.stop();
+    if (output === undefined) await write(rows, process.stdout);
+    else await pipeline(rows, createWriteStream(output));
+  } catch (error) {
+    throw outputFailure(output === undefined ? 'standard output' : `--output ${output}`, error);
   }
 }
 
@@ -52,4 +55,22 @@ async function write(rows: AsyncIterable<Uint8Array>, out: Writable): Promise<vo
     if (!out.write(chunk)) await Promise.race([once(out, 'drain').catch(() => closed), closed]);
   }
   if (out.errored) await closed;
+}
+
+const otherwise = 'Give --output the path of a file in a folder that you may write to.';
+const troubles: Readonly<Record<string, readonly [what: string, cure: string]>> = {
+  ENOENT: ['its folder does not exist', 'Make that folder, or give --output another path.'],
+  EISDIR: ['it is a folder', 'Give --output the path of a file in it.'],
+  ENOTDIR: ['a part of its path is a file', otherwise],
+  EACCES: ['it may not be written', otherwise],
+  EPERM: ['it may not be written', otherwise],
+  EROFS: ['its disk is read-only', otherwise],
+  ENOSPC: ['its disk is full', 'Free space on that disk, or give --output another path.'],
+};
+
+/** What a system call said of the output, as a Failure; any other error comes back as it is. */
+function outputFailure(output: string, error: unknown): unknown {
+  if (!(error instanceof Error && 'syscall' in error && 'code' in error)) return error;
+  const [what, cure] = troubles[String(error.code)] ?? [error.message, otherwise];
+  return new Failure('bad-request', `${output}: ${what}.`, cure, { cause: error });
 }

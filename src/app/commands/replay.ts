@@ -30,6 +30,8 @@ export async function replay(
   const started = systemClock.now();
   const logger = openLogger(config.logLevel, 'stderr');
   const interrupted = onInterrupt();
+  const progress = openProgress(options.quiet !== true);
+  const feed = await openReplay(files, options, systemClock, (at) => progress.show(at));
   await using ends = new AsyncDisposableStack();
   const lock = await lockFolder(config, 'replay', null);
   ends.defer(() => lock.release());
@@ -59,10 +61,8 @@ export async function replay(
   ends.defer(() => plant.stop());
   interrupted.addEventListener('abort', () => plant.stopFeeds());
   if (interrupted.aborted) plant.stopFeeds();
-  const progress = openProgress(options.quiet !== true);
   ends.defer(() => progress.clear());
   store.run();
-  const feed = await openReplay(files, options, systemClock, (at) => progress.show(at));
   await Promise.race([plant.feed(feed), store.failed]);
 }
 
