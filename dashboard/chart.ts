@@ -115,10 +115,16 @@ export class CandleChart {
   }
 
   #keep(candle: Candle): number {
-    const start = Date.parse(candle.start) / 1000;
+    const start = this.#timeOf(candle);
     this.#candles.set(start, candle);
     if (start > this.#newest) this.#newest = start;
     return start;
+  }
+
+  /** A day is drawn at midnight UTC of its date: the one that is nearest to its start. */
+  #timeOf({ start }: Candle): number {
+    const seconds = Date.parse(start) / 1000;
+    return this.#interval === '1d' ? Math.round(seconds / 86_400) * 86_400 : seconds;
   }
 
   #path(query: string): string {
@@ -135,7 +141,7 @@ export class CandleChart {
     this.#handlers.problem(null);
     // What came over the stream meanwhile is newer than the answer.
     for (const candle of page.candles) {
-      if (!this.#changed.has(Date.parse(candle.start) / 1000)) this.#keep(candle);
+      if (!this.#changed.has(this.#timeOf(candle))) this.#keep(candle);
     }
     if (isFirst || !this.#next) this.#next = page.next;
     this.#drawAll();
@@ -242,7 +248,7 @@ function fixedOptions(interval: Interval) {
   };
 }
 
-/** A day's candle begins at midnight UTC, and is that day whatever the reader's time zone. */
+/** A day has its date whatever the reader's time zone. */
 function zoneOf(interval: Interval): { timeZone?: string } {
   return interval === '1d' ? { timeZone: 'UTC' } : {};
 }

@@ -6,7 +6,9 @@
 import { type Micros, microsPerDay, microsPerSecond } from '../base/clock.ts';
 import { alwaysOpen } from './always-open.ts';
 import { cmes } from './cmes.ts';
+import { Days } from './days.ts';
 import type { Exchange, Hours } from './exchange.ts';
+import { fx } from './fx.ts';
 import type { Phase, Session, Span } from './session.ts';
 import { xlon } from './xlon.ts';
 import { xnys } from './xnys.ts';
@@ -14,9 +16,12 @@ import { xtks } from './xtks.ts';
 import { xtse } from './xtse.ts';
 import { ZoneOffsets } from './zone-offsets.ts';
 
-const exchanges = [xnys, xlon, xtks, cmes, xtse, alwaysOpen];
+const exchanges = [xnys, xlon, xtks, cmes, xtse, fx, alwaysOpen];
 
-/** The exchanges by ISO 10383 code; CMES stands for CME's equity index futures. */
+/**
+ * The exchanges by ISO 10383 code; CMES stands for CME's equity index futures, and FX for foreign
+ * exchange, which has no code because it has no exchange.
+ */
 export const calendarNames: readonly string[] = exchanges.map(({ name }) => name);
 
 /** The approximation of Japan's equinoxes ends with the century, and so does every calendar. */
@@ -60,6 +65,8 @@ export class Calendar {
   readonly zone: string;
   readonly firstYear: number;
   readonly lastYear = lastYear;
+  /** Without a gap and for ever: other than sessions, days need no rules that have years. */
+  readonly days: Days;
   readonly #exchange: Exchange;
   readonly #years = new Map<number, Year>();
   readonly #stretches = new Map<number, readonly Stretch[]>();
@@ -73,6 +80,7 @@ export class Calendar {
     this.name = exchange.name;
     this.zone = exchange.zone;
     this.firstYear = exchange.firstYear;
+    this.days = new Days(exchange);
     this.#exchange = exchange;
   }
 

@@ -1,5 +1,6 @@
-// The candle intervals, finest first, each a whole multiple of the one before.
-// A bucket is [start, start + length), labelled by its start, on the UTC grid.
+// The candle intervals, finest first, each a whole multiple of the one before. A bucket is
+// [start, end), labelled by its start. Up to 4h buckets lie on the grid of UTC, from midnight on;
+// a 1d bucket is a day of the instrument's calendar (calendars/days.ts), of 23 to 25 hours.
 
 import { type Micros, micros, microsPerSecond } from '../base/clock.ts';
 

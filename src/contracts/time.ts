@@ -36,6 +36,12 @@ function isDay(date: string): boolean {
 
 const bareDate = /^\d{4}-\d{2}-\d{2}$/;
 
+/** Reads a bare date, such as 2013-10-07, as the days since 1970-01-01; null for anything else. */
+export function parseDate(text: string): number | null {
+  const time = bareDate.test(text.trim()) ? parseTime(text) : null;
+  return time === null ? null : time / microsPerDay;
+}
+
 /**
  * Reads the end of a span. It is not included, except that a bare date means the end of that day:
  * from 2013-10-07 to 2013-10-08 is two whole days, as people mean it.
@@ -43,5 +49,5 @@ const bareDate = /^\d{4}-\d{2}-\d{2}$/;
 export function parseSpanEnd(text: string): Micros | null {
   const time = parseTime(text);
   if (time === null) return null;
-  return bareDate.test(text.trim()) ? micros(time + microsPerDay) : time;
+  return parseDate(text) === null ? time : micros(time + microsPerDay);
 }

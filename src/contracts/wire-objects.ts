@@ -45,7 +45,7 @@ export const instrumentSchema = Type.Object(
     }),
     calendar: Type.String({
       description:
-        'The exchange calendar that its days follow: XNYS, XLON, XTKS, CMES, XTSE or 24/7',
+        'The exchange calendar that its days follow: XNYS, XLON, XTKS, CMES, XTSE, FX or 24/7',
     }),
     source: Type.String({ description: 'The feed that defined it' }),
   },
@@ -120,7 +120,11 @@ export const candleSchema = Type.Object(
     symbol: Type.String(),
     price: Type.Enum([...priceKinds]),
     interval: Type.Enum([...intervals]),
-    start: Type.String({ description: 'Start of the interval, ISO 8601 UTC' }),
+    start: Type.String({
+      description:
+        'Start of the interval, ISO 8601 UTC. Up to 4h on the grid of UTC; a day starts where ' +
+        "that of the instrument's calendar does, for XNYS at midnight in New York",
+    }),
     open: Type.String({ description: 'Exact decimal' }),
     high: Type.String({ description: 'Exact decimal' }),
     low: Type.String({ description: 'Exact decimal' }),

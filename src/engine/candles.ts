@@ -7,6 +7,8 @@
 // ones. So a trade costs one fold, a second two merges, and a minute the six other intervals.
 
 import { strict as assert } from 'node:assert/strict';
+import { calendarOf } from '../calendars/calendar.ts';
+import { dayNumber } from '../calendars/days.ts';
 import {
   type CandleBatch,
   type CandleColumn,
@@ -49,7 +51,7 @@ interface Series {
   readonly minuteRun: number;
   /** Slots of candles that are not closed, in order of creation. */
   open: number[];
-  /** Every slot held, by interval and bucket number (start / length: a small integer). */
+  /** Every slot held, by interval and bucket number. */
   readonly held: Map<number, number>[];
   /** The slot of each interval that the last run went to: where the next most likely goes. */
   readonly recent: Int32Array;
@@ -101,6 +103,8 @@ interface Prices extends EventBatch {
 }
 
 const day = intervals.indexOf('1d');
+/** Every day of every calendar is made of whole quarters of an hour. */
+const quarter = intervalMicros[intervals.indexOf('15m')] as number;
 /** Intervals that a fold goes to: before this index. */
 const withinDays = day;
 const wholeDays = intervals.length;
@@ -182,18 +186,22 @@ export class CandleOperator {
       const here = bucket * batch.instruments.length + index;
       if (here === previous) continue;
       previous = here;
-      const { symbol } = batch.instruments[index] as BatchInstrument;
-      for (const price of prices) this.#missingOf(symbol, price, bucket * second, keys);
+      const instrument = batch.instruments[index] as BatchInstrument;
+      for (const price of prices) this.#missingOf(instrument, price, bucket * second, keys);
     }
     return [...keys];
   }
 
-  #missingOf(symbol: string, price: PriceKind, time: number, keys: Set<string>): void {
+  #missingOf(
+    { symbol, calendar }: BatchInstrument,
+    price: PriceKind,
+    time: number,
+    keys: Set<string>,
+  ): void {
     const index = this.#indexOf.get(seriesKey(symbol, price));
     const series = index === undefined ? undefined : (this.#series[index] as Series);
     for (let interval = 0; interval < intervals.length; interval++) {
-      const length = intervalMicros[interval] as number;
-      const bucket = Math.floor(time / length);
+      const bucket = bucketOf(interval, startOf(calendar, interval, time));
       if (series?.held[interval]?.has(bucket)) continue;
       keys.add(keyPrefix(symbol, price, interval) + bucket);
     }
@@ -201,7 +209,7 @@ export class CandleOperator {
 
   /** Brings back a closed candle that an earlier checkpoint handed out. */
   restore(stored: StoredCandle): void {
-    const { symbol, price, interval, start } = parseCandleKey(stored.key);
+    const { symbol, price, interval } = parseCandleKey(stored.key);
     const { fields } = stored;
     const extraDigits = price === 'mid' ? midDigits : 0;
     const series = this.#enter(
@@ -213,7 +221,7 @@ export class CandleOperator {
       price,
       extraDigits,
     );
-    const slot = this.#hold(series, interval, start);
+    const slot = this.#hold(series, interval, fields[at.START] as number);
     this.#load(slot, fields);
     this.#slots.rescale(slot, series.priceScale, series.sizeScale);
     this.#slots.data[slot + at.CLOSED] = 1;
@@ -267,7 +275,9 @@ export class CandleOperator {
       }
       return {
         prefix: series.keys[group % intervals.length] as string,
-        buckets: Float64Array.from(slots, (slot) => bucketOf(data, slot)),
+        buckets: Float64Array.from(slots, (slot) =>
+          bucketOf(group % intervals.length, data[slot + at.START] as number),
+        ),
         fields,
       };
     });
@@ -300,7 +310,7 @@ export class CandleOperator {
     for (const slot of this.#unsaved) {
       const { held, recent } = this.#series[data[slot + at.SERIES] as number] as Series;
       const interval = data[slot + at.INTERVAL] as number;
-      held[interval]?.delete(bucketOf(data, slot));
+      held[interval]?.delete(bucketOf(interval, data[slot + at.START] as number));
       if (recent[interval] === slot) recent[interval] = -1;
       this.#slots.release(slot);
     }
@@ -346,9 +356,8 @@ export class CandleOperator {
       this.#mergeInto(ended, day, ended.run, start);
       this.#slots.end(ended.run);
     };
-    const length = intervalMicros[day] as number;
     const input = this.#inputOf(prices, series);
-    this.#slots.foldRuns(input, length, (index) => endRun(series[index] as Series));
+    this.#slots.foldRuns(input, quarter, (index) => endRun(series[index] as Series));
     for (const touched of series) {
       if (!this.#slots.isEmpty(touched.run)) endRun(touched);
       this.#slots.end(touched.run);
@@ -359,7 +368,11 @@ export class CandleOperator {
   #seriesOf({ instruments, kind, extraDigits }: Prices): Series[] {
     return instruments.map((entry) => {
       const series = this.#enter(entry, kind, extraDigits);
-      series.calendar = entry.calendar;
+      if (entry.calendar !== series.calendar) {
+        // A day that has begun keeps its start: it is found by its number.
+        series.calendar = entry.calendar;
+        series.recent[day] = -1;
+      }
       return series;
     });
   }
@@ -425,21 +438,21 @@ export class CandleOperator {
 
   /** The candle that a time falls in, made if there is none yet. */
   #slotFor(series: Series, interval: number, time: number): number {
-    const length = intervalMicros[interval] as number;
-    const bucket = Math.floor(time / length);
-    const held = series.held[interval]?.get(bucket);
+    const start = startOf(series.calendar, interval, time);
+    const held = series.held[interval]?.get(bucketOf(interval, start));
     if (held !== undefined) return held;
-    const slot = this.#hold(series, interval, bucket * length);
+    const slot = this.#hold(series, interval, start);
     series.open.push(slot);
     return slot;
   }
 
   #hold(series: Series, interval: number, start: number): number {
-    const length = intervalMicros[interval] as number;
-    const slot = this.#slots.take(start, start + length, series.index, interval);
+    const bucket = bucketOf(interval, start);
+    const end = endOf(series.calendar, interval, start);
+    const slot = this.#slots.take(start, end, series.index, interval);
     this.#slots.data[slot + at.PRICE_SCALE] = series.priceScale;
     this.#slots.data[slot + at.SIZE_SCALE] = series.sizeScale;
-    (series.held[interval] as Map<number, number>).set(start / length, slot);
+    (series.held[interval] as Map<number, number>).set(bucket, slot);
     return slot;
   }
 
@@ -574,15 +587,26 @@ function keyPrefix(symbol: string, price: PriceKind, interval: number): string {
   return `${symbol} ${price} ${interval} `;
 }
 
-function bucketOf(data: Float64Array, slot: number): number {
-  const start = data[slot + at.START] as number;
-  return start / ((data[slot + at.END] as number) - start);
+/** The start of the bucket that a time falls in. */
+function startOf(calendar: string, interval: number, time: number): number {
+  if (interval === day) return calendarOf(calendar).days.of(time).start;
+  const length = intervalMicros[interval] as number;
+  return Math.floor(time / length) * length;
+}
+
+function endOf(calendar: string, interval: number, start: number): number {
+  if (interval === day) return calendarOf(calendar).days.numbered(bucketOf(day, start)).end;
+  return start + (intervalMicros[interval] as number);
+}
+
+/** The number of a bucket, a small integer: its place on the grid, or that of its date. */
+function bucketOf(interval: number, start: number): number {
+  return interval === day ? dayNumber(start) : start / (intervalMicros[interval] as number);
 }
 
 function parseCandleKey(key: string) {
-  const [symbol = '', kind = '', interval = '', bucket = ''] = key.split(' ');
+  const [symbol = '', kind = '', interval = ''] = key.split(' ');
   const price = priceKinds.find((known) => known === kind);
   assert(price, `not a candle key: ${key}`);
-  const length = intervalMicros[Number(interval)] as number;
-  return { symbol, price, interval: Number(interval), start: Number(bucket) * length };
+  return { symbol, price, interval: Number(interval) };
 }

@@ -2,7 +2,9 @@
 // many before them as their definitions need. Those that remember for ever, such as an EMA, are
 // begun ten times their length earlier, where less than 1 / 10,000 of a seed is left.
 
+import { microsPerSecond } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
+import type { Days } from '../calendars/days.ts';
 import { parseDecimal, rescale } from '../contracts/decimal.ts';
 import { type Interval, intervalLength } from '../contracts/interval.ts';
 import { parseTime } from '../contracts/time.ts';
@@ -26,7 +28,8 @@ export interface IndicatedCandle extends Candle {
 export const indicatorsMax = 10;
 const seedLengths = 10;
 const candlesBeforeMax = 10_000;
-const microsPerDay = 86_400_000_000;
+/** A day on which clocks are set back. */
+const longestDay = 25 * 3_600 * microsPerSecond;
 /** Digits of a value: the last ones of a double are the rounding's. */
 const digits = 12;
 
@@ -34,22 +37,23 @@ const digits = 12;
 export function candlesBefore(specs: readonly IndicatorSpec[], interval: Interval): number {
   const needed = specs.map(({ name, parameters }) => {
     const kind = indicatorKinds[name];
-    if (kind.perSession) return microsPerDay / intervalLength(interval);
+    if (kind.perSession) return Math.ceil(longestDay / intervalLength(interval));
     return seedLengths * kind.firstValue(...parameters);
   });
   return Math.min(candlesBeforeMax, Math.max(0, ...needed));
 }
 
-/** `before` are the candles just before `candles`; both ascending. */
+/** `before` are the candles just before `candles`; both ascending. `days` are the instrument's. */
 export function indicated(
   specs: readonly IndicatorSpec[],
   before: readonly Candle[],
   candles: readonly Candle[],
+  days: Days,
 ): IndicatedCandle[] {
   const all = [...before, ...candles];
   const priceScale = Math.max(0, ...all.map(({ close }) => scaleOf(close)), ...all.map(finest));
   const sizeScale = Math.max(0, ...all.map(({ volume }) => scaleOf(volume)));
-  const columns = specs.map((spec) => valuesOf(spec, all, priceScale, sizeScale));
+  const columns = specs.map((spec) => valuesOf(spec, all, days, priceScale, sizeScale));
   return candles.map((candle, row) => ({
     ...candle,
     indicators: Object.fromEntries(
@@ -61,6 +65,7 @@ export function indicated(
 function valuesOf(
   spec: IndicatorSpec,
   candles: readonly Candle[],
+  days: Days,
   priceScale: number,
   sizeScale: number,
 ): IndicatorValues[] {
@@ -68,9 +73,11 @@ function valuesOf(
   let indicator: Indicator = createIndicator(spec);
   let day = Number.NaN;
   return candles.map((candle) => {
-    const today = Math.floor((parseTime(candle.start) ?? 0) / microsPerDay);
-    if (perSession && today !== day) indicator = createIndicator(spec);
-    day = today;
+    if (perSession) {
+      const today = days.of(parseTime(candle.start) ?? 0).number;
+      if (today !== day) indicator = createIndicator(spec);
+      day = today;
+    }
     const values = indicator.add(numbersOf(candle, priceScale, sizeScale));
     if (values === null) return null;
     return Object.fromEntries(

@@ -255,7 +255,10 @@ export class Ingest {
     }
   }
 
-  /** New instruments go to their topic; the first source to define a symbol owns it. */
+  /**
+   * New instruments go to their topic. The first source to define a symbol owns it; of its files
+   * the one that does not even know the kind of instrument cannot undo what another knew.
+   */
   async #introduce(
     instruments: readonly Instrument[],
     appends: Append[],
@@ -265,6 +268,7 @@ export class Ingest {
     for (const instrument of instruments) {
       const known = await this.#definitionOf(instrument.symbol);
       if (known && known.source !== instrument.source) continue;
+      if (known && instrument.assetClass === 'unknown' && known.assetClass !== 'unknown') continue;
       const text = JSON.stringify(instrument);
       if (JSON.stringify(known) === text) continue;
       this.#instruments.set(instrument.symbol, instrument);

@@ -21,9 +21,11 @@ interface Market {
   readonly exchangeTimeZone: string;
   readonly monday: readonly Segment[];
   readonly friday: readonly Segment[];
+  readonly sunday: readonly Segment[];
   readonly saturday: readonly Segment[];
   readonly holidays: readonly string[];
   readonly earlyCloses: Readonly<Record<string, string>>;
+  readonly lateOpens: Readonly<Record<string, string>>;
 }
 
 const weekdays = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday'] as const;
@@ -230,6 +232,47 @@ suite('Chicago', () => {
       count++;
     }
     assert.equal(count, 4500);
+  });
+});
+
+suite('Foreign exchange', () => {
+  const fx = calendarOf('FX');
+
+  test('is open from Sunday to Friday, five in the afternoon in New York', (t) => {
+    const entry = market('Forex-fxcm-[*]', t);
+    if (!entry) return;
+    const [evening, ...later] = entry.sunday;
+    assert.deepEqual([later.length, entry.saturday.length], [0, 0]);
+    let count = 0;
+    for (const date of datesBetween('1990-01-01', '2030-12-31')) {
+      const session = fx.session(date);
+      if (!session) continue;
+      const eve = new Date(Date.parse(date) - 86_400_000).toISOString().slice(0, 10);
+      assert.equal(session.open, moment(eve, evening.start, entry.exchangeTimeZone), date);
+      assert.equal(session.close, moment(date, entry.friday[0].end, entry.exchangeTimeZone));
+      count++;
+    }
+    assert.equal(count, 10_637);
+  });
+
+  test('is closed on the two days on which both brokers of the database are', (t) => {
+    const brokers = [market('Forex-fxcm-[*]', t), market('Forex-oanda-[*]', t)];
+    const [fxcm, oanda] = brokers;
+    if (!fxcm || !oanda) return;
+    // Oanda writes of some of them that trading begins at five: that is the next day's session.
+    const closed = new Set([...oanda.holidays, ...Object.keys(oanda.lateOpens)]);
+    const both = fxcm.holidays.filter((date) => closed.has(date));
+    const found = differences(
+      '2007-01-01',
+      '2025-12-31',
+      both,
+      (date) => fx.holiday(date) !== null,
+    );
+    assert.deepEqual(found.theirs, []);
+    assert.equal(found.common, 15);
+    const either = [...fxcm.holidays, ...closed];
+    const ours = differences('2007-01-01', '2025-12-31', either, isHoliday(fx)).ours;
+    assert.deepEqual(ours, []);
   });
 });
 

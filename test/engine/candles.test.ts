@@ -18,7 +18,8 @@ import { recordedData } from '../recorded-data.ts';
 
 const seed = Number(process.env.FC_SEED ?? 20261121);
 const second = 1_000_000;
-const day = Date.UTC(2024, 4, 6) * 1000;
+/** The eve of the day on which New York and Chicago set their clocks back. */
+const day = Date.UTC(2024, 10, 2) * 1000;
 const options = { allowedLateness: 2 * second, openEvery: 0 };
 
 interface SimpleTrade {
@@ -44,12 +45,41 @@ const tapeC: Record<string, { readonly within: string; readonly day: string }> =
   '9': { within: 'NNN', day: 'YYN' },
 };
 
+/** The calendar of each symbol, and where and when its days begin. */
+const calendars: Record<string, readonly [calendar: string, zone: string, hour: number]> = {
+  AAA: ['XNYS', 'America/New_York', 0],
+  BBB: ['CMES', 'America/Chicago', 17],
+  CCC: ['24/7', 'UTC', 0],
+};
+
+const dayStarts = new Map<string, number>();
+
+/** Where Temporal says that the day of a symbol begins; asked once for each hour. */
+function dayStart(symbol: string, time: number): number {
+  const hour = Math.floor(time / (3_600 * second));
+  const key = `${symbol} ${hour}`;
+  const [, zone, opening] = calendars[symbol] as [string, string, number];
+  const begun = (): number => {
+    const instant = Temporal.Instant.fromEpochMilliseconds(hour * 3_600_000);
+    const local = instant.toZonedDateTimeISO(zone);
+    const isEve = local.hour < opening;
+    const date = isEve ? local.toPlainDate().subtract({ days: 1 }) : local.toPlainDate();
+    const plainTime = { hour: opening };
+    return date.toZonedDateTime({ timeZone: zone, plainTime }).epochMilliseconds * 1000;
+  };
+  const start = dayStarts.get(key) ?? begun();
+  dayStarts.set(key, start);
+  return start;
+}
+
 function batchOf(trades: readonly SimpleTrade[], priceScale = 2, sizeScale = 3): TradeColumns {
   const columns = new TradeColumns();
   columns.tape = 'sip-c';
   for (const { symbol, time, price, size, id, conditions = '@' } of trades) {
     const instrument = columns.instrumentOf(symbol, priceScale, sizeScale);
     columns.push(instrument, columns.tagOf('', conditions, ''), time, time, price, size, id);
+    const [calendar] = calendars[symbol] ?? ['24/7'];
+    columns.instruments[instrument].calendar = calendar;
     // Marked late throughout: the operator has to find out itself what that touches.
     columns.verdict[columns.count - 1] = late;
   }
@@ -97,7 +127,8 @@ function oracle(trades: readonly SimpleTrade[]): Record<string, object> {
   for (const trade of trades) {
     for (const [index, interval] of intervals.entries()) {
       const length = intervalMicros[index] as number;
-      const start = formatTime(trade.time - (trade.time % length));
+      const grid = trade.time - (trade.time % length);
+      const start = formatTime(interval === '1d' ? dayStart(trade.symbol, trade.time) : grid);
       if (!ruleOf(trade, interval).includes('Y')) continue;
       const key = `${trade.symbol} trade ${interval} ${start}`;
       buckets.set(key, [...(buckets.get(key) ?? []), trade]);

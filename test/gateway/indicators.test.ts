@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { calendarOf } from '../../src/calendars/calendar.ts';
+import { formatTime } from '../../src/contracts/time.ts';
+import { parseIndicator } from '../../src/engine/indicators/indicators.ts';
+import { indicated } from '../../src/gateway/indicated.ts';
 import { rig } from './rig.ts';
 import { monday, second } from './tape.ts';
 
@@ -35,6 +39,37 @@ suite('indicators', () => {
     }
     const plain = await one.get('/api/v1/candles/AAPL?interval=1m&limit=3');
     assert.equal('indicators' in plain.body.candles[0], false);
+  });
+
+  test('of a session begin anew with each day of the instrument’s calendar', () => {
+    const hour = 60 * minute;
+    // Monday 19:00, 23:59 and Tuesday 00:00 in New York; in UTC the date changes before the second.
+    const midnight = Date.UTC(2024, 4, 6) * 1000;
+    const starts = [23 * hour, 28 * hour - minute, 28 * hour].map((after) => midnight + after);
+    const candles = starts.map((start, index) => ({
+      symbol: 'AAPL',
+      price: 'trade' as const,
+      interval: '1m' as const,
+      start: formatTime(start),
+      open: '1',
+      high: '1',
+      low: '1',
+      close: '1',
+      volume: '1',
+      notional: String(index + 1),
+      vwap: '1',
+      trades: 1,
+      priced: 1,
+      revision: 0,
+      state: 'final' as const,
+    }));
+    const specs = [parseIndicator('vwap')];
+    const vwaps = (calendar: string) =>
+      indicated(specs, [], candles, calendarOf(calendar).days).map(
+        ({ indicators }) => indicators.vwap?.vwap,
+      );
+    assert.deepEqual(vwaps('XNYS'), [1, 1.5, 3]);
+    assert.deepEqual(vwaps('24/7'), [1, 2, 2.5]);
   });
 
   test('that there are not are refused with what there is', async (t) => {

@@ -3,8 +3,10 @@ import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import { Compile } from 'typebox/schema';
 import { Failure } from '../../src/base/failure.ts';
+import { calendarOf } from '../../src/calendars/calendar.ts';
 import { formatTime } from '../../src/contracts/time.ts';
 import { changeBetween } from '../../src/gateway/market-summary.ts';
+import { parseSpan } from '../../src/gateway/routes/context.ts';
 import { type Answer, healthy, type Rig, rig } from './rig.ts';
 import { seeded } from './seed.ts';
 import { monday, second } from './tape.ts';
@@ -277,4 +279,17 @@ suite('health and readiness', () => {
     });
     assert.deepEqual(await statuses(one), [200, 503]);
   });
+});
+
+test('a bare date is a day of the calendar for days, and of UTC for all that is shorter', () => {
+  const dates = { from: '2014-05-01', to: '2014-05-02' };
+  const shown = ({ from, to }: ReturnType<typeof parseSpan>) =>
+    [from, to].map((time) => formatTime(time ?? 0));
+  assert.deepEqual(shown(parseSpan(dates, calendarOf('FX').days)), [
+    '2014-04-30T21:00:00Z',
+    '2014-05-01T21:00:00Z',
+  ]);
+  assert.deepEqual(shown(parseSpan(dates)), ['2014-05-01T00:00:00Z', '2014-05-02T00:00:00Z']);
+  const exact = { from: '2014-05-01T00:00Z' };
+  assert.deepEqual(parseSpan(exact, calendarOf('FX').days), parseSpan(exact));
 });

@@ -6,7 +6,11 @@ import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import { ManualClock } from '../../src/base/clock.ts';
 import { noId } from '../../src/contracts/identity.ts';
+import { decodeTrades } from '../../src/contracts/trade.ts';
+import type { Instrument } from '../../src/contracts/wire-objects.ts';
 import {
+  atOnce,
+  batchesOf,
   candlesOf,
   deriveFrom,
   ingestInto,
@@ -19,7 +23,6 @@ import {
   withLog,
 } from './rig.ts';
 
-const atOnce = { lingerMs: 0, keepTrying: false };
 const seed = Number(process.env.FC_SEED ?? 20261121);
 
 type Steps = readonly {
@@ -95,6 +98,35 @@ suite('ingest', () => {
       assert.deepEqual(
         (await tradesOf(log)).map(({ verdict }) => verdict),
         ['on time', 'on time', 'late', 'on time'],
+      );
+    });
+  });
+
+  test('a poorer definition does not undo a better one, nor does another source’s', async () => {
+    await withLog(async (open) => {
+      const log = await open();
+      const poor: Instrument = {
+        symbol: 'AAA',
+        name: 'AAA',
+        exchange: '',
+        currency: '',
+        assetClass: 'unknown',
+        priceIncrement: null,
+        sizeIncrement: null,
+        calendar: '24/7',
+        source: 'replay',
+      };
+      const good: Instrument = { ...poor, assetClass: 'equity', calendar: 'XNYS' };
+      const definitions = [poor, good, poor, { ...good, calendar: 'XTSE', source: 'other' }];
+      for (const [index, definition] of definitions.entries()) {
+        const seen = observed([{ symbol: 'AAA', seconds: index, price: 1, id: index }]);
+        seen.instruments.push(definition);
+        await ingestInto(log).take(seen, false, never);
+      }
+      const batches = await batchesOf(log, 'market.trades');
+      assert.deepEqual(
+        batches.map(({ bytes }) => decodeTrades(bytes).instruments[0].calendar),
+        ['24/7', 'XNYS', 'XNYS', 'XNYS'],
       );
     });
   });

@@ -15,7 +15,7 @@ import { type Candle, candleAt, tradeAt } from '../../src/contracts/wire-objects
 import { Observations } from '../../src/feeds/feed.ts';
 import type { Log, StoredBatch, Topic } from '../../src/log/log.ts';
 import { openEmbeddedLog } from '../../src/log/log-embedded.ts';
-import { deriveCandles } from '../../src/pipeline/derive.ts';
+import { type DerivedTopic, deriveCandles } from '../../src/pipeline/derive.ts';
 import type { Follower } from '../../src/pipeline/follower.ts';
 import { Ingest } from '../../src/pipeline/ingest.ts';
 import { pipelineMeters } from '../../src/pipeline/meters.ts';
@@ -23,6 +23,7 @@ import { pipelineMeters } from '../../src/pipeline/meters.ts';
 export const start = Date.UTC(2024, 4, 6, 14, 30) * 1000;
 const allowedLateness = 2 * microsPerSecond;
 const options = { allowedLateness, openEvery: 1 };
+export const atOnce = { lingerMs: 0, keepTrying: false };
 export const never = new AbortController().signal;
 
 export interface SimpleTrade {
@@ -95,8 +96,12 @@ export function ingestInto(log: Log, clock: Clock = new ManualClock(start)): Ing
   return new Ingest(log, clock, { allowedLateness }, pipelineMeters(new Registry()));
 }
 
-export function deriveFrom(log: Log, clock: Clock): Follower {
-  return deriveCandles(log, 'market.trades', options, clock, pipelineMeters(new Registry()));
+export function deriveFrom(
+  log: Log,
+  clock: Clock,
+  topic: DerivedTopic = 'market.trades',
+): Follower {
+  return deriveCandles(log, topic, options, clock, pipelineMeters(new Registry()));
 }
 
 /** The reasons of the dead letters, in order. */

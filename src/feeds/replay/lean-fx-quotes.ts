@@ -1,7 +1,6 @@
 // LEAN's FX quote ticks: `ms,bid,ask`, prices as decimals, no sizes. A side that is zero is absent.
 
 import { powerOfTen, scaleMax } from '../../contracts/decimal.ts';
-import { alwaysOpenCalendar } from '../../contracts/instrument.ts';
 import type { Instrument } from '../../contracts/wire-objects.ts';
 import { type Refusal, refusal } from '../admit.ts';
 import type { Observations } from '../feed.ts';
@@ -19,7 +18,7 @@ export class LeanFxQuotes extends LeanParser {
       assetClass: 'fx',
       priceIncrement: null,
       sizeIncrement: null,
-      calendar: alwaysOpenCalendar,
+      calendar: 'FX',
       source: 'replay',
     };
   }

@@ -1,6 +1,7 @@
 // Candles of a symbol, ascending, the newest of the span; older ones page by page.
 
 import { Type } from 'typebox';
+import { calendarOf } from '../../calendars/calendar.ts';
 import { priceKinds } from '../../contracts/candle.ts';
 import { intervals } from '../../contracts/interval.ts';
 import { parseTime } from '../../contracts/time.ts';
@@ -66,7 +67,14 @@ export function candleRoutes(app: HttpServer, { live, sources }: RouteContext): 
       const symbol = knownSymbol(live, params.symbol);
       const before = cursor === undefined ? undefined : parseCandleCursor(cursor);
       const ring = live.candles(symbol, price, interval);
-      const asked = { interval, price, limit, before, ...parseSpan(span) };
+      const { days } = calendarOf(live.instrument(symbol).calendar);
+      const asked = {
+        interval,
+        price,
+        limit,
+        before,
+        ...parseSpan(span, interval === '1d' ? days : undefined),
+      };
       const specs = (indicators?.split(';') ?? []).map(parseIndicator);
       requireFew(specs);
       const page = await candlePage(sources, symbol, ring, asked);
@@ -75,7 +83,7 @@ export function candleRoutes(app: HttpServer, { live, sources }: RouteContext): 
       const earlier = { interval, price, limit: candlesBefore(specs, interval) };
       const toFirst = { ...earlier, before: parseTime(first.start) ?? 0 };
       const { candles } = await candlePage(sources, symbol, ring, toFirst);
-      return { ...page, candles: indicated(specs, candles, page.candles) };
+      return { ...page, candles: indicated(specs, candles, page.candles, days) };
     },
   );
 }

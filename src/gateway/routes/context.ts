@@ -3,7 +3,8 @@
 import { Type } from 'typebox';
 import type { Micros } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
-import { parseTime } from '../../contracts/time.ts';
+import type { Days } from '../../calendars/days.ts';
+import { parseDate, parseTime } from '../../contracts/time.ts';
 import type { Live } from '../live.ts';
 import { problemName, unknownSymbol } from '../problem.ts';
 import type { SeamSources } from '../seam/unstored.ts';
@@ -52,13 +53,16 @@ export function requireReady(live: Live): void {
   throw new Failure('not-ready', `Not ready: ${live.waitsFor}.`, 'Ask again in a moment.');
 }
 
-/** `from` and `to` as times. Throws Failure `bad-request`. */
-export function parseSpan(given: { from?: string; to?: string }): {
-  from: Micros | undefined;
-  to: Micros | undefined;
-} {
-  const from = timeOf('from', given.from);
-  const to = timeOf('to', given.to);
+/**
+ * `from` and `to` as times; a bare date is where that day begins, in `days` where they are given
+ * and else in UTC. Throws Failure `bad-request`.
+ */
+export function parseSpan(
+  given: { from?: string; to?: string },
+  days?: Days,
+): { from: Micros | undefined; to: Micros | undefined } {
+  const from = timeOf('from', given.from, days);
+  const to = timeOf('to', given.to, days);
   if (from !== undefined && to !== undefined && from > to) {
     const detail = `"from" (${given.from}) is after "to" (${given.to}).`;
     throw new Failure('bad-request', detail, 'Swap them.');
@@ -66,8 +70,14 @@ export function parseSpan(given: { from?: string; to?: string }): {
   return { from, to };
 }
 
-function timeOf(name: string, text: string | undefined): Micros | undefined {
+function timeOf(
+  name: string,
+  text: string | undefined,
+  days: Days | undefined,
+): Micros | undefined {
   if (text === undefined) return undefined;
+  const date = parseDate(text);
+  if (date !== null && days) return days.numbered(date).start;
   const time = parseTime(text);
   if (time !== null) return time;
   throw new Failure(
