@@ -3,7 +3,7 @@
 import type { Clock } from '../base/clock.ts';
 import { decodeCandles } from '../contracts/candle.ts';
 import { encodeJson, frameKind } from '../contracts/frame.ts';
-import { SignalOperator, type SignalSnapshot } from '../engine/signals.ts';
+import { SignalOperator, type SignalSnapshot } from '../engine/signals/signals.ts';
 import type { Append, Log, StoredBatch } from '../log/log.ts';
 import { Follower, type Operated } from './follower.ts';
 import type { Meters } from './meters.ts';

@@ -10,12 +10,12 @@ import {
   candleColumns,
   candleStates,
   priceKinds,
-} from '../../src/contracts/candle.ts';
-import { type Interval, intervals } from '../../src/contracts/interval.ts';
-import { signalId } from '../../src/contracts/signal.ts';
-import { formatTime } from '../../src/contracts/time.ts';
-import type { Signal } from '../../src/contracts/wire-objects.ts';
-import { SignalOperator } from '../../src/engine/signals.ts';
+} from '../../../src/contracts/candle.ts';
+import { type Interval, intervals } from '../../../src/contracts/interval.ts';
+import { signalId } from '../../../src/contracts/signal.ts';
+import { formatTime } from '../../../src/contracts/time.ts';
+import type { Signal } from '../../../src/contracts/wire-objects.ts';
+import { SignalOperator } from '../../../src/engine/signals/signals.ts';
 
 const seed = Number(process.env.FC_SEED ?? 20261121);
 const second = 1_000_000;

@@ -1,0 +1,27 @@
+// price-change: an hour's close is more than 5 % away from its open.
+
+import { percentOf, type Steps, stepOf } from './figures.ts';
+import { hour, type PriceSpan } from './span.ts';
+import type { Finding, SymbolState } from './symbol-state.ts';
+
+const steps: Steps = [
+  [20, 'critical'],
+  [10, 'high'],
+  [5, 'medium'],
+];
+
+export function askPriceChange(state: SymbolState, span: PriceSpan): void {
+  state.settle({ kind: 'price-change', start: span.start }, changeOf(state, span));
+}
+
+function changeOf(state: SymbolState, { start, open, close }: PriceSpan): Finding | null {
+  const severity = stepOf(steps, close - open, open);
+  if (!severity) return null;
+  const percent = percentOf(close - open, open);
+  return {
+    time: start + hour,
+    severity,
+    text: `changed by ${percent} % within an hour, to ${state.price(close)}`,
+    values: { from: state.price(open), to: state.price(close), percent },
+  };
+}

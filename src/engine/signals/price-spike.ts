@@ -1,0 +1,86 @@
+// price-spike: within the minute that ends with this second the price rose (fell) by more than 5 %
+// to this second's high (low), and at the second before that had trades it had not. Once a minute
+// and direction: the first such second.
+
+import { isAbove, percentOf, type Steps, stepOf } from './figures.ts';
+import { floor, minute, type PriceSpan, second } from './span.ts';
+import type { Cause, Finding, SymbolState } from './symbol-state.ts';
+
+type Direction = 'up' | 'down';
+
+const spikePercent = 5;
+const steps: Steps = [
+  [20, 'critical'],
+  [10, 'high'],
+  [spikePercent, 'medium'],
+];
+const directions = ['up', 'down'] as const;
+
+/** Asks the newest second. What is raised in a minute is not raised in it again. */
+export function askNewestSpike(state: SymbolState): void {
+  const index = state.seconds.length - 1;
+  const start = floor((state.seconds[index] as PriceSpan).start, minute);
+  for (const direction of directions) {
+    if (!isSpike(state, index, direction)) continue;
+    const cause = causeOf(start, direction);
+    if (!state.isRaised(cause)) state.settle(cause, spikeAt(state, index, direction));
+  }
+}
+
+/** Asks all that a late second may change: its own minute and the next one. */
+export function askSpikesAround(state: SymbolState, time: number): void {
+  const from = floor(time, minute);
+  for (let start = from; start <= from + minute; start += minute) {
+    for (const direction of directions) {
+      const index = state.seconds.findIndex(
+        (span, at) => floor(span.start, minute) === start && isSpike(state, at, direction),
+      );
+      const finding = index === -1 ? null : spikeAt(state, index, direction);
+      state.settle(causeOf(start, direction), finding);
+    }
+  }
+}
+
+function causeOf(start: number, direction: Direction): Cause {
+  return { kind: 'price-spike', start, part: direction };
+}
+
+function isSpike({ seconds }: SymbolState, index: number, direction: Direction): boolean {
+  return (
+    extremeBefore(seconds, index, direction) !== null &&
+    extremeBefore(seconds, index - 1, direction) === null
+  );
+}
+
+function spikeAt(state: SymbolState, index: number, direction: Direction): Finding {
+  const span = state.seconds[index] as PriceSpan;
+  const from = extremeBefore(state.seconds, index, direction) as number;
+  const to = direction === 'up' ? span.high : span.low;
+  const percent = percentOf(to - from, from);
+  const verb = direction === 'up' ? 'rose' : 'fell';
+  return {
+    time: span.start + second,
+    severity: stepOf(steps, to - from, from) ?? 'medium',
+    text: `${verb} ${percent.replace('-', '')} % within a minute, to ${state.price(to)}`,
+    values: { direction, from: state.price(from), to: state.price(to), percent },
+  };
+}
+
+/** The price that the second at `index` is too far away from; null when there is none. */
+function extremeBefore(
+  seconds: readonly PriceSpan[],
+  index: number,
+  direction: Direction,
+): number | null {
+  const span = seconds[index];
+  if (!span) return null;
+  let { low, high } = span;
+  for (let at = index - 1; at >= 0; at--) {
+    const before = seconds[at] as PriceSpan;
+    if (before.start <= span.start - minute) break;
+    if (before.low < low) low = before.low;
+    if (before.high > high) high = before.high;
+  }
+  if (direction === 'up') return isAbove(span.high, 100, low, 100 + spikePercent) ? low : null;
+  return isAbove(high, 100 - spikePercent, span.low, 100) ? high : null;
+}
