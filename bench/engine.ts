@@ -11,7 +11,7 @@ import { limb } from '../src/contracts/wide.ts';
 import { CandleOperator } from '../src/engine/candles.ts';
 import type { CandleNumbers, Indicator } from '../src/engine/indicators/indicator.ts';
 import { createIndicator, parseIndicator } from '../src/engine/indicators/indicators.ts';
-import { SignalOperator } from '../src/engine/signals.ts';
+import { SignalOperator } from '../src/engine/signals/signals.ts';
 import { rates } from './lib/rate.ts';
 import { recordedTrades } from './lib/recorded.ts';
 
