@@ -16,7 +16,7 @@ import { rates } from './lib/rate.ts';
 import { recordedTrades } from './lib/recorded.ts';
 
 const options = { allowedLateness: 2_000_000, openEvery: 250_000 };
-const heldMax = 16_384;
+const closedMax = 16_384;
 const rounds = 12;
 const rowsEach = 16_384;
 const finalState = candleStates.indexOf('final');
@@ -57,7 +57,7 @@ function foldAll(batches: readonly TradeBatch[]): void {
   const operator = new CandleOperator(options);
   for (const batch of batches) {
     operator.applyTrades(batch);
-    if (operator.held > heldMax) operator.evict();
+    if (operator.closed > closedMax) operator.evict();
   }
 }
 
@@ -67,7 +67,7 @@ function publishAll(batches: readonly TradeBatch[], take: (candles: CandleBatch)
     operator.applyTrades(batch);
     const candles = operator.publish(batch.receiveTime[batch.count - 1] as number);
     if (candles) take(candles);
-    if (operator.held <= heldMax) continue;
+    if (operator.closed <= closedMax) continue;
     operator.unsaved();
     operator.evict();
   }

@@ -8,6 +8,8 @@ export class FaultyLog implements Log {
   isDiskFull = false;
   /** Commits that a full disk has kept from being written. */
   refused = 0;
+  /** Bytes of state in each commit, keys included. */
+  readonly stateBytes: number[] = [];
   /** Awaited before retention works. */
   beforeTrim = async (): Promise<void> => undefined;
 
@@ -28,6 +30,9 @@ export class FaultyLog implements Log {
       this.refused += 1;
       throw diskFull();
     }
+    const { state = [] } = transaction;
+    const sizes = state.map(({ key, value }) => key.length + (value?.length ?? 0));
+    this.stateBytes.push(sizes.reduce((sum, size) => sum + size, 0));
     return await this.#log.commit(transaction);
   }
 

@@ -51,6 +51,8 @@ interface Series {
   readonly minuteRun: number;
   /** Slots of candles that are not closed, in order of creation. */
   open: number[];
+  /** Whether a checkpoint would keep it differently than the last, for more than dirty candles. */
+  isChanged: boolean;
   /** Every slot held, by interval and bucket number. */
   readonly held: Map<number, number>[];
   /** The slot of each interval that the last run went to: where the next most likely goes. */
@@ -77,19 +79,25 @@ export interface ClosedCandles {
 /** How many doubles hold a closed candle. */
 export const closedFields = at.storedFields;
 
+/** A series as checkpoints keep it. */
+export interface StoredSeries {
+  readonly symbol: string;
+  readonly price: PriceKind;
+  readonly calendar: string;
+  /** Its index and scales, then of each open candle: interval, whether dirty, stored fields. */
+  readonly fields: Float64Array;
+}
+
+/** What is small, to be stored at each checkpoint, and the series, of which few change. */
 export interface CandleSnapshot {
   readonly openPublished: number;
-  readonly series: readonly {
-    readonly symbol: string;
-    readonly price: PriceKind;
-    readonly priceScale: number;
-    readonly sizeScale: number;
-    readonly calendar: string;
-    readonly clock: number;
-    /** The stored fields of each open candle, behind its interval and whether it is dirty. */
-    readonly open: readonly (readonly number[])[];
-  }[];
+  /** By index of series. */
+  readonly clocks: readonly number[];
+  readonly series: readonly StoredSeries[];
 }
+
+const seriesFields = 3;
+const openFields = 2 + at.storedFields;
 
 /** A batch's prices of one kind, and what they are folded with. */
 interface Prices extends EventBatch {
@@ -119,7 +127,7 @@ export class CandleOperator {
   readonly #slots = new CandleSlots();
   readonly #series: Series[] = [];
   readonly #indexOf = new Map<string, number>();
-  /** Closed slots that changed since the last checkpoint: all closed ones that are in memory. */
+  /** Closed slots that wait for a checkpoint: all closed ones that are in memory. */
   #unsaved: number[] = [];
   #revised = new Set<number>();
   #finals: number[] = [];
@@ -132,6 +140,11 @@ export class CandleOperator {
   /** Candles in memory: bounded by the open ones and what closed since the last checkpoint. */
   get held(): number {
     return this.#slots.count;
+  }
+
+  /** Closed candles in memory: they leave it with the next checkpoint. */
+  get closed(): number {
+    return this.#unsaved.length;
   }
 
   /** Folds trades. Candles stored elsewhere that `missing` names must have been restored before. */
@@ -225,6 +238,7 @@ export class CandleOperator {
     this.#load(slot, fields);
     this.#slots.rescale(slot, series.priceScale, series.sizeScale);
     this.#slots.data[slot + at.CLOSED] = 1;
+    this.#save(slot);
   }
 
   /**
@@ -247,6 +261,7 @@ export class CandleOperator {
           if (data[slot + at.DIRTY] !== 1) continue;
           slots.push(slot);
           states.push(0);
+          series.isChanged = true;
         }
       }
     }
@@ -258,7 +273,7 @@ export class CandleOperator {
     return batch;
   }
 
-  /** The closed candles that changed since the last checkpoint, to be stored by their keys. */
+  /** The closed candles in memory, to be stored by their keys. */
   unsaved(): ClosedCandles[] {
     const data = this.#slots.data;
     const slotsOf = Map.groupBy(
@@ -283,29 +298,40 @@ export class CandleOperator {
     });
   }
 
-  /** The open candles and clocks, to be stored with `unsaved` at the same log position. */
+  /**
+   * Clocks, and the series whose open candles or scales changed since the last checkpoint: to be
+   * stored with `unsaved` at the same log position.
+   */
   snapshot(): CandleSnapshot {
     const data = this.#slots.data;
+    // An open candle that changed is dirty, or has been published since, which marks its series.
+    const changed = this.#series.filter(
+      ({ isChanged, open }) => isChanged || open.some((slot) => data[slot + at.DIRTY] === 1),
+    );
     return {
       openPublished: this.#openPublished,
-      series: this.#series.map((series) => ({
-        symbol: series.symbol,
-        price: series.price,
-        priceScale: series.priceScale,
-        sizeScale: series.sizeScale,
-        calendar: series.calendar,
-        clock: series.clock,
-        open: series.open.map((slot) => [
-          data[slot + at.INTERVAL] as number,
-          data[slot + at.DIRTY] as number,
-          ...data.subarray(slot, slot + at.storedFields),
-        ]),
-      })),
+      clocks: this.#series.map(({ clock }) => clock),
+      series: changed.map((series) => this.#stored(series)),
     };
   }
 
-  /** Drops from memory what `unsaved` returned: to be called once that is durable. */
+  #stored({ index, priceScale, sizeScale, open, ...series }: Series): StoredSeries {
+    const { symbol, price, calendar } = series;
+    const data = this.#slots.data;
+    const fields = new Float64Array(seriesFields + open.length * openFields);
+    fields.set([index, priceScale, sizeScale]);
+    for (const [row, slot] of open.entries()) {
+      const from = seriesFields + row * openFields;
+      fields[from] = data[slot + at.INTERVAL] as number;
+      fields[from + 1] = data[slot + at.DIRTY] as number;
+      fields.set(data.subarray(slot, slot + at.storedFields), from + 2);
+    }
+    return { symbol, price, calendar, fields };
+  }
+
+  /** Drops what `unsaved` returned: to be called once that and the snapshot are durable. */
   evict(): void {
+    for (const series of this.#series) series.isChanged = false;
     const data = this.#slots.data;
     for (const slot of this.#unsaved) {
       const { held, recent } = this.#series[data[slot + at.SERIES] as number] as Series;
@@ -317,20 +343,30 @@ export class CandleOperator {
     this.#unsaved = [];
   }
 
+  /** Goes on from a checkpoint: `series` is each one that was stored, as it was stored last. */
   static fromSnapshot(snapshot: CandleSnapshot, options: CandleOptions): CandleOperator {
     const operator = new CandleOperator(options);
     operator.#openPublished = snapshot.openPublished;
-    for (const saved of snapshot.series) {
-      const series = operator.#add(saved);
-      series.clock = saved.clock;
-      for (const [interval = 0, dirty = 0, ...fields] of saved.open) {
-        const slot = operator.#hold(series, interval, fields[at.START] as number);
-        operator.#load(slot, fields);
-        operator.#slots.data[slot + at.DIRTY] = dirty;
-        series.open.push(slot);
-      }
+    const indexOf = ({ fields }: StoredSeries): number => fields[0] as number;
+    for (const stored of snapshot.series.toSorted((a, b) => indexOf(a) - indexOf(b))) {
+      operator.#resume(stored, snapshot.clocks);
     }
     return operator;
+  }
+
+  #resume({ symbol, price, calendar, fields }: StoredSeries, clocks: readonly number[]): void {
+    const [index = 0, priceScale = 0, sizeScale = 0] = fields;
+    const series = this.#add({ symbol, price, priceScale, sizeScale, calendar });
+    series.clock = clocks[index] ?? series.clock;
+    // Where damage took a series, those behind it have moved up.
+    series.isChanged = series.index !== index;
+    for (let from = seriesFields; from < fields.length; from += openFields) {
+      const stored = fields.subarray(from + 2, from + openFields);
+      const slot = this.#hold(series, fields[from] as number, stored[at.START] as number);
+      this.#load(slot, stored);
+      this.#slots.data[slot + at.DIRTY] = fields[from + 1] as number;
+      series.open.push(slot);
+    }
   }
 
   /** Folds prices into the candles of a second, and of a minute up to before `end`. */
@@ -372,6 +408,7 @@ export class CandleOperator {
         // A day that has begun keeps its start: it is found by its number.
         series.calendar = entry.calendar;
         series.recent[day] = -1;
+        series.isChanged = true;
       }
       return series;
     });
@@ -473,7 +510,9 @@ export class CandleOperator {
       this.#finals.push(slot);
       this.#save(slot);
     }
-    if (stillOpen.length < series.open.length) series.open = stillOpen;
+    if (stillOpen.length === series.open.length) return;
+    series.open = stillOpen;
+    series.isChanged = true;
   }
 
   #save(slot: number): void {
@@ -498,6 +537,7 @@ export class CandleOperator {
     if (scale > series.priceScale || sizeScale > series.sizeScale) {
       series.priceScale = Math.max(scale, series.priceScale);
       series.sizeScale = Math.max(sizeScale, series.sizeScale);
+      series.isChanged = true;
       for (const held of series.held) {
         for (const slot of held.values()) {
           this.#slots.rescale(slot, series.priceScale, series.sizeScale);
@@ -521,6 +561,7 @@ export class CandleOperator {
       run: this.#slots.take(0, Number.NEGATIVE_INFINITY, index, 0),
       minuteRun: this.#slots.take(0, Number.NEGATIVE_INFINITY, index, 0),
       open: [],
+      isChanged: true,
       held: intervals.map(() => new Map()),
       recent: new Int32Array(intervals.length).fill(-1),
       keys: intervals.map((_, interval) => keyPrefix(symbol, price, interval)),

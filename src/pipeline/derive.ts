@@ -1,6 +1,6 @@
 // Derive: joins the candle operator to the log: trades or quotes in, candles out. Closed candles
 // leave its memory with each checkpoint, for the log's state, and come back when a late record
-// revises them.
+// revises them. Of the open ones a checkpoint writes those that changed.
 
 import type { Clock } from '../base/clock.ts';
 import {
@@ -14,12 +14,13 @@ import { frameKind } from '../contracts/frame.ts';
 import { decodeHeartbeat } from '../contracts/heartbeat.ts';
 import { decodeQuotes } from '../contracts/quote.ts';
 import { decodeTrades } from '../contracts/trade.ts';
-import { CandleOperator, type CandleOptions, type CandleSnapshot } from '../engine/candles.ts';
+import { CandleOperator, type CandleOptions } from '../engine/candles.ts';
 import { movesOfBatch, unknownIn } from '../engine/tape-rules.ts';
 import type { Append, Log, StoredBatch } from '../log/log.ts';
 import { loadCandles, packCandles } from './closed-candles.ts';
 import { Follower, type Operated } from './follower.ts';
 import type { Meters } from './meters.ts';
+import { loadSeries, packSeries, type SmallSnapshot } from './open-candles.ts';
 
 export type DerivedTopic = 'market.trades' | 'market.quotes';
 
@@ -28,8 +29,8 @@ const pricesOf: Record<DerivedTopic, readonly PriceKind[]> = {
   'market.quotes': ['bid', 'ask', 'mid'],
 };
 
-/** A checkpoint does not wait for its time beyond this many candles in memory. */
-const heldMax = 16_384;
+/** A checkpoint does not wait for its time beyond this many closed candles in memory. */
+const closedMax = 16_384;
 
 export function deriveCandles(
   log: Log,
@@ -65,21 +66,24 @@ class Candles implements Operated {
   }
 
   get isFull(): boolean {
-    return this.#operator.held > heldMax;
+    return this.#operator.closed > closedMax;
   }
 
   async checkpoint() {
     this.#meters.held.set({ topic: this.#topic }, this.#operator.held);
-    const kept = await packCandles(this.#log, this.#operator.unsaved());
-    return { snapshot: this.#operator.snapshot(), kept };
+    const { series, ...snapshot } = this.#operator.snapshot();
+    const closed = await packCandles(this.#log, this.#operator.unsaved());
+    return { snapshot, kept: [...packSeries(this.#topic, series), ...closed] };
   }
 
   saved(): void {
     this.#operator.evict();
   }
 
-  restore(snapshot: unknown): void {
-    this.#operator = CandleOperator.fromSnapshot(snapshot as CandleSnapshot, this.#options);
+  async restore(snapshot: unknown): Promise<void> {
+    const series = await loadSeries(this.#log, this.#topic);
+    const whole = { ...(snapshot as SmallSnapshot), series };
+    this.#operator = CandleOperator.fromSnapshot(whole, this.#options);
   }
 
   async apply({ bytes }: StoredBatch): Promise<Append | null> {

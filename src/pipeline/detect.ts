@@ -36,7 +36,7 @@ class Signals implements Operated {
 
   saved(): void {}
 
-  restore(snapshot: unknown): void {
+  async restore(snapshot: unknown): Promise<void> {
     this.#operator = SignalOperator.fromSnapshot(snapshot as SignalSnapshot);
   }
 }

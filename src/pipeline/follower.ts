@@ -16,11 +16,11 @@ export interface Operated {
   apply(batch: StoredBatch): Promise<Append | null>;
   /** Whether so much waits for a checkpoint that it should not wait for its time. */
   readonly isFull: boolean;
-  /** The whole state as JSON, and what is kept beside it under keys of its own. */
+  /** The state as JSON, and what changed of that which is kept beside it under keys of its own. */
   checkpoint(): Promise<{ readonly snapshot: unknown; readonly kept: readonly StateWrite[] }>;
   /** The last checkpoint is durable. */
   saved(): void;
-  restore(snapshot: unknown): void;
+  restore(snapshot: unknown): Promise<void>;
 }
 
 export interface FollowOptions {
@@ -104,7 +104,7 @@ export class Follower {
     const checkpoint = await this.#read<Checkpoint>('checkpoint');
     const position = (await this.#read<number>('position')) ?? 0;
     this.#position = checkpoint?.offset ?? 0;
-    if (checkpoint) this.#operated.restore(checkpoint.snapshot);
+    if (checkpoint) await this.#operated.restore(checkpoint.snapshot);
     while (this.#position < position) {
       const read = await this.#readOn();
       for (const batch of read.batches) {

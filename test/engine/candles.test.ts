@@ -13,7 +13,7 @@ import { formatTime } from '../../src/contracts/time.ts';
 import { TradeColumns } from '../../src/contracts/trade.ts';
 import { late } from '../../src/contracts/verdict.ts';
 import { type Candle, candleAt } from '../../src/contracts/wire-objects.ts';
-import { CandleOperator, closedFields } from '../../src/engine/candles.ts';
+import { CandleOperator, closedFields, type StoredSeries } from '../../src/engine/candles.ts';
 import { recordedData } from '../recorded-data.ts';
 
 const seed = Number(process.env.FC_SEED ?? 20261121);
@@ -190,16 +190,22 @@ suite('candle operator', () => {
       trades: fc.array(anyTrade, { minLength: 1, maxLength: 60 }),
       shuffle: fc.array(fc.nat(), { minLength: 60, maxLength: 60 }),
       cuts: fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 10 }),
-      checkpoints: fc.array(fc.boolean(), { minLength: 1, maxLength: 10 }),
+      openEvery: fc.constantFrom(0, 3),
+      checkpoints: fc.array(fc.constantFrom('none', 'kept', 'restored'), {
+        minLength: 1,
+        maxLength: 10,
+      }),
     });
     fc.assert(
-      fc.property(cases, ({ trades, shuffle, cuts, checkpoints }) => {
+      fc.property(cases, ({ trades, shuffle, cuts, openEvery, checkpoints }) => {
+        const options = { allowedLateness: 2 * second, openEvery };
         const arrived = trades
           .map((trade, index) => ({ trade, order: shuffle[index] as number }))
           .sort((a, b) => a.order - b.order)
           .map(({ trade }) => trade);
         const ledger = new Ledger();
         const stored = new Map<string, Float64Array>();
+        const open = new Map<string, StoredSeries>();
         let operator = new CandleOperator(options);
         for (let from = 0, n = 0; from < arrived.length; n++) {
           const to = from + (cuts[n % cuts.length] as number);
@@ -210,19 +216,25 @@ suite('candle operator', () => {
           }
           operator.applyTrades(batch);
           ledger.take(operator.publish(n));
-          if (checkpoints[n % checkpoints.length]) {
+          const checkpoint = checkpoints[n % checkpoints.length];
+          if (checkpoint !== 'none') {
             for (const { prefix, buckets, fields } of operator.unsaved()) {
               for (const [row, bucket] of buckets.entries()) {
                 const at = row * closedFields;
                 stored.set(prefix + bucket, fields.slice(at, at + closedFields));
               }
             }
+            const snapshot = operator.snapshot();
+            for (const series of snapshot.series) open.set(series.symbol, series);
             operator.evict();
-            const snapshot = JSON.parse(JSON.stringify(operator.snapshot()));
-            operator = CandleOperator.fromSnapshot(snapshot, options);
+            if (checkpoint === 'restored') {
+              const whole = { ...snapshot, series: [...open.values()] };
+              operator = CandleOperator.fromSnapshot(whole, options);
+            }
           }
           from = to;
         }
+        ledger.take(operator.publish(Number.POSITIVE_INFINITY));
         assert.deepEqual(ledger.figures(), oracle(trades));
       }),
       { seed, numRuns: 10_000 },
@@ -361,6 +373,62 @@ suite('candle operator', () => {
     assert.deepEqual(minute('bid'), ['1.38676', '1.38676', '1.3867', '1.3867', 2, null]);
     assert.deepEqual(minute('ask'), ['1.38687', '1.3869', '1.38681', '1.38681', 3, null]);
     assert.deepEqual(minute('mid'), ['1.386815', '1.386815', '1.386755', '1.386755', 2, null]);
+  });
+
+  test('finer decimals of a trade that moves nothing are kept by the next checkpoint', () => {
+    const operator = new CandleOperator(options);
+    const trade = { symbol: 'AAA', time: day, price: 1, size: 1, id: 1 };
+    operator.applyTrades(batchOf([trade]));
+    operator.publish(1);
+    operator.evict();
+    operator.applyTrades(batchOf([{ ...trade, conditions: 'M' }], 4, 6));
+    const restored = CandleOperator.fromSnapshot(operator.snapshot(), options);
+    restored.applyTrades(batchOf([{ ...trade, id: 2 }]));
+    const scales = { symbol: 'AAA', priceScale: 4, sizeScale: 6, calendar: 'XNYS' };
+    assert.deepEqual(restored.publish(2)?.symbols, [scales]);
+  });
+
+  test('a series that damage took from a checkpoint leaves the clocks of the others', () => {
+    const operator = new CandleOperator(options);
+    const trade = { symbol: 'BBB', time: day + 10 * second, price: 1, size: 1, id: 1 };
+    const others = ['AAA', 'CCC'].map((symbol) => ({ ...trade, symbol, time: day + 99 * second }));
+    operator.applyTrades(batchOf([others[0], trade, others[1]]));
+    operator.publish(1);
+    const { series, ...rest } = operator.snapshot();
+    const stored = new Map(series.map((one) => [one.symbol, one]));
+    stored.delete('AAA');
+    const damaged = { ...rest, series: [...stored.values()] };
+    const snapshot = CandleOperator.fromSnapshot(damaged, options).snapshot();
+    for (const one of snapshot.series) stored.set(one.symbol, one);
+    const mended = { ...snapshot, series: [...stored.values()] };
+    const restored = CandleOperator.fromSnapshot(mended, options);
+    restored.applyTrades(batchOf([{ ...trade, id: 2 }]));
+    const ledger = new Ledger();
+    ledger.take(restored.publish(2));
+    const states = ledger.versions.map(({ state, trades }) => [state, trades]);
+    assert.deepEqual(
+      states,
+      Array.from({ length: 7 }, () => ['open', 2]),
+    );
+  });
+
+  test('closed candles that a late trade brought back in vain leave memory too', () => {
+    const operator = new CandleOperator(options);
+    const trade = { symbol: 'AAA', time: day, price: 1, size: 1, id: 1 };
+    operator.applyTrades(batchOf([trade, { ...trade, time: day + 100 * second, id: 2 }]));
+    operator.publish(1);
+    const [closed] = operator.unsaved();
+    assert(closed);
+    operator.evict();
+    const { held } = operator;
+    const nothing = batchOf([{ ...trade, conditions: 'M', id: 3 }]);
+    const key = closed.prefix + closed.buckets[0];
+    assert(operator.missing(nothing, ['trade']).includes(key));
+    operator.restore({ key, fields: closed.fields.slice(0, closedFields) });
+    operator.applyTrades(nothing);
+    assert.equal(operator.publish(2), null);
+    operator.evict();
+    assert.equal(operator.held, held);
   });
 
   test('closed candles leave memory at a checkpoint', () => {

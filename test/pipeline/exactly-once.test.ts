@@ -4,10 +4,11 @@
 import { strict as assert } from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { ManualClock } from '../../src/base/clock.ts';
+import { ManualClock, microsPerSecond } from '../../src/base/clock.ts';
 import { noId } from '../../src/contracts/identity.ts';
 import { decodeTrades } from '../../src/contracts/trade.ts';
 import type { Instrument } from '../../src/contracts/wire-objects.ts';
+import { FaultyLog } from '../faulty-log.ts';
 import {
   atOnce,
   batchesOf,
@@ -25,11 +26,24 @@ import {
 
 const seed = Number(process.env.FC_SEED ?? 20261121);
 
+function heartbeatAt(seconds: number) {
+  const eventTime = start + seconds * microsPerSecond;
+  return {
+    source: 'test',
+    symbols: ['AAA', 'BBB'],
+    eventTime,
+    receiveTime: start,
+    complete: false,
+  };
+}
+
 type Steps = readonly {
   readonly trades: readonly SimpleTrade[];
   readonly crash: boolean;
   /** Microseconds of receive time since the step before. */
   readonly pause: number;
+  /** Seconds at which a heartbeat comes after the trades. */
+  readonly beat: number | null;
 }[];
 
 const anyTrade = fc.record({
@@ -148,45 +162,79 @@ suite('ingest', () => {
 
 suite('derive', () => {
   test('crashes at any step give the candles of an undisturbed run', async () => {
-    const cases = fc.array(
+    const steps = fc.array(
       fc.record({
-        trades: fc.array(anyTrade, { minLength: 1, maxLength: 8 }),
+        trades: fc.array(anyTrade, { maxLength: 8 }),
         crash: fc.boolean(),
         pause: fc.integer({ min: 0, max: 1_500_000 }),
+        beat: fc.option(fc.integer({ min: 0, max: 300 })),
       }),
       { minLength: 1, maxLength: 12 },
     );
-    const run = async (steps: Steps, crashes: boolean) =>
+    // Open candles are published between any two checkpoints, or between some.
+    const openEvery = fc.constantFrom(1, 3_000_000);
+    const run = async (steps: Steps, openEvery: number, crashes: boolean) =>
       await withLog(async (open) => {
         const clock = new ManualClock(start);
         let log = await open();
         let ingest = ingestInto(log);
-        let derive = deriveFrom(log, clock);
+        let derive = deriveFrom(log, clock, 'market.trades', openEvery);
         await derive.recover();
         let now = 0;
-        for (const { trades, crash, pause } of steps) {
+        for (const { trades, crash, pause, beat } of steps) {
           now += pause;
           await clock.advance(pause / 1000);
-          await ingest.take(observed(trades, 'somewhere', now), false, never);
+          const seen = observed(trades, 'somewhere', now);
+          if (beat !== null) seen.heartbeats.push(heartbeatAt(beat));
+          await ingest.take(seen, false, never);
           if (crashes && crash) {
             log = await open();
             ingest = ingestInto(log);
-            derive = deriveFrom(log, clock);
+            derive = deriveFrom(log, clock, 'market.trades', openEvery);
             await derive.recover();
           }
           await derive.step(atOnce, never);
           if (crashes && crash) {
-            derive = deriveFrom(log, clock);
+            derive = deriveFrom(log, clock, 'market.trades', openEvery);
             await derive.recover();
           }
         }
         return await candlesOf(log);
       });
     await fc.assert(
-      fc.asyncProperty(cases, async (steps) => {
-        assert.deepEqual(await run(steps, true), await run(steps, false));
+      fc.asyncProperty(steps, openEvery, async (steps, openEvery) => {
+        const [disturbed, undisturbed] = [true, false].map((crashes) =>
+          run(steps, openEvery, crashes),
+        );
+        assert.deepEqual(await disturbed, await undisturbed);
       }),
       { seed, numRuns: 25 },
     );
+  });
+
+  test('checkpoints among thousands of symbols write only those that changed', async () => {
+    await withLog(async (open) => {
+      const clock = new ManualClock(start);
+      const log = new FaultyLog(await open());
+      const ingest = ingestInto(log);
+      const derive = deriveFrom(log, clock);
+      await derive.recover();
+      let id = 0;
+      const bytesOfStep = async (symbols: number, seconds: number): Promise<number> => {
+        const trades = Array.from({ length: symbols }, (_, n) => {
+          return { symbol: `S${n}`, seconds, price: 100, id: id++ };
+        });
+        await ingest.take(observed(trades, 'somewhere', seconds * 1e6), false, never);
+        await derive.step(atOnce, never);
+        return log.stateBytes.at(-1) as number;
+      };
+      assert((await bytesOfStep(2_500, 1)) < 100, 'no checkpoint before its time');
+      await clock.advance(1_000);
+      await bytesOfStep(10, 2);
+      await clock.advance(1_000);
+      const bytes = await bytesOfStep(10, 3);
+      // Clocks of all, and of those that traded seven open candles and one that closed.
+      assert(bytes < 2_500 * 20 + 10 * 8 * 200, `${bytes} bytes of state`);
+    });
   });
 });

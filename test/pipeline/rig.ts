@@ -22,7 +22,6 @@ import { pipelineMeters } from '../../src/pipeline/meters.ts';
 
 export const start = Date.UTC(2024, 4, 6, 14, 30) * 1000;
 const allowedLateness = 2 * microsPerSecond;
-const options = { allowedLateness, openEvery: 1 };
 export const atOnce = { lingerMs: 0, keepTrying: false };
 export const never = new AbortController().signal;
 
@@ -100,7 +99,9 @@ export function deriveFrom(
   log: Log,
   clock: Clock,
   topic: DerivedTopic = 'market.trades',
+  openEvery = 1,
 ): Follower {
+  const options = { allowedLateness, openEvery };
   return deriveCandles(log, topic, options, clock, pipelineMeters(new Registry()));
 }
 
