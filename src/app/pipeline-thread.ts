@@ -7,9 +7,11 @@ import { systemClock } from '../base/clock.ts';
 import { messageOf } from '../base/failure.ts';
 import { prng } from '../base/prng.ts';
 import type { Feed, FeedStatus } from '../feeds/feed.ts';
+import type { PartHealth } from '../gateway/health.ts';
 import { knownTrades } from '../pipeline/ingest.ts';
 import { pipelineMeters } from '../pipeline/meters.ts';
 import type { Config } from './config.ts';
+import { EngineHealth } from './engine-health.ts';
 import { openLogger } from './logger.ts';
 import { Plant } from './plant.ts';
 import { Positions } from './positions.ts';
@@ -32,6 +34,7 @@ export type Question =
   | { readonly ask: 'close' };
 
 export interface PipelineHealth {
+  readonly engine: PartHealth;
   readonly feeds: readonly ({ readonly name: string } & FeedStatus)[];
 }
 
@@ -43,6 +46,7 @@ const positions = new Positions(memory);
 const logger = openLogger(config.logLevel, 'stdout');
 const registry = new Registry();
 let plant: Plant | null = null;
+let engine: EngineHealth | null = null;
 let feeds: readonly Feed[] = [];
 let closeLog = async (): Promise<void> => undefined;
 
@@ -79,6 +83,7 @@ async function run(): Promise<void> {
     retentionGigabytes: config.retentionGigabytes,
   });
   plant = running;
+  engine = new EngineHealth(running.followers, log, systemClock);
   feeds = await Promise.all(
     config.feeds.map(async (name) => {
       // Each exchange is an id scope of its own name.
@@ -102,6 +107,7 @@ async function run(): Promise<void> {
 function health(): PipelineHealth {
   const waiting: FeedStatus = { state: 'connecting', detail: 'starting', reconnects: 0 };
   return {
+    engine: engine?.report() ?? { state: 'starting', detail: 'the log is being opened' },
     feeds: feeds.map((feed) => ({ name: feed.name, ...(feed.status?.() ?? waiting) })),
   };
 }

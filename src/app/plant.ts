@@ -74,6 +74,11 @@ export class Plant {
     this.#housekeeping = this.#watch(this.#keepHouse());
   }
 
+  /** The parts of the engine. */
+  get followers(): readonly Follower[] {
+    return [...this.#derives, this.#detect];
+  }
+
   /** Rejects when a part of the plant fails for good; never resolves. */
   get failed(): Promise<never> {
     return this.#failed.promise;
@@ -156,7 +161,7 @@ export class Plant {
 
   /** The first offset that a part of the plant still has to read. */
   #neededFrom(topic: Topic): number {
-    const followers = [...this.#derives, this.#detect].filter((one) => one.topic === topic);
+    const followers = this.followers.filter((one) => one.topic === topic);
     return Math.min(this.#options.stored(topic), ...followers.map((one) => one.checkpointed));
   }
 }

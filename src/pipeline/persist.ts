@@ -82,7 +82,6 @@ export class Persist {
     }
     await sink.write(read.batches, read.next);
     this.#reach(read.next);
-    this.#failure = null;
     this.#backoff.reset();
     const { end } = log.range(this.topic, partition);
     meters.lag.set({ consumer: 'store', topic: this.topic }, end - read.next);
@@ -91,6 +90,7 @@ export class Persist {
 
   #reach(offset: number): void {
     this.#position = offset;
+    this.#failure = null;
     this.#parts.onStored(this.topic, offset);
   }
 

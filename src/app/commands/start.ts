@@ -112,7 +112,7 @@ export class HealthWatch {
   readonly #parts: Parts;
   readonly #log: Log;
   readonly #stopped = new AbortController();
-  #feeds: PipelineHealth['feeds'] = [];
+  #pipeline: PipelineHealth = { engine: { state: 'starting', detail: 'not asked yet' }, feeds: [] };
   #troubles: readonly string[] = [];
 
   constructor(parts: Parts, log: Log) {
@@ -122,7 +122,7 @@ export class HealthWatch {
 
   async run(): Promise<void> {
     while (!this.#stopped.signal.aborted) {
-      this.#feeds = (await this.#parts.pipeline.health()).feeds;
+      this.#pipeline = await this.#parts.pipeline.health();
       this.#troubles = await this.#parts.store.troubles();
       await systemClock.wait(healthMs, this.#stopped.signal);
     }
@@ -134,16 +134,17 @@ export class HealthWatch {
 
   report(): HealthReport {
     const trouble = this.#troubles.join('; ');
+    const { engine, feeds } = this.#pipeline;
     const { damagedBatches } = this.#log.stats();
     return {
       log:
         damagedBatches > 0
           ? { state: 'degraded', detail: `${damagedBatches} damaged batches are in quarantine` }
           : { state: 'ok', detail: `epoch ${this.#log.epoch}` },
-      engine: { state: 'ok', detail: 'deriving' },
+      engine,
       store: trouble ? { state: 'degraded', detail: trouble } : { state: 'ok', detail: 'storing' },
       feeds: Object.fromEntries(
-        this.#feeds.map(({ name, state, detail }) => [
+        feeds.map(({ name, state, detail }) => [
           name,
           { state: state === 'live' || state === 'ended' ? 'ok' : 'degraded', detail },
         ]),
