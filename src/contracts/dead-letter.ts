@@ -4,6 +4,11 @@
 export const rawBytesMax = 16_384;
 
 export interface DeadLetter {
+  /**
+   * Derived from where it stood, when the same input may be read again, so that it is stored once;
+   * null when it cannot be.
+   */
+  readonly id: string | null;
   readonly source: string;
   /** Microseconds. */
   readonly receiveTime: number;
@@ -19,11 +24,13 @@ export interface DeadLetter {
 }
 
 export function deadLetter(
-  fields: Omit<DeadLetter, 'raw' | 'rawLength'>,
+  fields: Omit<DeadLetter, 'id' | 'raw' | 'rawLength'>,
   raw: Uint8Array | string,
+  id: string | null = null,
 ): DeadLetter {
   const bytes = Buffer.from(raw as string);
   return {
+    id,
     ...fields,
     raw: bytes.subarray(0, rawBytesMax).toString('base64'),
     rawLength: bytes.length,

@@ -139,7 +139,7 @@ export class PostgresHistory implements History {
     requireLimit(limit);
     const rows = await this.#ask<DeadLetterRow>(
       `select
-         source, micros(receive_time) as "receiveTime", "where", reason, detail, raw,
+         id, source, micros(receive_time) as "receiveTime", "where", reason, detail, raw,
          raw_length as "rawLength"
        from dead_letters
        order by receive_time desc

@@ -1,4 +1,4 @@
-// Stores what could not be taken in, every field of it, for good.
+// Stores what could not be taken in, every field of it, for good. What has an id is stored once.
 
 import type { Client } from 'pg';
 import type { DeadLetter } from '../contracts/dead-letter.ts';
@@ -13,13 +13,21 @@ export function openDeadLettersSink(options: SinkOptions): Sink {
 }
 
 async function storeLetters(client: Client, letters: readonly DeadLetter[]): Promise<void> {
-  await copyIn(client, 'dead_letters', rowsOf(letters));
+  await client.query(`
+    create temporary table if not exists dead_letter_stage (like dead_letters)
+    on commit delete rows`);
+  await copyIn(client, 'dead_letter_stage', rowsOf(letters));
+  await client.query(`
+    insert into dead_letters
+    select * from dead_letter_stage
+    order by id
+    on conflict (id) do nothing`);
 }
 
 function* rowsOf(letters: readonly DeadLetter[]): Generator<Uint8Array> {
   const writer = new CopyWriter();
   for (const letter of letters) {
-    writer.row(7);
+    writer.row(8);
     writer.time(letter.receiveTime);
     writer.text(storable(letter.source));
     writer.text(storable(letter.where));
@@ -27,6 +35,8 @@ function* rowsOf(letters: readonly DeadLetter[]): Generator<Uint8Array> {
     writer.text(storable(letter.detail));
     writer.bytes(Buffer.from(letter.raw, 'base64'));
     writer.int8(letter.rawLength);
+    if (letter.id) writer.text(letter.id);
+    else writer.nil();
     if (writer.isFull) yield writer.take();
   }
   yield writer.end();

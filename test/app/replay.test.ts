@@ -146,6 +146,19 @@ test('bad input is a clear error or a dead letter, and the rest goes on', async 
   });
 });
 
+test('a file with bad rows leaves its dead letters once, wherever it lies', async () => {
+  await withDataFolder(async (data) => {
+    const rows = ['symbol,time,price,size', 'ACME,yesterday,10,100', 'ACME,tomorrow,10,100'];
+    const files = [join(data, 'one.csv'), join(data, 'two.csv')];
+    for (const file of files) await writeFile(file, rows.join('\n'));
+    for (const file of [...files, ...files]) {
+      assert.equal((await run(data, ['replay', file])).code, 0);
+    }
+    const { deadLetterCount } = JSON.parse((await run(data, ['status', '--json'])).stdout);
+    assert.equal(deadLetterCount, 2);
+  });
+});
+
 test('options that make no sense are refused before anything is opened', async () => {
   await withDataFolder(async (data) => {
     for (const [option, value, words] of [

@@ -121,6 +121,25 @@ suite('dead letters', () => {
     assert.equal((await history.holdings()).deadLetterCount, 3);
   });
 
+  test('of a file are kept once, however often it is replayed', async (t) => {
+    const given = await options();
+    const sink = openDeadLettersSink(given);
+    const history = openHistory(given);
+    t.after(async () => await Promise.all([sink.close(), history.close()]));
+    const letter = (id: string | null, receiveTime: number) => {
+      const facts = { source: 'replay', where: 'a.csv:2', reason: 'bad-price', detail: '-1' };
+      return deadLetter({ ...facts, receiveTime }, 'raw', id);
+    };
+    const [first, second, live] = [
+      letter('1', noon),
+      letter('2', noon + 1),
+      letter(null, noon - 1),
+    ];
+    await sink.write([jsonBatch(0, [first, letter('1', noon + 5), live])], 3);
+    await sink.write([jsonBatch(3, [letter('1', noon + 9), second, live])], 6);
+    assert.deepEqual(await history.deadLetters(10), [second, first, live, live]);
+  });
+
   test('are kept although their text cannot be stored as it is', async (t) => {
     const given = await options();
     const sink = openDeadLettersSink(given);

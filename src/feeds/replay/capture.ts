@@ -182,11 +182,13 @@ export class Capture extends RecordingParser {
 
   #takeFrame(frame: string, receiveTime: Micros, into: Observations): void {
     const { count } = into;
+    const firstLetter = into.deadLetters.length;
     const { trades, quotes } = into;
     const [firstTrade, firstQuote] = [trades.count, quotes.count];
     const where = `${this.recording.name}:${this.row}`;
     const number = this.recording.rowsBefore + this.#records + 1;
     this.#parseFrame(frame, receiveTime, into, where, number);
+    this.nameLetters(into, firstLetter);
     this.#records += into.count - count;
     this.#see(trades.eventTime.subarray(firstTrade, trades.count));
     this.#see(quotes.eventTime.subarray(firstQuote, quotes.count));

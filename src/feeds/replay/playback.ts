@@ -154,7 +154,8 @@ export class Playback {
       if (!(error instanceof Failure)) throw error;
     });
     const rest = this.#window.head(this.#window.size);
-    intake.open.deadLetters.push(letterOfRest(recording, intake.source, damage.message, rest));
+    const { source, open } = intake;
+    open.deadLetters.push(letterOfRest(recording, this.rows, source, damage.message, rest));
     throw damage;
   }
 }

@@ -1,7 +1,8 @@
 // What the parsers of recorded files share. A parser is pure: bytes in, observations out. It is
 // made for one recording (a file, or one file in a zip), and keeps its place in it between calls.
 
-import { deadLetter } from '../../contracts/dead-letter.ts';
+import { createHash } from 'node:crypto';
+import { type DeadLetter, deadLetter } from '../../contracts/dead-letter.ts';
 import type { Instrument } from '../../contracts/wire-objects.ts';
 import { type Refusal, reject } from '../admit.ts';
 import type { Observations } from '../feed.ts';
@@ -11,6 +12,8 @@ import type { ByteWindow } from './byte-window.ts';
 export interface Recording {
   /** For dead letters and messages: the path, and the name inside a zip. */
   readonly name: string;
+  /** The name inside a zip; null for the file itself. */
+  readonly entry: string | null;
   /** The first 16 hex digits of the SHA-256 of the file. */
   readonly digest: string;
   /** Rows of the same file that came before: row numbers, and so ids, go on from them. */
@@ -60,12 +63,34 @@ export abstract class RecordingParser<R extends Recording = Recording> {
   }
 
   protected reject(into: Observations, refused: Refusal, raw: Uint8Array | string): void {
+    const first = into.deadLetters.length;
     reject(into, refused, `${this.recording.name}:${this.row}`, this.recording.openTime, raw);
+    this.nameLetters(into, first);
+  }
+
+  /** Gives ids to the dead letters from `first` on: they are of the row being read. */
+  protected nameLetters({ deadLetters }: Observations, first: number): void {
+    for (const [nth, letter] of deadLetters.slice(first).entries()) {
+      deadLetters[first + nth] = { ...letter, id: letterId(this.recording, this.row, nth) };
+    }
   }
 }
 
-/** What is left of a recording that ends in the middle of a row. */
-export function letterOfRest(recording: Recording, source: string, detail: string, rest: Buffer) {
+/** What is left of a recording that ends in the middle of a row, which is none of its `rows`. */
+export function letterOfRest(
+  recording: Recording,
+  rows: number,
+  source: string,
+  detail: string,
+  rest: Buffer,
+): DeadLetter {
   const { name: where, openTime: receiveTime } = recording;
-  return deadLetter({ source, receiveTime, where, reason: 'truncated', detail }, rest);
+  const fields = { source, receiveTime, where, reason: 'truncated', detail };
+  return deadLetter(fields, rest, letterId(recording, rows + 1, 0));
+}
+
+/** The same whenever, and from whichever path, the file is read. */
+function letterId({ digest, entry }: Recording, row: number, nth: number): string {
+  const cause = [fileScope(digest), entry ?? '', row, nth].join('\0');
+  return createHash('sha256').update(cause).digest('hex').slice(0, 32);
 }

@@ -26,7 +26,7 @@ function read(text: string, settings: Settings = {}) {
   const header = headerOf(text.split('\n', 1)[0]?.trimEnd() ?? '');
   assert.ok(header, 'no header');
   const time = new LocalTime(timeZone);
-  const about = { name: 'x.csv', digest: 'd1ge57', rowsBefore: 0, openTime: 0 };
+  const about = { name: 'x.csv', entry: null, digest: 'd1ge57', rowsBefore: 0, openTime: 0 };
   const parser = new CsvTrades({ ...about, symbol, date, time, header });
   const seen = new Observations('replay', 'file:d1ge57');
   const window = new ByteWindow();

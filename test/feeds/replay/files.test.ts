@@ -197,6 +197,37 @@ suite('the files of a replay', () => {
     assert.deepEqual(told.at(-1), [true, 40_001]);
   });
 
+  test('what is refused has the same id from every path, and no other has it', async (t) => {
+    const file = scratch(t);
+    const bad = 'symbol,time,price,size\nBAC,never,1,1\nBAC,ever,1,1\n';
+    // A frame of two trades, neither of which can be: two dead letters of one line.
+    const frame = JSON.stringify([
+      0,
+      [
+        ['-1', '1', '1'],
+        ['-1', '1', '1'],
+      ],
+      'trade',
+      'XBT/USD',
+    ]);
+    const files: readonly (readonly [name: string, bytes: Buffer, refused: number])[] = [
+      ['two.zip', zip({ 'a.csv': bad, 'b.csv': bad }), 4],
+      ['damaged.zip', zip({ 'a.csv': bad, 'b.csv': bad }, { checksum: 1 }), 6],
+      ['frame.txt', Buffer.from(`1700000000.5: ${frame}\n1700000001.5: ${frame}\n`), 4],
+    ];
+    for (const [name, bytes, refused] of files) {
+      const [one, other] = [file(name, bytes), file(`moved-${name}`, bytes)];
+      const [first, again] = await Promise.all([one, other].map((at) => replayed({ files: [at] })));
+      const ids = first?.deadLetters.map(({ id }) => id) ?? [];
+      assert.deepEqual(
+        again?.deadLetters.map(({ id }) => id),
+        ids,
+      );
+      assert.equal(ids.includes(null), false);
+      assert.equal(new Set(ids).size, refused, name);
+    }
+  });
+
   test('options that make no sense are refused at once', () => {
     const clock = new ManualClock(0);
     const wrong: readonly Partial<ReplayOptions>[] = [
