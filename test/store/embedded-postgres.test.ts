@@ -179,10 +179,13 @@ test('a fresh folder gets a private cluster, and a stop and a start keep its dat
   assert.equal(await first.ended, null);
   assert.equal(isAlive(first.pid), false);
   assert.equal(await runningPostgres(template), null);
-  const second = await startPostgres({ folder: template, logger: quiet });
+  const warnings: object[] = [];
+  const logger = { ...quiet, warn: (fields: object) => void warnings.push(fields) };
+  const second = await startPostgres({ folder: template, logger });
   t.after(() => second.stop());
   assert.deepEqual(await query(second.connection, readKept), ['template']);
   await second.stop();
+  assert.deepEqual(warnings, []);
 });
 
 describe('the lifetime of the server', { concurrency: 2 }, () => {
@@ -289,16 +292,6 @@ describe('what was cut short', { concurrency: 2 }, () => {
     const second = await start(t, folder);
     assert.deepEqual(await query(second.connection, 'select 1'), ['1']);
     assert.deepEqual(await fs.readdir(folder), ['cluster']);
-  });
-
-  test('a start can be given up', async (t) => {
-    const folder = newFolder();
-    const abort = new AbortController();
-    const starting = start(t, folder, { signal: abort.signal });
-    await untilHalfMade(folder);
-    abort.abort();
-    await assert.rejects(starting, { name: 'AbortError' });
-    assert.equal(await runningPostgres(folder), null);
   });
 });
 
