@@ -11,7 +11,7 @@ import { migrate } from '../../src/store/migrate.ts';
 import { connected, linesOf, session, testCluster } from './cluster.ts';
 
 const cluster = testCluster();
-const files = ['0001-market-data.sql', '0003-dead-letters-once.sql'];
+const files = ['0001-market-data.sql'];
 const secret = 'hunter2secret';
 
 /** The Failure of a call, which never tells the password. */

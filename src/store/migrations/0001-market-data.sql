@@ -218,9 +218,13 @@ create table dead_letters (
   reason       text not null,
   detail       text not null,
   raw          bytea not null,
-  raw_length   bigint not null
+  raw_length   bigint not null,
+  id           text
 );
 create index dead_letters_receive_time on dead_letters (receive_time);
+create unique index dead_letters_id on dead_letters (id);
+comment on column dead_letters.id is
+  'Derived from the file and the row; null where the same input does not come twice.';
 comment on table dead_letters is 'What could not be taken in, with its raw bytes and the reason.';
 
 -- --- progress ---
