@@ -26,7 +26,7 @@ program
 program
   .command('replay')
   .description('take recorded market data through the same code that runs live')
-  .argument('<files...>', 'LEAN tick zips, Kraken trades, raw frames, or CSV; found by content')
+  .argument('<files...>', 'LEAN ticks or bars, Kraken trades, raw frames, or CSV; found by content')
   .addOption(
     new Option('--speed <N>', 'times real time, such as 1 or 60; or max')
       .argParser(parseSpeed)
@@ -35,6 +35,7 @@ program
   .option('--symbol <symbol>', 'where the file does not say', upperCase)
   .option('--date <YYYY-MM-DD>', 'where the path does not say')
   .option('--time-zone <zone>', 'IANA name or offset such as -05:00; default by source')
+  .addOption(new Option('--interval <interval>', 'of bars, else by name').choices(intervals))
   .option('--quiet', 'no progress')
   .action(async (files: string[], options) => {
     const { replay } = await import('./commands/replay.ts');

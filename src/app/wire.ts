@@ -194,6 +194,7 @@ export interface ReplayQuery {
   readonly symbol?: string;
   readonly date?: string;
   readonly timeZone?: string;
+  readonly interval?: Interval;
 }
 
 export async function openReplay(

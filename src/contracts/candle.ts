@@ -4,6 +4,7 @@
 
 import { divide } from './decimal.ts';
 import { encodeFrame, FrameReader } from './frame.ts';
+import { wideToBigInt } from './wide.ts';
 
 /** What the candle is built from. Bid, ask and mid candles have no volume, notional or VWAP. */
 export const priceKinds = ['trade', 'bid', 'ask', 'mid'] as const;
@@ -27,7 +28,8 @@ export interface CandleSymbol {
 /**
  * The columns of a candle, in the order of the log. The open and close keys make it mergeable, and
  * so do `priced` and `ranged`: of its trades, how many may set open and close, and high and low.
- * Where none may, those prices are of the trades that count to the volume only.
+ * Where none may, those prices are of the trades that count to the volume only. A bar counts as one
+ * that may; it adds nothing to `trades`, and where it has a volume the notional is NaN: not known.
  */
 export const candleColumns = [
   'start',
@@ -95,9 +97,18 @@ export function decodeCandles(bytes: Uint8Array): CandleBatch {
   };
 }
 
-/** Exact notional / volume as an integer count of 10^-vwapScale; null without volume. */
-export function vwapOf(notional: bigint, volume: bigint, priceScale: number): bigint | null {
-  if (volume === 0n) return null;
+/** Price x size of all trades of a row, exactly; null where bars are among them. */
+export function notionalOf(batch: CandleBatch, row: number): bigint | null {
+  const high = batch.notionalHigh[row] as number;
+  return Number.isNaN(high) ? null : wideToBigInt(high, batch.notionalLow[row] as number);
+}
+
+/**
+ * Exact notional / volume as an integer count of 10^-vwapScale; null without volume, and where the
+ * notional is not known.
+ */
+export function vwapOf(notional: bigint | null, volume: bigint, priceScale: number): bigint | null {
+  if (notional === null || volume === 0n) return null;
   // notional carries priceScale + sizeScale digits and volume sizeScale, so the quotient is in
   // price increments: bring it to vwapScale, in whichever direction.
   const shift = vwapScale - priceScale;

@@ -7,7 +7,14 @@ import { strict as assert } from 'node:assert/strict';
 assert.equal(new Uint8Array(Uint32Array.of(1).buffer)[0], 1, 'columns are little-endian');
 
 /** What a batch holds; the number is on disk, so it is never reused for something else. */
-export const frameKinds = { trades: 1, quotes: 2, heartbeat: 3, candles: 4, json: 5 } as const;
+export const frameKinds = {
+  trades: 1,
+  quotes: 2,
+  heartbeat: 3,
+  candles: 4,
+  json: 5,
+  bars: 6,
+} as const;
 export type FrameKind = keyof typeof frameKinds;
 
 type Column = Float64Array | Uint32Array | Uint16Array | Uint8Array;

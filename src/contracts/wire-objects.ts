@@ -9,6 +9,7 @@ import {
   type CandleState,
   type CandleSymbol,
   candleStates,
+  notionalOf,
   type PriceKind,
   priceKinds,
   vwapOf,
@@ -130,15 +131,20 @@ export const candleSchema = Type.Object(
     low: Type.String({ description: 'Exact decimal' }),
     close: Type.String({ description: 'Exact decimal' }),
     volume: Type.String({ description: 'Exact decimal' }),
-    notional: Type.String({ description: 'Sum of price x size, exact decimal' }),
-    vwap: Type.Union([Type.String(), Type.Null()], {
-      description: 'notional / volume, rounded half up to 8 digits; null without volume',
+    notional: Type.Union([Type.String(), Type.Null()], {
+      description: 'Sum of price x size, exact decimal; null where it holds bars, which do not say',
     }),
-    trades: Type.Integer({ description: 'Number of trades, or of quote updates' }),
+    vwap: Type.Union([Type.String(), Type.Null()], {
+      description:
+        'notional / volume, rounded half up to 8 digits; null without volume or notional',
+    }),
+    trades: Type.Integer({
+      description: 'Number of trades, or of quote updates, without those that bars stand for',
+    }),
     priced: Type.Integer({
       description:
-        'How many of them may set open and close by the rules of their tape; when it is 0, the ' +
-        'prices are those of trades that count to the volume only',
+        'How many of them, and of bars, may set open and close by the rules of their tape; when ' +
+        'it is 0, the prices are those of trades that count to the volume only',
     }),
     revision: Type.Integer(),
     state: Type.Enum([...candleStates]),
@@ -195,10 +201,7 @@ export function candleAt(batch: CandleBatch, row: number): Candle {
   const price = (column: CandleColumn): string =>
     formatDecimal(batch[column][row] as number, priceScale);
   const volume = wideToBigInt(batch.volumeHigh[row] as number, batch.volumeLow[row] as number);
-  const notional = wideToBigInt(
-    batch.notionalHigh[row] as number,
-    batch.notionalLow[row] as number,
-  );
+  const notional = notionalOf(batch, row);
   const vwap = vwapOf(notional, volume, priceScale);
   return {
     symbol,
@@ -210,7 +213,7 @@ export function candleAt(batch: CandleBatch, row: number): Candle {
     low: price('low'),
     close: price('close'),
     volume: formatBigDecimal(volume, sizeScale),
-    notional: formatBigDecimal(notional, priceScale + sizeScale),
+    notional: notional === null ? null : formatBigDecimal(notional, priceScale + sizeScale),
     vwap: vwap === null ? null : formatBigDecimal(vwap, vwapScale),
     trades: batch.trades[row] as number,
     priced: batch.priced[row] as number,

@@ -69,6 +69,19 @@ export interface FoldInput {
   readonly run: Int32Array;
 }
 
+/** One bar in the scales of its slot; times in microseconds. */
+export interface SlotBar {
+  readonly start: number;
+  /** Its last microsecond. */
+  readonly time: number;
+  readonly open: number;
+  readonly high: number;
+  readonly low: number;
+  readonly close: number;
+  readonly volume: number;
+  readonly id: number;
+}
+
 export class CandleSlots {
   data = new Float64Array(stride * 256);
   #used = 0;
@@ -134,6 +147,23 @@ export class CandleSlots {
     this.data[slot + START] = start;
     this.data[slot + END] = start + length;
     clear(this.data, slot);
+  }
+
+  /** Makes a slot hold a bar alone. It may set all prices; its notional nobody knows. */
+  setBar(slot: number, { start, time, open, high, low, close, volume, id }: SlotBar): void {
+    const data = this.data;
+    clear(data, slot);
+    data[slot + OPEN] = open;
+    data[slot + HIGH] = high;
+    data[slot + LOW] = low;
+    data[slot + CLOSE] = close;
+    data[slot + OPEN_TIME] = start;
+    data[slot + CLOSE_TIME] = time;
+    data[slot + OPEN_ID] = data[slot + CLOSE_ID] = orderOf(id);
+    data[slot + PRICED] = data[slot + RANGED] = 1;
+    data[slot + VOLUME_HIGH] = Math.floor(volume / limb);
+    data[slot + VOLUME_LOW] = volume % limb;
+    if (volume > 0) data[slot + NOTIONAL_HIGH] = data[slot + NOTIONAL_LOW] = Number.NaN;
   }
 
   /** Leaves a run empty, and covering no time. */
@@ -418,6 +448,7 @@ function addWide(data: Float64Array, at: number, high: number, low: number): voi
 }
 
 function rescaleWide(data: Float64Array, at: number, digits: number): void {
+  if (Number.isNaN(data[at])) return; // a notional that bars do not tell
   const value = wideToBigInt(data[at] as number, data[at + 1] as number) * 10n ** BigInt(digits);
   const { high, low } = wideFromBigInt(value);
   data[at] = high;

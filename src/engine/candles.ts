@@ -9,6 +9,7 @@
 import { strict as assert } from 'node:assert/strict';
 import { calendarOf } from '../calendars/calendar.ts';
 import { dayNumber } from '../calendars/days.ts';
+import type { BarBatch } from '../contracts/bar.ts';
 import {
   type CandleBatch,
   type CandleColumn,
@@ -21,12 +22,12 @@ import { powerOfTen } from '../contracts/decimal.ts';
 import type { EventBatch } from '../contracts/event-columns.ts';
 import type { Heartbeat } from '../contracts/heartbeat.ts';
 import { alwaysOpenCalendar, type BatchInstrument } from '../contracts/instrument.ts';
-import { intervalMicros, intervals } from '../contracts/interval.ts';
+import { type Interval, intervalMicros, intervals } from '../contracts/interval.ts';
 import type { QuoteBatch } from '../contracts/quote.ts';
 import type { TradeBatch } from '../contracts/trade.ts';
 import { late } from '../contracts/verdict.ts';
 import * as at from './candle-slots.ts';
-import { CandleSlots, type FoldInput } from './candle-slots.ts';
+import { CandleSlots, type FoldInput, type SlotBar } from './candle-slots.ts';
 import { movesOfBatch } from './tape-rules.ts';
 
 export interface CandleOptions {
@@ -170,6 +171,41 @@ export class CandleOperator {
     this.#fold({ ...quotes, kind: 'mid', extraDigits: midDigits, price: mid }, wholeDays);
   }
 
+  /** Merges bars into the candles of their interval and of the longer ones. */
+  applyBars(batch: BarBatch): void {
+    const { instruments } = batch;
+    const series = this.#seriesOf({ instruments, kind: 'trade', extraDigits: 0 });
+    const finest = intervals.indexOf(batch.interval);
+    for (let row = 0; row < batch.count; row++) {
+      const touched = series[batch.instrument[row] as number] as Series;
+      const bar = this.#barAt(batch, row, touched, finest);
+      this.#slots.setBar(touched.run, bar);
+      for (let interval = finest; interval < wholeDays; interval++) {
+        this.#mergeInto(touched, interval, touched.run, bar.start);
+      }
+      this.#slots.end(touched.run);
+      if (bar.time > touched.clock) touched.clock = bar.time;
+    }
+    for (const touched of series) this.#close(touched);
+  }
+
+  #barAt(batch: BarBatch, row: number, series: Series, interval: number): SlotBar {
+    const { priceScale, sizeScale, calendar } = series;
+    const entry = batch.instruments[batch.instrument[row] as number] as BatchInstrument;
+    const priceFactor = powerOfTen(priceScale - entry.priceScale);
+    const time = batch.eventTime[row] as number;
+    return {
+      start: startOf(calendar, interval, time),
+      time,
+      open: (batch.open[row] as number) * priceFactor,
+      high: (batch.high[row] as number) * priceFactor,
+      low: (batch.low[row] as number) * priceFactor,
+      close: (batch.close[row] as number) * priceFactor,
+      volume: (batch.volume[row] as number) * powerOfTen(sizeScale - entry.sizeScale),
+      id: batch.id[row] as number,
+    };
+  }
+
   /** Moves the clocks of the symbols it names, which closes their candles. */
   applyHeartbeat({ symbols, eventTime, complete }: Heartbeat): void {
     // The allowed lateness is for what may still come; after the end of a file nothing can.
@@ -187,9 +223,14 @@ export class CandleOperator {
 
   /**
    * Keys of the closed candles that the batch's late rows may touch and that are not in memory:
-   * the caller restores those it has stored before it applies the batch.
+   * the caller restores those it has stored before it applies the batch. The rows touch candles of
+   * the `finest` interval and longer ones.
    */
-  missing(batch: EventBatch, prices: readonly PriceKind[]): readonly string[] {
+  missing(
+    batch: EventBatch,
+    prices: readonly PriceKind[],
+    finest: Interval = '1s',
+  ): readonly string[] {
     const keys = new Set<string>();
     let previous = Number.NaN;
     for (let row = 0; row < batch.count; row++) {
@@ -200,7 +241,9 @@ export class CandleOperator {
       if (here === previous) continue;
       previous = here;
       const instrument = batch.instruments[index] as BatchInstrument;
-      for (const price of prices) this.#missingOf(instrument, price, bucket * second, keys);
+      for (const price of prices) {
+        this.#missingOf(instrument, price, intervals.indexOf(finest), bucket * second, keys);
+      }
     }
     return [...keys];
   }
@@ -208,12 +251,13 @@ export class CandleOperator {
   #missingOf(
     { symbol, calendar }: BatchInstrument,
     price: PriceKind,
+    finest: number,
     time: number,
     keys: Set<string>,
   ): void {
     const index = this.#indexOf.get(seriesKey(symbol, price));
     const series = index === undefined ? undefined : (this.#series[index] as Series);
-    for (let interval = 0; interval < intervals.length; interval++) {
+    for (let interval = finest; interval < intervals.length; interval++) {
       const bucket = bucketOf(interval, startOf(calendar, interval, time));
       if (series?.held[interval]?.has(bucket)) continue;
       keys.add(keyPrefix(symbol, price, interval) + bucket);
@@ -401,7 +445,11 @@ export class CandleOperator {
     }
   }
 
-  #seriesOf({ instruments, kind, extraDigits }: Prices): Series[] {
+  #seriesOf({
+    instruments,
+    kind,
+    extraDigits,
+  }: Pick<Prices, 'instruments' | 'kind' | 'extraDigits'>): Series[] {
     return instruments.map((entry) => {
       const series = this.#enter(entry, kind, extraDigits);
       if (entry.calendar !== series.calendar) {

@@ -85,6 +85,23 @@ export interface RawQuote {
   readonly id: unknown;
 }
 
+/** A bar as its source wrote it. */
+export interface RawBar {
+  readonly symbol: string;
+  /** Its last microsecond. */
+  readonly eventTime: Micros;
+  readonly receiveTime: Micros;
+  /** Decimal text. */
+  readonly open: string;
+  readonly high: string;
+  readonly low: string;
+  readonly close: string;
+  readonly volume: string;
+  /** For prices that are whole counts of 10^-priceScale; null for decimals. */
+  readonly priceScale: number | null;
+  readonly id: number;
+}
+
 /** Appends the trade, or says why not. */
 export function admitTrade(into: Observations, raw: RawTrade): Refusal | null {
   const { symbol, eventTime, receiveTime, textId, venue, conditions, side } = raw;
@@ -150,6 +167,39 @@ export function admitQuote(into: Observations, raw: RawQuote): Refusal | null {
     scaled(bid.size, sizeScale),
     scaled(ask.price, priceScale),
     scaled(ask.size, sizeScale),
+    id,
+  );
+  return null;
+}
+
+/** Appends the bar, or says why not. A bar without volume says that nothing was traded. */
+export function admitBar({ bars }: Observations, raw: RawBar): Refusal | null {
+  const { symbol, eventTime, receiveTime, id } = raw;
+  const texts = [raw.open, raw.high, raw.low, raw.close];
+  const prices: Decimal[] = [];
+  for (const text of texts) {
+    const price = decimalOf(text);
+    const isWhole = price?.scale === 0;
+    if (price === null || price.value <= 0 || (raw.priceScale !== null && !isWhole)) {
+      return refusal('bad-price', text);
+    }
+    prices.push({ value: price.value, scale: price.scale + (raw.priceScale ?? 0) });
+  }
+  const volume = decimalOf(raw.volume);
+  if (volume === null || volume.value < 0) return refusal('bad-size', raw.volume);
+  const instrument = bars.instrumentOf(symbol);
+  if (!bars.fit(instrument, prices, [volume])) return tooLarge(texts, raw.volume);
+  const { priceScale, sizeScale } = bars.instruments[instrument];
+  const [open, high, low, close] = prices.map((price) => scaled(price, priceScale));
+  if (low > Math.min(open, close) || high < Math.max(open, close)) {
+    return refusal('bad-price', `high and low do not hold the others: ${texts.join(', ')}`);
+  }
+  bars.push(
+    instrument,
+    eventTime,
+    receiveTime,
+    [open, high, low, close],
+    scaled(volume, sizeScale),
     id,
   );
   return null;

@@ -7,6 +7,7 @@
 // Life        `run` ends when the source is exhausted (a file) or the signal aborts; a live feed
 //             reconnects for ever by itself. It throws a Failure only for what a person must mend.
 
+import { BarColumns } from '../contracts/bar.ts';
 import type { DeadLetter } from '../contracts/dead-letter.ts';
 import type { Heartbeat } from '../contracts/heartbeat.ts';
 import { QuoteColumns } from '../contracts/quote.ts';
@@ -31,6 +32,7 @@ export interface FeedStatus {
 export class Observations {
   readonly trades: TradeColumns;
   readonly quotes: QuoteColumns;
+  readonly bars: BarColumns;
   readonly instruments: Instrument[] = [];
   readonly heartbeats: Heartbeat[] = [];
   readonly deadLetters: DeadLetter[] = [];
@@ -39,16 +41,18 @@ export class Observations {
   constructor(source: string, scope: string, spent?: Observations) {
     this.trades = new TradeColumns(spent?.trades);
     this.quotes = new QuoteColumns(spent?.quotes);
-    this.trades.source = source;
-    this.trades.scope = scope;
-    this.quotes.source = source;
-    this.quotes.scope = scope;
+    this.bars = new BarColumns(spent?.bars);
+    for (const columns of [this.trades, this.quotes, this.bars]) {
+      columns.source = source;
+      columns.scope = scope;
+    }
   }
 
   get count(): number {
     return (
       this.trades.count +
       this.quotes.count +
+      this.bars.count +
       this.instruments.length +
       this.heartbeats.length +
       this.deadLetters.length

@@ -92,7 +92,7 @@ function numbersOf(candle: Candle, priceScale: number, sizeScale: number): Candl
     low: counted(candle.low, priceScale),
     close: counted(candle.close, priceScale),
     volume: Number(candle.volume) * 10 ** sizeScale,
-    notional: Number(candle.notional) * 10 ** (priceScale + sizeScale),
+    notional: Number(candle.notional ?? Number.NaN) * 10 ** (priceScale + sizeScale),
   };
 }
 

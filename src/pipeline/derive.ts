@@ -3,6 +3,7 @@
 // revises them. Of the open ones a checkpoint writes those that changed.
 
 import type { Clock } from '../base/clock.ts';
+import { decodeBars } from '../contracts/bar.ts';
 import {
   type CandleBatch,
   candleStates,
@@ -12,6 +13,7 @@ import {
 import type { EventBatch } from '../contracts/event-columns.ts';
 import { frameKind } from '../contracts/frame.ts';
 import { decodeHeartbeat } from '../contracts/heartbeat.ts';
+import type { Interval } from '../contracts/interval.ts';
 import { decodeQuotes } from '../contracts/quote.ts';
 import { decodeTrades } from '../contracts/trade.ts';
 import { CandleOperator, type CandleOptions } from '../engine/candles.ts';
@@ -102,6 +104,12 @@ class Candles implements Operated {
         this.#operator.applyQuotes(batch);
         break;
       }
+      case 'bars': {
+        const batch = decodeBars(bytes);
+        await this.#prepare(batch, batch.interval);
+        this.#operator.applyBars(batch);
+        break;
+      }
       case 'heartbeat': {
         const heartbeat = decodeHeartbeat(bytes);
         this.#receiveTime = Math.max(this.#receiveTime, heartbeat.receiveTime);
@@ -126,10 +134,10 @@ class Candles implements Operated {
   }
 
   /** Brings back the closed candles that the batch's late rows revise. */
-  async #prepare(batch: EventBatch): Promise<void> {
+  async #prepare(batch: EventBatch, finest?: Interval): Promise<void> {
     const newest = batch.receiveTime[batch.count - 1] as number;
     this.#receiveTime = Math.max(this.#receiveTime, newest);
-    const keys = this.#operator.missing(batch, pricesOf[this.#topic]);
+    const keys = this.#operator.missing(batch, pricesOf[this.#topic], finest);
     if (keys.length === 0) return;
     for (const stored of await loadCandles(this.#log, keys)) this.#operator.restore(stored);
   }

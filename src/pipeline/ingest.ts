@@ -7,6 +7,7 @@
 
 import type { Clock, Micros } from '../base/clock.ts';
 import { microsPerSecond } from '../base/clock.ts';
+import { BarColumns, encodeBars } from '../contracts/bar.ts';
 import { type DeadLetter, deadLetter } from '../contracts/dead-letter.ts';
 import type { EventColumns } from '../contracts/event-columns.ts';
 import { encodeJson } from '../contracts/frame.ts';
@@ -131,11 +132,13 @@ export class Ingest {
   }
 
   async #decide(seen: Observations, appends: Append[], state: StateWrite[]): Promise<void> {
-    const { trades, quotes, heartbeats, deadLetters } = seen;
+    const { trades, quotes, bars, heartbeats, deadLetters } = seen;
     await this.#introduce(seen.instruments, appends, state);
     await this.#judge('market.trades', trades, tradeAmounts(trades), seen);
     await this.#judge('market.quotes', quotes, quoteAmounts(quotes), seen);
+    await this.#judge('market.trades', bars, barAmounts(bars), seen);
     if (trades.count > 0) appends.push(this.#append('market.trades', trades, encodeTrades(trades)));
+    if (bars.count > 0) appends.push(this.#append('market.trades', bars, encodeBars(bars)));
     if (quotes.count > 0) appends.push(this.#append('market.quotes', quotes, encodeQuotes(quotes)));
     for (const heartbeat of heartbeats) await this.#beat(heartbeat, appends);
     this.#remember(seen, state);
@@ -143,7 +146,7 @@ export class Ingest {
   }
 
   #append(topic: Stream, columns: EventColumns, bytes: Uint8Array): Append {
-    const labels = { source: columns.source, stream: streams[topic] };
+    const labels = labelsOf(topic, columns);
     this.#meters.records.inc(labels, columns.count);
     return { topic, partition, count: columns.count, bytes };
   }
@@ -204,7 +207,7 @@ export class Ingest {
       }
       row = end;
     }
-    const labels = { source: columns.source, stream: streams[topic] };
+    const labels = labelsOf(topic, columns);
     if (repeats > 0) this.#meters.repeats.inc(labels, repeats);
   }
 
@@ -236,7 +239,7 @@ export class Ingest {
       memory.sequence++;
     }
     noteNewest(columns, memories);
-    const labels = { source: columns.source, stream: streams[topic] };
+    const labels = labelsOf(topic, columns);
     if (lateCount > 0) this.#meters.late.inc(labels, lateCount);
   }
 
@@ -301,11 +304,12 @@ export class Ingest {
     return memory;
   }
 
-  #remember({ trades, quotes, heartbeats }: Observations, state: StateWrite[]): void {
+  #remember({ trades, quotes, bars, heartbeats }: Observations, state: StateWrite[]): void {
     const touched = new Set<string>();
     for (const [topic, columns] of [
       ['market.trades', trades],
       ['market.quotes', quotes],
+      ['market.trades', bars],
     ] as const) {
       for (const { symbol } of columns.instruments) touched.add(memoryKey(topic, symbol));
       for (const { symbols } of heartbeats) {
@@ -386,6 +390,10 @@ function tradeAmounts({ price, size }: TradeColumns): AmountColumns {
   return { prices: [price], sizes: [size], factorMax: tradeFactorMax };
 }
 
+function barAmounts({ open, high, low, close, volume }: BarColumns): AmountColumns {
+  return { prices: [open, high, low, close], sizes: [volume], factorMax: tradeFactorMax };
+}
+
 function quoteAmounts({ bid, ask, bidSize, askSize }: QuoteColumns): AmountColumns {
   return { prices: [bid, ask], sizes: [bidSize, askSize], factorMax: quoteFactorMax };
 }
@@ -415,6 +423,11 @@ function newMemory(): Memory {
 
 function instrumentKey(symbol: string): string {
   return `ingest instrument ${symbol}`;
+}
+
+function labelsOf(topic: Stream, columns: EventColumns) {
+  const stream = columns instanceof BarColumns ? 'bars' : streams[topic];
+  return { source: columns.source, stream };
 }
 
 function memoryKey(topic: Topic, symbol: string): string {

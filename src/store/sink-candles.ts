@@ -259,7 +259,8 @@ function writeCandle(writer: CopyWriter, { batch, row, series }: Chosen): void {
   writer.decimal(batch.low[row], priceScale);
   writer.decimal(batch.close[row], priceScale);
   writer.wideDecimal(batch.volumeHigh[row], batch.volumeLow[row], sizeScale);
-  writer.wideDecimal(batch.notionalHigh[row], batch.notionalLow[row], priceScale + sizeScale);
+  if (Number.isNaN(batch.notionalHigh[row])) writer.nil();
+  else writer.wideDecimal(batch.notionalHigh[row], batch.notionalLow[row], priceScale + sizeScale);
   writer.int4(batch.trades[row]);
   writer.int4(batch.priced[row]);
   writer.int4(batch.revision[row]);

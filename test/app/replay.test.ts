@@ -2,7 +2,7 @@
 
 import { strict as assert } from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -75,6 +75,70 @@ test('EURUSD quotes give the recorded bid and ask bars of a second and a minute'
   });
 });
 
+test('Coinbase’s recorded seconds give its recorded minutes and days, volumes too', async (t) => {
+  const folder = recordedData('crypto/coinbase', t);
+  if (!folder) return;
+  await withDataFolder(async (data) => {
+    const days = ['20161007', '20161008', '20161009'];
+    const file = (name: string, day: string) => join(folder, name, 'btcusd', `${day}_trade.zip`);
+    const replayed = await run(data, ['replay', ...days.map((day) => file('second', day))]);
+    assert.equal(replayed.code, 0, replayed.stderr);
+    const ours = async (interval: string) => {
+      const { stdout } = await run(data, ['export', 'candles', '--interval', interval]);
+      return csv(stdout).map(({ start, open, high, low, close, volume, vwap, trades }) => {
+        assert.deepEqual([vwap, trades], ['', '0']);
+        return [start, ...[open, high, low, close, volume].map(Number)].join();
+      });
+    };
+    const minutes = days.flatMap((day) => rowsOf(file('minute', day), midnightOf(day)));
+    // wc -l: 1,419, 1,400 and 1,397.
+    assert.equal(minutes.length, 4_216);
+    assert.deepEqual(await ours('1m'), minutes);
+    assert.deepEqual(
+      await ours('1d'),
+      textOf(join(folder, 'daily/btcusd_trade.zip'))
+        .split('\n')
+        .filter((row) => days.some((day) => row.startsWith(day)))
+        .map((row) => [formatTime(midnightOf(row) * 1000), row.slice(15).trim()].join()),
+    );
+  });
+});
+
+test('the minutes of a session of BAC give its recorded day', async (t) => {
+  const folder = recordedData('us-equity', t);
+  if (!folder) return;
+  await withDataFolder(async (data) => {
+    const days = ['20131007', '20131008'];
+    const files = days.map((day) => {
+      const rows = textOf(join(folder, 'minute/bac', `${day}_trade.zip`)).split('\n');
+      const session = rows.filter((row) => {
+        const ms = Number.parseInt(row, 10);
+        return ms >= 34_200_000 && ms < 57_600_000; // 09:30 to 16:00 in New York
+      });
+      const path = join(data, `${day}_bac_minute_trade.csv`);
+      writeFileSync(path, session.join('\n'));
+      return path;
+    });
+    const replayed = await run(data, ['replay', ...files]);
+    assert.equal(replayed.code, 0, replayed.stderr);
+    const { stdout } = await run(data, ['export', 'candles', '--interval', '1d']);
+    const counted = (price = ''): number => Math.round(Number(price) * 10_000);
+    assert.deepEqual(
+      csv(stdout).map(({ start, open, high, low, close, volume }) =>
+        [
+          start?.slice(0, 10).replaceAll('-', ''),
+          ...[open, high, low, close].map(counted),
+          volume,
+        ].join(),
+      ),
+      textOf(join(folder, 'daily/bac.zip'))
+        .split('\n')
+        .filter((row) => days.some((day) => row.startsWith(day)))
+        .map((row) => row.trim().replace(' 00:00', '')),
+    );
+  });
+});
+
 interface Bar {
   readonly start: string;
   /** Bid open, high, low, close, size, then the same of the ask. */
@@ -83,16 +147,34 @@ interface Bar {
 
 /** Rows of a recorded bar file: milliseconds since midnight UTC, then bid and ask. */
 function barsOf(folder: string, day: string): Bar[] {
-  const zip = join(folder, `${day}_quote.zip`);
-  const midnight = Date.parse(`${day.slice(0, 4)}-${day.slice(4, 6)}-${day.slice(6)}T00:00Z`);
-  const text = execFileSync('unzip', ['-p', zip], { maxBuffer: 2 ** 28 }).toString();
-  return text
-    .trimEnd()
+  const midnight = midnightOf(day);
+  return textOf(join(folder, `${day}_quote.zip`))
     .split('\n')
     .map((line) => {
       const [ms, ...fields] = line.split(',').map(Number);
       return { start: formatTime((midnight + (ms as number)) * 1000), fields };
     });
+}
+
+/** Rows of a bar file whose times are milliseconds since `midnight`, as ISO time and numbers. */
+function rowsOf(zip: string, midnight: number): string[] {
+  return textOf(zip)
+    .split('\n')
+    .map((line) => {
+      const [ms = 0, ...fields] = line.split(',').map(Number);
+      return [formatTime((midnight + ms) * 1000), ...fields].join();
+    });
+}
+
+/** Milliseconds of the midnight, in UTC, of a text that begins with YYYYMMDD. */
+function midnightOf(day: string): number {
+  return Date.parse(`${day.slice(0, 4)}-${day.slice(4, 6)}-${day.slice(6, 8)}T00:00Z`);
+}
+
+function textOf(zip: string): string {
+  return execFileSync('unzip', ['-p', zip], { maxBuffer: 2 ** 28 })
+    .toString()
+    .trimEnd();
 }
 
 test('replaying a file again adds nothing, and an exported file can be replayed', async () => {

@@ -1,6 +1,7 @@
 // Runs a frame parser over frames and gives back what it saw, as wire objects.
 
 import { type Micros, micros } from '../../src/base/clock.ts';
+import { type BarBatch, decodeBars, encodeBars } from '../../src/contracts/bar.ts';
 import { decodeQuotes, encodeQuotes, type QuoteBatch } from '../../src/contracts/quote.ts';
 import { decodeTrades, encodeTrades, type TradeBatch } from '../../src/contracts/trade.ts';
 import { type Quote, quoteAt, type Trade, tradeAt } from '../../src/contracts/wire-objects.ts';
@@ -32,13 +33,15 @@ export function parsed(parse: Parse, ...frames: readonly unknown[]): Parsed {
 export interface Seen extends Pick<Observations, 'instruments' | 'heartbeats' | 'deadLetters'> {
   readonly trades: TradeBatch;
   readonly quotes: QuoteBatch;
+  readonly bars: BarBatch;
 }
 
 /** A copy, for those who read on when the feed goes on in the same memory. */
-export function copyOf({ trades, quotes, ...others }: Observations): Seen {
+export function copyOf({ trades, quotes, bars, ...others }: Observations): Seen {
   const copied = {
     trades: decodeTrades(encodeTrades(trades)),
     quotes: decodeQuotes(encodeQuotes(quotes)),
+    bars: decodeBars(encodeBars(bars)),
   };
   return { ...others, ...copied };
 }

@@ -1,6 +1,7 @@
 // Writes a small market to a log: instruments, trades, quotes and candles as ingest and engine
 // would.
 
+import { BarColumns, barTime, encodeBars } from '../../src/contracts/bar.ts';
 import {
   type CandleBatch,
   type CandleColumn,
@@ -57,6 +58,8 @@ export interface TapeCandle {
   /** Open, high, low and close in cents. */
   readonly ohlc: readonly [number, number, number, number];
   readonly volume?: number;
+  /** Of the cents; that of the volume at the close when not given. */
+  readonly notional?: number;
   readonly state?: CandleState;
   readonly revision?: number;
 }
@@ -111,6 +114,16 @@ export class Tape {
     return await this.#append('market.quotes', quotes.length, encodeQuotes(columns));
   }
 
+  /** A minute's bar of AAPL. */
+  async bar(start: number): Promise<number> {
+    const columns = new BarColumns();
+    const index = columns.instrumentOf('AAPL', 2, 0);
+    this.#number('t', 'AAPL', columns.instruments[index]);
+    const time = barTime(start, '1m');
+    columns.push(index, time, time, [100, 100, 100, 100], 1, ++this.#ids);
+    return await this.#append('market.trades', 1, encodeBars(columns));
+  }
+
   async candles(...candles: readonly TapeCandle[]): Promise<number> {
     const symbols = [...new Set(candles.map(({ symbol = 'AAPL' }) => symbol))];
     const column = (value: (candle: TapeCandle) => number): Float64Array =>
@@ -124,7 +137,8 @@ export class Tape {
       low: column(({ ohlc }) => ohlc[2]),
       close: column(({ ohlc }) => ohlc[3]),
       volumeLow: column(({ volume = 100 }) => volume),
-      notionalLow: column(({ volume = 100, ohlc }) => volume * ohlc[3]),
+      notionalLow: column(({ volume = 100, ohlc, notional }) => notional ?? volume * ohlc[3]),
+      notionalHigh: column(({ notional = 0 }) => (Number.isNaN(notional) ? notional : 0)),
       trades: column(() => 1),
       priced: column(() => 1),
       revision: column(({ revision = 0 }) => revision),

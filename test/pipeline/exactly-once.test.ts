@@ -5,9 +5,13 @@ import { strict as assert } from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import { ManualClock, microsPerSecond } from '../../src/base/clock.ts';
+import { barTime, decodeBars } from '../../src/contracts/bar.ts';
+import { frameKind } from '../../src/contracts/frame.ts';
 import { noId } from '../../src/contracts/identity.ts';
 import { decodeTrades } from '../../src/contracts/trade.ts';
+import { late, onTime } from '../../src/contracts/verdict.ts';
 import type { Instrument } from '../../src/contracts/wire-objects.ts';
+import { Observations } from '../../src/feeds/feed.ts';
 import { FaultyLog } from '../faulty-log.ts';
 import {
   atOnce,
@@ -113,6 +117,37 @@ suite('ingest', () => {
         (await tradesOf(log)).map(({ verdict }) => verdict),
         ['on time', 'on time', 'late', 'on time'],
       );
+    });
+  });
+
+  test('takes each bar once, late by its end, and numbers it among the trades', async () => {
+    await withLog(async (open) => {
+      const bars = (...rows: readonly (readonly [minute: number, id: number])[]) => {
+        const seen = new Observations('test', 'file:1');
+        const instrument = seen.bars.instrumentOf('AAA', 2, 0);
+        for (const [minute, id] of rows) {
+          const time = barTime(start + minute * 60 * microsPerSecond, '1m');
+          seen.bars.push(instrument, time, start + 1e9, [1, 1, 1, 1], 1, id);
+        }
+        return seen;
+      };
+      let log = await open();
+      await ingestInto(log).take(bars([0, 1], [1, 2], [0, 3]), false, never);
+      const trade = { symbol: 'AAA', seconds: 118, price: 1, id: 4 };
+      await ingestInto(log).take(observed([trade]), false, never);
+      log = await open();
+      await ingestInto(log).take(bars([2, 4], [1, 2]), false, never);
+      const taken = (await batchesOf(log, 'market.trades')).map(({ bytes }) => {
+        const { count, id, verdict, instruments } =
+          frameKind(bytes) === 'bars' ? decodeBars(bytes) : decodeTrades(bytes);
+        const rows = Array.from({ length: count }, (_, row) => [id[row], verdict[row]]);
+        return [frameKind(bytes), instruments[0]?.sequence, ...rows];
+      });
+      assert.deepEqual(taken, [
+        ['bars', 0, [1, onTime], [2, onTime], [3, late]],
+        ['trades', 3, [4, onTime]],
+        ['bars', 4, [4, onTime]],
+      ]);
     });
   });
 

@@ -1,5 +1,6 @@
 // Batches as the log would hold them, from a few plain facts.
 
+import { BarColumns, encodeBars } from '../../src/contracts/bar.ts';
 import {
   type CandleBatch,
   type CandleState,
@@ -63,6 +64,12 @@ export function tradeBatch(
   return { offset, count: trades.length, bytes: encodeTrades(columns) };
 }
 
+export function barBatch(offset: number): SinkBatch {
+  const columns = new BarColumns();
+  columns.push(columns.instrumentOf('AAA'), 1, 1, [1, 1, 1, 1], 1, 1);
+  return { offset, count: 1, bytes: encodeBars(columns) };
+}
+
 export function heartbeatBatch(offset: number): SinkBatch {
   const source = 'test';
   const bytes = encodeHeartbeat({
@@ -86,7 +93,8 @@ export interface SimpleCandle {
   readonly interval?: Interval;
   readonly close?: number;
   readonly volume?: bigint;
-  readonly notional?: bigint;
+  /** Null where it is not known. */
+  readonly notional?: bigint | null;
   readonly trades?: number;
   readonly revision?: number;
   readonly state?: CandleState;
@@ -104,7 +112,9 @@ export function candleBatch(
     Uint8Array.from(candles, value);
   const zeros = Object.fromEntries(candleColumns.map((name) => [name, column(() => 0)]));
   const volume = candles.map((candle) => wideFromBigInt(candle.volume ?? 100n));
-  const notional = candles.map((candle) => wideFromBigInt(candle.notional ?? 100_000n));
+  const notional = candles.map(({ notional: known = 100_000n }) =>
+    known === null ? { high: Number.NaN, low: Number.NaN } : wideFromBigInt(known),
+  );
   const batch: CandleBatch = {
     ...(zeros as Pick<CandleBatch, (typeof candleColumns)[number]>),
     count: candles.length,

@@ -95,6 +95,17 @@ suite('the candles sink stores', () => {
     assert.deepEqual(stored, ['bid|0|0|∅']);
   });
 
+  test('neither notional nor VWAP where bars do not tell it, in new rows and in old', async (t) => {
+    const { client, sink } = await opened(t);
+    const candle = { symbol: 'AAA', start: noon, notional: null };
+    const known = { ...candle, start: noon + 60 * second, notional: 100_000n };
+    await sink.write([candleBatch(0, [candle, known])], 2);
+    const query = 'select volume, notional, vwap from candles order by start';
+    assert.deepEqual(await linesOf(client, query), ['100|∅|∅', '100|1000|10']);
+    await sink.write([candleBatch(2, [{ ...known, notional: null }])], 3);
+    assert.deepEqual(await linesOf(client, query), ['100|∅|∅', '100|∅|∅']);
+  });
+
   test('each interval and price kind apart, in any year', async (t) => {
     const { client, sink } = await opened(t);
     const starts = [Date.UTC(1971, 0) * 1000, noon, Date.UTC(2199, 11, 31) * 1000];

@@ -12,7 +12,7 @@ import { prng } from '../../src/base/prng.ts';
 import type { DatabaseAddress } from '../../src/store/database.ts';
 import type { Sink, SinkBatch } from '../../src/store/sink.ts';
 import { openTradesSink } from '../../src/store/sink-trades.ts';
-import { heartbeatBatch, type SimpleTrade, tradeBatch } from './batches.ts';
+import { barBatch, heartbeatBatch, type SimpleTrade, tradeBatch } from './batches.ts';
 import { connected, linesOf, testCluster } from './cluster.ts';
 
 const seed = Number(process.env.FC_SEED ?? 20261121);
@@ -136,13 +136,14 @@ suite('the trades sink stores', () => {
     }
   });
 
-  test('no heartbeat, but the position past it', async (t) => {
+  test('no heartbeat and no bar, but the position past it', async (t) => {
     const { client, sink } = await opened(t);
     await sink.write([heartbeatBatch(0), tradeBatch(1, trades(1, 1)), heartbeatBatch(2)], 3);
     assert.deepEqual(await offsetsOf(client), [1]);
     assert.equal(await sink.position(), 3);
-    await sink.write([heartbeatBatch(3)], 4);
-    assert.equal(await sink.position(), 4);
+    await sink.write([heartbeatBatch(3), barBatch(4)], 5);
+    assert.equal(await sink.position(), 5);
+    assert.deepEqual(await offsetsOf(client), [1]);
   });
 
   test('the hours in which an instrument has trades', async (t) => {

@@ -5,6 +5,7 @@
 import { constants, setPriority } from 'node:os';
 import { Registry } from '@prometheus-io/client';
 import { systemClock } from '../../base/clock.ts';
+import type { Interval } from '../../contracts/interval.ts';
 import { type Meters, pipelineMeters } from '../../pipeline/meters.ts';
 import type { Config } from '../config.ts';
 import { openLogger } from '../logger.ts';
@@ -19,6 +20,7 @@ export interface ReplayOptions {
   readonly symbol?: string;
   readonly date?: string;
   readonly timeZone?: string;
+  readonly interval?: Interval;
   readonly quiet?: boolean;
 }
 
@@ -101,6 +103,7 @@ async function summary({ records, repeats, candles, deadLetters }: Meters): Prom
   const parts: [number, string][] = [
     [sum(of('trades')), 'trades'],
     [sum(of('quotes')), 'quotes'],
+    [sum(of('bars')), 'bars'],
     [sum(made.values), 'candle versions'],
     [sum(again.values), 'repeats passed over'],
     [sum(dead.values), 'dead letters (see tapeline status)'],

@@ -8,7 +8,8 @@
 /**
  * What indicators read of a candle. Prices are whole counts of the price increment up to 2^53, all
  * of one scale: when an instrument becomes finer, start its indicators anew. Notional is price
- * increments x size increments; above 2^53 it arrives rounded to a double.
+ * increments x size increments; above 2^53 it arrives rounded to a double, and it is NaN where bars
+ * do not tell it.
  */
 export interface CandleNumbers {
   readonly high: number;

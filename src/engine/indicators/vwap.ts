@@ -1,6 +1,7 @@
 // Session VWAP: all notional since the reset divided by all volume since then, in price increments.
 // From what was traded, and not from (high + low + close) / 3 x volume, which chart programs
-// without trades make do with. Null until something was traded. The caller knows the session: at
+// without trades make do with. Null until something was traded, and from a candle of bars on, which
+// do not tell their notional. The caller knows the session: at
 // its start it calls `reset`, or takes a new operator, which is the same.
 // The sums are exact in what they are given; a candle's notional above 2^53 comes rounded to a
 // double, so the value is right to about 2 units in the last place, however many candles came.
@@ -49,5 +50,5 @@ function after(state: VwapState, { notional, volume }: CandleNumbers): VwapState
 }
 
 function valuesOf({ notional, volume }: VwapState): Values<'vwap'> | null {
-  return volume.sum > 0 ? { vwap: notional.sum / volume.sum } : null;
+  return volume.sum > 0 && !Number.isNaN(notional.sum) ? { vwap: notional.sum / volume.sum } : null;
 }

@@ -7,6 +7,7 @@ import {
   type CandleBatch,
   type CandleSymbol,
   candleStates,
+  notionalOf,
   priceKinds,
 } from '../../contracts/candle.ts';
 import { powerOfTen } from '../../contracts/decimal.ts';
@@ -148,14 +149,11 @@ function minuteSpanOf(
   const sizeFactor = 10n ** BigInt(state.sizeScale - sizeScale);
   const priceFactor = 10n ** BigInt(state.priceScale - priceScale);
   const volume = wideToBigInt(batch.volumeHigh[row] as number, batch.volumeLow[row] as number);
-  const notional = wideToBigInt(
-    batch.notionalHigh[row] as number,
-    batch.notionalLow[row] as number,
-  );
+  const notional = notionalOf(batch, row);
   return {
     ...priceSpanOf(batch, row, state),
     volume: volume * sizeFactor,
-    notional: notional * priceFactor * sizeFactor,
+    notional: notional && notional * priceFactor * sizeFactor,
     isPriced,
   };
 }

@@ -14,7 +14,8 @@ export interface PriceSpan extends Span {
 
 export interface MinuteSpan extends PriceSpan {
   readonly volume: bigint;
-  readonly notional: bigint;
+  /** Null where bars do not tell it. */
+  readonly notional: bigint | null;
   /** Whether any of its trades may set a price. */
   readonly isPriced: boolean;
 }

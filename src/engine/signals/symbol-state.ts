@@ -29,7 +29,7 @@ export interface SymbolSnapshot {
   readonly seconds: readonly PriceSpan[];
   readonly minutes: readonly (Omit<MinuteSpan, 'volume' | 'notional'> & {
     readonly volume: string;
-    readonly notional: string;
+    readonly notional: string | null;
   })[];
   readonly raised: readonly (readonly [cause: string, signal: Signal])[];
 }
@@ -112,7 +112,7 @@ export class SymbolState {
     this.minutes = this.minutes.map((span) => ({
       ...scaled(span),
       volume: span.volume * sizeFactor,
-      notional: span.notional * BigInt(factor) * sizeFactor,
+      notional: span.notional && span.notional * BigInt(factor) * sizeFactor,
     }));
     this.priceScale = Math.max(priceScale, this.priceScale);
     this.sizeScale = Math.max(sizeScale, this.sizeScale);
@@ -127,7 +127,7 @@ export class SymbolState {
       minutes: this.minutes.map(({ volume, notional, ...span }) => ({
         ...span,
         volume: String(volume),
-        notional: String(notional),
+        notional: notional === null ? null : String(notional),
       })),
       raised: [...this.#raised],
     };
@@ -139,7 +139,7 @@ export class SymbolState {
     state.minutes = saved.minutes.map(({ volume, notional, ...span }) => ({
       ...span,
       volume: BigInt(volume),
-      notional: BigInt(notional),
+      notional: notional === null ? null : BigInt(notional),
     }));
     return state;
   }

@@ -23,14 +23,23 @@ function volatilityOf(state: SymbolState, span: MinuteSpan): Finding | null {
   if (!severity) return null;
   const percent = percentOf(high - low, span.open);
   const trend = trends[String(Math.sign(span.close - span.open)) as keyof typeof trends];
-  const average =
-    span.volume === 0n
-      ? state.price(span.close)
-      : formatBigDecimal(divide(span.notional, span.volume, 4), state.priceScale + 4);
   return {
     time: span.start + minute,
     severity,
     text: `swung ${percent} % in a minute, trend ${trend}`,
-    values: { high: state.price(high), low: state.price(low), percent, trend, average },
+    values: {
+      high: state.price(high),
+      low: state.price(low),
+      percent,
+      trend,
+      ...averageOf(state, span),
+    },
   };
+}
+
+/** What was paid on average; nothing where that is not known. */
+function averageOf(state: SymbolState, { volume, notional, close }: MinuteSpan) {
+  if (volume === 0n) return { average: state.price(close) };
+  if (notional === null) return {};
+  return { average: formatBigDecimal(divide(notional, volume, 4), state.priceScale + 4) };
 }

@@ -4,7 +4,9 @@ import { isCaptureLine } from './capture.ts';
 import { headerOf } from './csv-header.ts';
 
 export type Format =
-  | 'bars'
+  | 'kraken-bars'
+  | 'quote-bars'
+  | 'trade-bars'
   | 'capture'
   | 'csv'
   | 'fx-quotes'
@@ -22,7 +24,8 @@ const shapes: readonly (readonly [Format, (line: string) => boolean])[] = [
   ['equity-quotes', matches(/^[\d.]+(,\d+){4},[A-Za-z]+,[0-9A-Fa-f]+,[01]$/)],
   ['fx-quotes', matches(/^\d+(\.\d+)?,\d+(\.\d+)?,\d+(\.\d+)?$/)],
   // Time (of day, or the day) with open, high, low, close, volume; or that twice, for bid and ask.
-  ['bars', matches(/^(\d+|\d{8} \d\d:\d\d)((,[\d.]*){5}){1,2}$/)],
+  ['trade-bars', matches(/^(\d+|\d{8} \d\d:\d\d)(,[\d.]*){5}$/)],
+  ['quote-bars', matches(/^(\d+|\d{8} \d\d:\d\d)(,[\d.]*){10}$/)],
   ['capture', isCaptureLine],
 ];
 
@@ -42,7 +45,7 @@ export function formatOf(head: Buffer): Format | null {
 function jsonFormatOf(text: string): Format | null {
   const first = /"result"\s*:\s*\{[^[]*\[\s*\[\s*("|\d+\s*,\s*")/.exec(text)?.[1];
   if (first === undefined) return null;
-  return first === '"' ? 'kraken-trades' : 'bars';
+  return first === '"' ? 'kraken-trades' : 'kraken-bars';
 }
 
 function matches(pattern: RegExp): (line: string) => boolean {

@@ -1,8 +1,10 @@
 // What the name of a LEAN file says: `…/tick/bac/20131007_trade.zip`, and inside it
 // `20131007_bac_Trade_Tick.csv`. The market, where its folder says it, gives the time zone.
 
-import { basename, dirname } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { isSymbol } from '../../contracts/instrument.ts';
+import type { Interval } from '../../contracts/interval.ts';
+import type { Instrument } from '../../contracts/wire-objects.ts';
 import { dateOf } from './local-time.ts';
 
 export interface Place {
@@ -29,6 +31,51 @@ export function placeOf(path: string, entry: string | null): Place {
 export function timeZoneOf(path: string, assetClass: 'equity' | 'fx'): string {
   if (assetClass === 'equity') return 'America/New_York';
   return /(^|[/\\])fxcm[/\\]/i.test(path) ? '-05:00' : 'UTC';
+}
+
+/**
+ * The symbol of a LEAN file that holds all days of one: `daily/bac.zip`, `daily/btcusd_trade.zip`,
+ * and inside it `bac.csv`.
+ */
+export function symbolOfStem(path: string, entry: string | null): string | null {
+  const stem = /^([^_]+?)(?:_trade|_quote)?(?:\.(?:zip|csv|gz))*$/i;
+  return symbolOf(stem.exec(basename(entry ?? path))?.[1]);
+}
+
+/** What LEAN calls the intervals of bars, in the name inside a zip or in a folder's. */
+const resolutions = new Map<string, Interval>([
+  ['second', '1s'],
+  ['minute', '1m'],
+  ['hour', '1h'],
+  ['daily', '1d'],
+]);
+
+/** Which of these intervals a file of bars is of; null when the names do not say. */
+export function intervalOf(
+  path: string,
+  entry: string | null,
+  possible: readonly Interval[],
+): Interval | null {
+  const words = [resolve(path), entry ?? '']
+    .join('_')
+    .toLowerCase()
+    .split(/[/\\_]/);
+  const named = words.flatMap((word) => resolutions.get(word) ?? []);
+  return named.findLast((interval) => possible.includes(interval)) ?? null;
+}
+
+const assetFolders = new Map<string, Instrument['assetClass']>([
+  ['equity', 'equity'],
+  ['us-equity', 'equity'],
+  ['crypto', 'crypto'],
+  ['forex', 'fx'],
+  ['fx', 'fx'],
+]);
+
+/** What is traded, as the nearest folder that says it does. */
+export function assetClassOf(path: string): Instrument['assetClass'] {
+  const folders = dirname(resolve(path)).toLowerCase().split(/[/\\]/);
+  return folders.flatMap((folder) => assetFolders.get(folder) ?? []).at(-1) ?? 'unknown';
 }
 
 const dated = /^(\d{8})_/;

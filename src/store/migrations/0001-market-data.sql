@@ -144,7 +144,7 @@ create table candle_rows (
   low           numeric not null,
   close         numeric not null,
   volume        numeric not null,
-  notional      numeric not null,
+  notional      numeric,
   trades        int not null,
   priced        int not null,
   revision      int not null,
@@ -153,6 +153,8 @@ create table candle_rows (
 ) partition by list (interval_id);
 comment on table candle_rows is
   'The newest version of every candle. Read the view candles instead.';
+comment on column candle_rows.notional is
+  'Sum of price x size; null where bars are among what the candle holds.';
 comment on column candle_rows.priced is
   'How many of the trades may set open and close; see docs/decisions/0004-tape-rules.md.';
 

@@ -7,6 +7,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
+import type { BatchInstrument } from '../../../src/contracts/instrument.ts';
+import { formatTime } from '../../../src/contracts/time.ts';
 import { RecordedFile } from '../../../src/feeds/replay/recorded-file.ts';
 import { recordedData } from '../../recorded-data.ts';
 import { pick } from '../parsed.ts';
@@ -115,25 +117,72 @@ suite('LEAN ticks', () => {
     assert.deepEqual(currency, ['EURUSD', 'USD', 'fx']);
   });
 
-  test('bars are recognised and refused, whatever their interval', async (t) => {
+  test('bars of trades are taken, each as its row says, whatever their interval', async (t) => {
+    const folder = recordedData('.', t);
+    if (!folder) return;
+    // Rows by `wc -l`, a last one without its newline added; the last bar read by eye.
+    const files = [
+      [
+        'us-equity/second/bac/20131007_trade.zip',
+        12_315,
+        '1s',
+        '2013-10-07T23:59:53.999999Z',
+        1381,
+      ],
+      ['us-equity/minute/bac/20131007_trade.zip', 595, '1m', '2013-10-07T23:59:59.999999Z', 1381],
+      ['us-equity/hour/bac.zip', 40_818, '1h', '2021-03-31T19:59:59.999999Z', 3869],
+      ['us-equity/daily/bac.zip', 5_849, '1d', '2021-04-01T03:59:59.999999Z', 3869],
+      [
+        'crypto/coinbase/second/btcusd/20161008_trade.zip',
+        3_453,
+        '1s',
+        '2016-10-08T23:59:58.999999Z',
+        61_950,
+      ],
+      [
+        'crypto/coinbase/daily/btcusd_trade.zip',
+        1_318,
+        '1d',
+        '2018-08-13T23:59:59.999999Z',
+        625_367,
+      ],
+    ] as const;
+    for (const [file, rows, interval, time, cents] of files) {
+      const { failure, deadLetters, batches } = await replayed({ files: [join(folder, file)] });
+      assert.equal(failure, null);
+      assert.deepEqual(deadLetters, []);
+      assert.equal(
+        batches.reduce((sum, { bars }) => sum + bars.count, 0),
+        rows,
+      );
+      const { bars } = batches.findLast(
+        (batch) => batch.bars.count > 0,
+      ) as Replayed['batches'][number];
+      const last = bars.count - 1;
+      const { symbol, priceScale } = bars.instruments[0] as BatchInstrument;
+      assert.equal(symbol, /btc/.test(file) ? 'BTCUSD' : 'BAC');
+      assert.deepEqual(
+        [bars.interval, formatTime(bars.eventTime[last] as number)],
+        [interval, time],
+      );
+      assert.equal((bars.close[last] as number) / 10 ** (priceScale - 2), cents);
+    }
+  });
+
+  test('bars of quotes, and those of Kraken, are recognised and refused', async (t) => {
     const folder = recordedData('.', t);
     if (!folder) return;
     const bars = [
-      'us-equity/second/bac/20131007_trade.zip',
-      'us-equity/minute/bac/20131007_trade.zip',
       'us-equity/minute/bac/20131007_quote.zip',
-      'us-equity/hour/bac.zip',
-      'us-equity/daily/bac.zip',
       'fx/oanda/second/eurusd/20140501_quote.zip',
       'fx/oanda/minute/eurusd/20140501_quote.zip',
-      'crypto/coinbase/second/btcusd/20161007_trade.zip',
       'crypto/coinbase/daily/btcusd_quote.zip',
       'crypto/kraken/http_ohlc.json',
     ];
     for (const file of bars) {
       const { failure, batches } = await replayed({ files: [join(folder, file)] });
       assert.equal(failure?.code, 'bad-file');
-      assert.match(failure?.message ?? '', /holds bars, not ticks/);
+      assert.match(failure?.message ?? '', /holds bars of a kind that we do not read/);
       assert.equal(batches.length, 0);
     }
   });
