@@ -2,6 +2,7 @@
 // have made of them.
 
 import { strict as assert } from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { ManualClock } from '../../src/base/clock.ts';
@@ -37,6 +38,22 @@ async function rowsOf(path: string): Promise<number[][]> {
 }
 
 suite('the days of what was recorded', () => {
+  test('of BAC as a vendor’s bars of a day stay those bars, when clocks change too', async (t) => {
+    const path = recordedData('us-equity/daily/bac.zip', t);
+    if (!path) return;
+    const days = await daysOf([path], 'market.trades');
+    const text = execFileSync('unzip', ['-p', path]).toString().trim();
+    const counted = (price: string): number => Math.round(Number(price) * 10_000);
+    const prices = ({ open, high, low, close }: Candle) => [open, high, low, close].map(counted);
+    assert.deepEqual(
+      // Midnight in New York is 04:00 or 05:00 of the same date.
+      days.map((day) =>
+        [day.start.slice(0, 10).replaceAll('-', ''), prices(day), day.volume].join(),
+      ),
+      text.split('\n').map((row) => row.trim().replace(' 00:00', '')),
+    );
+  });
+
   test('of EURUSD end at five in New York, and hold what the vendor’s minutes hold', async (t) => {
     const folder = recordedData('fx/oanda', t);
     if (!folder) return;
