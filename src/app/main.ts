@@ -1,11 +1,11 @@
 // The command line. It reads what was asked for, runs one command, and turns a Failure into two
 // lines that say what happened and how to mend it.
 
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import type { Micros } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
 import { priceKinds } from '../contracts/candle.ts';
-import { intervals } from '../contracts/interval.ts';
+import { type Interval, intervals } from '../contracts/interval.ts';
 import { parseSpanEnd, parseTime } from '../contracts/time.ts';
 import { readConfig } from './config.ts';
 
@@ -65,6 +65,34 @@ for (const what of ['candles', 'trades'] as const) {
   });
 }
 
+const explaining = program
+  .command('explain')
+  .description('why a stored candle or signal is what it is');
+explaining
+  .command('candle')
+  .description('its trades, the rules of their tape, and the candle computed anew from them')
+  .argument('<symbol>', '', upperCase)
+  .addArgument(new Argument('<interval>').choices(intervals))
+  .argument('<start>', 'ISO 8601, as export prints it; any time within the candle')
+  .addOption(new Option('--price <kind>').choices(priceKinds).default('trade'))
+  .option('--limit <n>', 'trades listed; all of them are counted', parseLimit, 50)
+  .option('--cursor <cursor>', 'lists the trades that follow those of an earlier answer')
+  .addOption(formatOption())
+  .action(async (symbol: string, interval: Interval, start: string, options) => {
+    const { explainACandle } = await import('./commands/explain.ts');
+    const config = readConfig(process.env, 'warn');
+    await explainACandle(config, { symbol, interval, start, ...options }, options.format);
+  });
+explaining
+  .command('signal')
+  .description('its definition, and the candles it rests on')
+  .argument('<id>', 'as /api/v1/alerts tells it')
+  .addOption(formatOption())
+  .action(async (id: string, options) => {
+    const { explainASignal } = await import('./commands/explain.ts');
+    await explainASignal(readConfig(process.env, 'warn'), id, options.format);
+  });
+
 program
   .command('status')
   .description('what runs on the data folder, and what it holds')
@@ -107,6 +135,16 @@ function parseSpeed(text: string): number {
   const speed = text === 'max' ? Number.POSITIVE_INFINITY : Number(text.replace(/x$/, ''));
   if (!(speed > 0)) throw new InvalidArgumentError('Give a number above 0, such as 60, or max.');
   return speed;
+}
+
+function formatOption(): Option {
+  return new Option('--format <format>').choices(['table', 'json']).default('table');
+}
+
+function parseLimit(text: string): number {
+  const limit = Number(text);
+  if (Number.isInteger(limit) && limit >= 1 && limit <= 100_000) return limit;
+  throw new InvalidArgumentError('Give a whole number from 1 to 100000.');
 }
 
 function parseInstant(text: string): Micros {

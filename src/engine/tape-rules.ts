@@ -4,8 +4,9 @@
 // nobody has told us of counts to the volume only.
 //
 // Sources: the consolidated tape's rules as Alpaca publishes them (docs.alpaca.markets, market data
-// FAQ, "How are bars aggregated?"); for LEAN's flags, which are AlgoSeek's and not documented, what
-// gives the vendor's own minute bars. Where the tape says "only when it is the first of the bar",
+// FAQ, "How are bars aggregated?"). LEAN's flags have names (QuantConnect/Lean,
+// TradeConditionFlags.cs), but nobody says what they may move: that is what gives the vendor's own
+// minute bars. Where the tape says "only when it is the first of the bar",
 // we say no: see docs/decisions/0004-tape-rules.md.
 
 import type { Tape, TradeBatch } from '../contracts/trade.ts';
@@ -57,20 +58,39 @@ export function unknownIn({ count, tag }: TradeBatch, { unknown }: BatchMoves): 
 
 /** Pure, and asked for few combinations again and again. */
 export function movesOf(tape: Tape, conditions: string): Moves {
+  let { within, day, unknown } = all;
+  for (const rule of rulesOf(tape, conditions)) {
+    within &= rule.within;
+    day &= rule.day;
+    unknown += rule.unknown;
+  }
+  return { within, day, unknown };
+}
+
+/** What one condition of a trade says. */
+export interface TapeRule extends Moves {
+  /** As the tape writes it. */
+  readonly code: string;
+  readonly meaning: string;
+}
+
+/** The rules that apply to a trade, one a condition; none where it may move everything. */
+export function rulesOf(tape: Tape, conditions: string): readonly TapeRule[] {
   switch (tape) {
     case '':
-      return all;
+      return [];
     case 'lean':
-      return leanMoves(conditions);
+      return leanRules(conditions);
     case 'sip-ab':
     case 'sip-c':
     case 'sip-o':
-      return sipMoves(tape, conditions);
+      return sipRulesOf(tape, conditions);
   }
 }
 
 const all: Moves = { within: everything, day: everything, unknown: 0 };
 const volumeOnly: Moves = { within: volume, day: volume, unknown: 0 };
+const unknownCode: Moves = { ...volumeOnly, unknown: 1 };
 
 /** Hexadecimal flags; ` suspicious` behind them is the vendor's own doubt. */
 const leanPattern = /^([0-9A-Fa-f]{1,8})( suspicious)?$/;
@@ -78,19 +98,63 @@ const leanRegular = 0x1;
 const leanRegularOdd = 0x20000001;
 const leanExtendedHours = 0x2000;
 
-function leanMoves(conditions: string): Moves {
+function leanRules(conditions: string): readonly TapeRule[] {
   const [, digits, doubt] = leanPattern.exec(conditions) ?? [];
-  if (digits === undefined) return { ...volumeOnly, unknown: 1 };
-  const flags = Number.parseInt(digits, 16);
-  const isPriced =
-    flags === leanRegular || flags === leanRegularOdd || (flags & leanExtendedHours) !== 0;
-  return isPriced && doubt === undefined ? all : volumeOnly;
+  if (digits === undefined) {
+    return [{ code: conditions, meaning: 'not the flags of this tape', ...unknownCode }];
+  }
+  const rule = leanRule(digits, Number.parseInt(digits, 16));
+  if (doubt === undefined) return [rule];
+  return [rule, { code: doubt.trim(), meaning: 'the vendor itself doubts it', ...volumeOnly }];
 }
+
+function leanRule(code: string, flags: number): TapeRule {
+  const names = leanFlags.filter((_, bit) => (flags & (1 << bit)) !== 0).join(' + ');
+  if (flags === leanRegular || flags === leanRegularOdd) return { code, meaning: names, ...all };
+  if ((flags & leanExtendedHours) !== 0) return { code, meaning: names, ...all };
+  return { code, meaning: `${names}: not regular, in regular hours`, ...volumeOnly };
+}
+
+/** From the lowest bit on. */
+const leanFlags = [
+  'regular',
+  'cash',
+  'next day',
+  'seller',
+  'yellow flag',
+  'intermarket sweep',
+  'opening print',
+  'closing print',
+  'reopening print',
+  'derivatively priced',
+  'form T',
+  'sold last',
+  'stopped',
+  'extended hours',
+  'out of sequence',
+  'split',
+  'acquisition',
+  'bunched',
+  'stock-option',
+  'distribution',
+  'average price',
+  'cross',
+  'price variation',
+  'rule 155',
+  'official close',
+  'prior reference price',
+  'official open',
+  'CAP election',
+  'automatic execution',
+  'trade-through exempt',
+  'undocumented flag',
+  'odd lot',
+];
 
 type SipTape = 'sip-ab' | 'sip-c' | 'sip-o';
 
 interface SipRule {
-  readonly codes: string;
+  readonly codes: Readonly<Record<string, string>>;
   /** The tapes A and B together, C, and O for over the counter. */
   readonly tapes: 'ab' | 'c' | 'abc' | 'abco' | 'co';
   /** Open and close, high and low, volume; Y or N. */
@@ -100,46 +164,76 @@ interface SipRule {
 }
 
 const sipRules: readonly SipRule[] = [
-  { codes: '@', tapes: 'abco', within: 'YYY' },
-  { codes: 'ADBY', tapes: 'c', within: 'YYY' },
-  { codes: 'E', tapes: 'ab', within: 'YYY' },
-  { codes: 'FKLOX56', tapes: 'abc', within: 'YYY' },
-  { codes: 'B', tapes: 'ab', within: 'NNY' },
-  { codes: 'W', tapes: 'co', within: 'NNY' },
-  { codes: 'CNRIU', tapes: 'abco', within: 'NNY' },
-  { codes: 'HV7', tapes: 'abc', within: 'NNY' },
-  { codes: 'G', tapes: 'c', within: 'NNY', day: 'NYY' },
-  { codes: 'P', tapes: 'abco', within: 'NNY', day: 'NYY' },
-  { codes: 'Z4', tapes: 'abc', within: 'NNY', day: 'NYY' },
-  { codes: 'T', tapes: 'abco', within: 'YYY', day: 'NNY' },
-  { codes: 'MQ', tapes: 'abc', within: 'NNN' },
-  { codes: '9', tapes: 'abc', within: 'NNN', day: 'YYN' },
+  { codes: { '@': 'regular' }, tapes: 'abco', within: 'YYY' },
+  {
+    codes: { A: 'acquisition', D: 'distribution', B: 'bunched', Y: 'yellow flag' },
+    tapes: 'c',
+    within: 'YYY',
+  },
+  { codes: { E: 'automatic execution' }, tapes: 'ab', within: 'YYY' },
+  {
+    codes: {
+      F: 'intermarket sweep',
+      K: 'rule 127 or 155',
+      L: 'sold last',
+      O: 'opening',
+      X: 'cross',
+      '5': 'reopening',
+      '6': 'closing',
+    },
+    tapes: 'abc',
+    within: 'YYY',
+  },
+  { codes: { B: 'average price' }, tapes: 'ab', within: 'NNY' },
+  { codes: { W: 'average price' }, tapes: 'co', within: 'NNY' },
+  {
+    codes: {
+      C: 'cash',
+      N: 'next day',
+      R: 'seller',
+      I: 'odd lot',
+      U: 'extended hours, sold out of sequence',
+    },
+    tapes: 'abco',
+    within: 'NNY',
+  },
+  {
+    codes: { H: 'price variation', V: 'contingent', '7': 'qualified contingent' },
+    tapes: 'abc',
+    within: 'NNY',
+  },
+  { codes: { G: 'bunched sold' }, tapes: 'c', within: 'NNY', day: 'NYY' },
+  { codes: { P: 'prior reference price' }, tapes: 'abco', within: 'NNY', day: 'NYY' },
+  {
+    codes: { Z: 'sold out of sequence', '4': 'derivatively priced' },
+    tapes: 'abc',
+    within: 'NNY',
+    day: 'NYY',
+  },
+  { codes: { T: 'extended hours (form T)' }, tapes: 'abco', within: 'YYY', day: 'NNY' },
+  { codes: { M: 'official close', Q: 'official open' }, tapes: 'abc', within: 'NNN' },
+  { codes: { '9': 'corrected consolidated close' }, tapes: 'abc', within: 'NNN', day: 'YYN' },
 ];
 
-const sipCodes = new Map<string, Moves>(
+const sipCodes = new Map<string, TapeRule>(
   sipRules.flatMap(({ codes, tapes, within, day = within }) =>
-    Array.from(codes).flatMap((code) =>
+    Object.entries(codes).flatMap(([code, meaning]) =>
       (['ab', 'c', 'o'] as const)
         .filter((tape) => tapes.includes(tape))
-        .map((tape): [string, Moves] => [
+        .map((tape): [string, TapeRule] => [
           `sip-${tape} ${code}`,
-          { within: bitsOf(within), day: bitsOf(day), unknown: 0 },
+          { code, meaning, within: bitsOf(within), day: bitsOf(day), unknown: 0 },
         ]),
     ),
   ),
 );
 
 /** One code to a character; blanks and commas between them mean nothing, nor does having none. */
-function sipMoves(tape: SipTape, conditions: string): Moves {
-  let { within, day, unknown } = all;
-  for (const code of Array.from(conditions)) {
-    if (code === ' ' || code === ',') continue;
-    const moves = sipCodes.get(`${tape} ${code}`);
-    within &= (moves ?? volumeOnly).within;
-    day &= (moves ?? volumeOnly).day;
-    if (!moves) unknown++;
-  }
-  return { within, day, unknown };
+function sipRulesOf(tape: SipTape, conditions: string): readonly TapeRule[] {
+  return Array.from(conditions.replaceAll(/[ ,]/g, ''), (code) => {
+    const unknown = { code, meaning: 'not known to us', ...unknownCode };
+    return sipCodes.get(`${tape} ${code}`) ?? unknown;
+  });
 }
 
 function bitsOf(rule: string): number {

@@ -3,6 +3,7 @@
 // records keep coming.
 
 import { Failure } from '../base/failure.ts';
+import type { ExplainedPlace } from '../engine/explain-candle.ts';
 import { partition } from './recent/tail.ts';
 
 /** What every cursor of a log begins with; the offset follows. */
@@ -42,6 +43,18 @@ export function parseCandleCursor(text: string): number {
   const parts = /^c\.(-?\d{1,16})$/.exec(unseal(text));
   if (!parts) throw badCursor(text);
   return Number(parts[1]);
+}
+
+/** The cursor of a page of explained trades: the place of its last. */
+export function formatExplanationCursor({ time, offset, tagId }: ExplainedPlace): string {
+  return seal(`e.${time}.${offset}.${tagId}`);
+}
+
+export function parseExplanationCursor(text: string): ExplainedPlace {
+  const parts = /^e\.(-?\d{1,16})\.(\d{1,16})\.(\d{1,10})$/.exec(unseal(text));
+  if (!parts) throw badCursor(text);
+  const [time, offset, tagId] = parts.slice(1).map(Number);
+  return { time, offset, tagId };
 }
 
 function seal(text: string): string {

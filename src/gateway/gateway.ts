@@ -15,6 +15,7 @@ import { pageFiles } from './page-files.ts';
 import { alertRoutes } from './routes/alerts.ts';
 import { candleRoutes } from './routes/candles.ts';
 import type { RouteContext } from './routes/context.ts';
+import { explainRoutes } from './routes/explain.ts';
 import { marketRoutes } from './routes/market.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { pageRoutes } from './routes/page.ts';
@@ -100,6 +101,7 @@ function addRoutes(app: HttpServer, context: RouteContext, options: GatewayOptio
         marketRoutes(api, context);
         tradeRoutes(api, context);
         candleRoutes(api, context);
+        explainRoutes(api, context);
       },
       { prefix },
     );

@@ -2,7 +2,7 @@
 // copy-binary.ts. Both keep pace with the other side: nothing piles up.
 
 import type { Duplex } from 'node:stream';
-import type { Client, Connection, Submittable } from 'pg';
+import type { Client, ClientBase, Connection, Submittable } from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
 import { CopyReader } from './copy-binary.ts';
 
@@ -25,7 +25,7 @@ export async function copyIn(
  * batch. Yields how many rows a batch has: `rowsAtOnce`, or fewer at the end.
  */
 export async function* copyOut(
-  client: Client,
+  client: ClientBase,
   query: string,
   rowsAtOnce: number,
   take: (reader: CopyReader, row: number) => void,

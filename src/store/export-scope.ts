@@ -1,26 +1,32 @@
 // Which part of the store an export reads: the instruments, with the ids that rows know them by,
 // and the span. COPY takes no parameters, so this is also where values are written into its SQL.
 
-import type { Client } from 'pg';
+import type { ClientBase } from 'pg';
 import { Failure } from '../base/failure.ts';
 import { formatTime } from '../contracts/time.ts';
 import type { Span } from './history.ts';
 
 export interface ExportScope extends Span {
   /** In the order of their symbols. */
-  readonly instruments: readonly { readonly id: number; readonly symbol: string }[];
-  /** The one instrument that is wanted; null for all. */
-  readonly only: number | null;
+  readonly instruments: readonly ScopedInstrument[];
+  /** Whether these are all there are. */
+  readonly isAll: boolean;
+}
+
+export interface ScopedInstrument {
+  readonly id: number;
+  readonly symbol: string;
+  readonly calendar: string;
 }
 
 /** Rejects with Failure 'not-found' when nothing is known of the symbol. */
 export async function scopeOf(
-  client: Client,
+  client: ClientBase,
   { from, to }: Span,
   symbol: string | undefined,
 ): Promise<ExportScope> {
-  const { rows } = await client.query<{ id: number; symbol: string }>(
-    `select instrument_id as id, symbol from instruments
+  const { rows } = await client.query<ScopedInstrument>(
+    `select instrument_id as id, symbol, calendar from instruments
      where $1::text is null or symbol = $1
      order by symbol collate "C"`,
     [symbol ?? null],
@@ -37,8 +43,14 @@ export async function scopeOf(
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),
     instruments: rows,
-    only: symbol === undefined ? null : (rows[0]?.id ?? null),
+    isAll: symbol === undefined,
   };
+}
+
+/** The SQL condition that a row is of the instruments. */
+export function ofInstruments({ instruments, isAll }: ExportScope): string {
+  if (isAll) return 'true';
+  return `instrument_id in (${instruments.map(({ id }) => id).join(', ')})`;
 }
 
 /** The SQL condition that a column of times lies in the span. */

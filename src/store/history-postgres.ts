@@ -5,11 +5,14 @@ import { Pool } from 'pg';
 import { micros } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
 import type { DeadLetter } from '../contracts/dead-letter.ts';
+import type { PlacedTrades } from '../contracts/placed-trades.ts';
 import { formatTime } from '../contracts/time.ts';
 import type { Candle, Instrument, Signal } from '../contracts/wire-objects.ts';
 import { intervalCodes, priceKindCodes } from './candle-codes.ts';
 import { clientConfig, type Database, explained, sessionSetup } from './database.ts';
-import type { CandleQuery, History, Holdings, SignalQuery, TradePage } from './history.ts';
+import { scopeOf } from './export-scope.ts';
+import type { CandleQuery, History, Holdings, SignalQuery, Span, TradePage } from './history.ts';
+import { storedTrades } from './stored-trades.ts';
 import { readTradePage, type TradePageQuery } from './trade-pages.ts';
 
 /** Rows of one answer. */
@@ -18,6 +21,8 @@ export const historyRowsMax = 100_000;
 const connectionsMax = 4;
 /** Questions that wait for a connection. */
 const waitingMax = 256;
+/** Trades streamed at once; the streams need the other connections to look things up. */
+const streamsMax = 2;
 const session = { application: 'history', statementSeconds: 10 };
 
 /** Connects when it is first asked. */
@@ -30,6 +35,7 @@ export class PostgresHistory implements History {
   readonly #database: Database;
   readonly #pool: Pool;
   readonly #instrumentIds = new Map<string, number>();
+  #streams = 0;
 
   constructor(database: Database) {
     this.#database = database;
@@ -68,6 +74,30 @@ export class PostgresHistory implements History {
     const id = await this.#instrumentId(symbol);
     if (id === null) return { trades: [], next: null };
     return await readTradePage(this.#ask, id, query);
+  }
+
+  async *placedTrades(symbol: string, span: Span): AsyncGenerator<PlacedTrades> {
+    if (this.#streams >= streamsMax) {
+      const what = `${streamsMax} readers of all trades of a span are at it already`;
+      throw new Failure('limit-exceeded', what, 'Ask again in a moment.');
+    }
+    this.#streams++;
+    try {
+      const client = await this.#pool.connect();
+      let isWhole = false;
+      try {
+        await client.query('begin isolation level repeatable read read only');
+        yield* storedTrades(client, this.#ask, await scopeOf(client, span, symbol));
+        await client.query('commit');
+        isWhole = true;
+      } finally {
+        client.release(!isWhole);
+      }
+    } catch (error) {
+      throw explained(error, this.#database);
+    } finally {
+      this.#streams--;
+    }
   }
 
   async candles(symbol: string, query: CandleQuery): Promise<readonly Candle[]> {
@@ -119,20 +149,18 @@ export class PostgresHistory implements History {
   async signals({ symbol, severity, limit }: SignalQuery): Promise<readonly Signal[]> {
     requireLimit(limit);
     const rows = await this.#ask<SignalRow>(
-      `select
-         id, kind, symbol, micros(time) as time, micros(start) as start, severity, state, revision,
-         text, "values"
-       from signals
+      `${selectSignals}
        where ($1::text is null or symbol = $1) and ($2::text is null or severity = $2)
        order by signals.time desc, id
        limit $3`,
       [symbol ?? null, severity ?? null, limit],
     );
-    return rows.map((row) => ({
-      ...row,
-      time: formatTime(Number(row.time)),
-      start: formatTime(Number(row.start)),
-    }));
+    return rows.map(signalOf);
+  }
+
+  async signal(id: string): Promise<Signal | null> {
+    const [row] = await this.#ask<SignalRow>(`${selectSignals} where id = $1`, [id]);
+    return row ? signalOf(row) : null;
   }
 
   async deadLetters(limit: number): Promise<readonly DeadLetter[]> {
@@ -231,10 +259,24 @@ function candleOf(row: CandleRow): Candle {
   return { ...row, start: formatTime(Number(row.start)) };
 }
 
+const selectSignals = `
+  select
+    id, kind, symbol, micros(time) as time, micros(start) as start, severity, state, revision,
+    text, "values"
+  from signals`;
+
 type SignalRow = Omit<Signal, 'time' | 'start'> & {
   readonly time: string;
   readonly start: string;
 };
+
+function signalOf(row: SignalRow): Signal {
+  return {
+    ...row,
+    time: formatTime(Number(row.time)),
+    start: formatTime(Number(row.start)),
+  };
+}
 
 interface DeadLetterRow extends Omit<DeadLetter, 'receiveTime' | 'raw' | 'rawLength'> {
   readonly receiveTime: string;

@@ -5,6 +5,7 @@ import type { Micros } from '../base/clock.ts';
 import type { PriceKind } from '../contracts/candle.ts';
 import type { DeadLetter } from '../contracts/dead-letter.ts';
 import type { Interval } from '../contracts/interval.ts';
+import type { PlacedTrades } from '../contracts/placed-trades.ts';
 import type { Severity } from '../contracts/signal.ts';
 import type { Candle, Instrument, Signal, Trade } from '../contracts/wire-objects.ts';
 
@@ -57,12 +58,20 @@ export interface History {
     symbol: string,
     query: Span & { readonly limit: number; readonly before?: TradeCursor },
   ): Promise<TradePage>;
+  /**
+   * All trades of a span, with their places in the log. What is yielded is good until more is asked
+   * for. Rejects with Failure 'not-found' for an unknown symbol, and 'limit-exceeded' while too
+   * many such streams are read.
+   */
+  placedTrades(symbol: string, span: Span): AsyncIterable<PlacedTrades>;
   /** The newest `limit` candles of the span, in ascending order of start. */
   candles(symbol: string, query: CandleQuery): Promise<readonly Candle[]>;
   /** The newest two daily trade candles of every symbol, ascending: for the market summary. */
   lastDays(): Promise<readonly Candle[]>;
   /** Newest first by (time, id), retracted ones too. */
   signals(query: SignalQuery): Promise<readonly Signal[]>;
+  /** The newest version; null when there is no such signal. */
+  signal(id: string): Promise<Signal | null>;
   /** Newest first. */
   deadLetters(limit: number): Promise<readonly DeadLetter[]>;
   holdings(): Promise<Holdings>;

@@ -6,8 +6,10 @@ import { decodeCandles } from '../../src/contracts/candle.ts';
 import type { DeadLetter } from '../../src/contracts/dead-letter.ts';
 import { sequencesOf } from '../../src/contracts/event-columns.ts';
 import { decodeJson, frameKind } from '../../src/contracts/frame.ts';
+import { alwaysOpenCalendar } from '../../src/contracts/instrument.ts';
+import type { PlacedTag, PlacedTrades } from '../../src/contracts/placed-trades.ts';
 import { parseTime } from '../../src/contracts/time.ts';
-import { decodeTrades } from '../../src/contracts/trade.ts';
+import { decodeTrades, type TradeBatch } from '../../src/contracts/trade.ts';
 import {
   type Candle,
   candleAt,
@@ -31,6 +33,8 @@ interface StoredTrade {
   readonly trade: Trade;
   readonly time: Micros;
   readonly offset: number;
+  readonly batch: TradeBatch;
+  readonly row: number;
 }
 
 export class MemoryHistory implements History {
@@ -98,6 +102,40 @@ export class MemoryHistory implements History {
     return { trades: page.map(({ trade }) => trade), next };
   }
 
+  async *placedTrades(
+    symbol: string,
+    { from = -Infinity, to = Infinity }: { from?: number; to?: number },
+  ): AsyncGenerator<PlacedTrades> {
+    this.#mayFail();
+    const found = this.#trades
+      .filter(({ trade, time }) => trade.symbol === symbol && time >= from && time < to)
+      .sort((a, b) => a.time - b.time || a.offset - b.offset);
+    const column = (value: (of: StoredTrade) => number) => Float64Array.from(found, value);
+    yield {
+      count: found.length,
+      eventTime: column(({ time }) => time),
+      receiveTime: column(({ batch, row }) => batch.receiveTime[row]),
+      id: column(({ batch, row }) => batch.id[row]),
+      price: column(({ batch, row }) => batch.price[row]),
+      size: column(({ batch, row }) => batch.size[row]),
+      offset: column(({ offset }) => offset),
+      instrumentId: new Int32Array(found.length),
+      tagId: Int32Array.from(found.keys()),
+      instruments: new Map([[0, { symbol, calendar: alwaysOpenCalendar }]]),
+      tags: new Map(found.map((one, tagId) => [tagId, this.#tagOf(one)])),
+      textIds: new Map(),
+    };
+  }
+
+  #tagOf({ trade, batch, row }: StoredTrade): PlacedTag {
+    const { priceScale, sizeScale } = batch.instruments[batch.instrument[row]];
+    const { source, scope, tape } = batch;
+    const { verdict } = trade;
+    const place = { epoch: this.#log.epoch, partition: 0 };
+    const tag = batch.tags[batch.tag[row]];
+    return { ...place, ...tag, source, scope, tape, verdict, priceScale, sizeScale };
+  }
+
   async candles(symbol: string, query: CandleQuery): Promise<readonly Candle[]> {
     this.#mayFail();
     const { interval, price, limit, from = -Infinity, to = Infinity } = query;
@@ -129,6 +167,11 @@ export class MemoryHistory implements History {
       .slice(0, limit);
   }
 
+  async signal(id: string): Promise<Signal | null> {
+    this.#mayFail();
+    return this.#signals.get(id) ?? null;
+  }
+
   async deadLetters(): Promise<readonly DeadLetter[]> {
     return [];
   }
@@ -143,7 +186,8 @@ export class MemoryHistory implements History {
       const batch = decodeTrades(bytes);
       for (const [row, sequence] of sequencesOf(batch).entries()) {
         const time = batch.eventTime[row] as Micros;
-        this.#trades.push({ trade: tradeAt(batch, row, sequence), time, offset: offset + row });
+        const trade = tradeAt(batch, row, sequence);
+        this.#trades.push({ trade, time, offset: offset + row, batch, row });
       }
     }
     if (kind === 'candles') {

@@ -13,7 +13,7 @@ import {
 import { encodeJson } from '../../src/contracts/frame.ts';
 import { encodeHeartbeat } from '../../src/contracts/heartbeat.ts';
 import { type Interval, intervals } from '../../src/contracts/interval.ts';
-import { encodeTrades, TradeColumns } from '../../src/contracts/trade.ts';
+import { encodeTrades, type Tape, TradeColumns } from '../../src/contracts/trade.ts';
 import { wideFromBigInt } from '../../src/contracts/wide.ts';
 import type { SinkBatch } from '../../src/store/sink.ts';
 
@@ -30,6 +30,7 @@ export interface SimpleTrade {
 
 export interface BatchFacts {
   readonly source?: string;
+  readonly tape?: Tape;
   readonly priceScale?: number;
   readonly sizeScale?: number;
   /** Per symbol: sequence of its first trade. */
@@ -39,11 +40,12 @@ export interface BatchFacts {
 export function tradeBatch(
   offset: number,
   trades: readonly SimpleTrade[],
-  { source = 'test', priceScale = 2, sizeScale = 0, sequence = 0 }: BatchFacts = {},
+  { source = 'test', tape = '', priceScale = 2, sizeScale = 0, sequence = 0 }: BatchFacts = {},
 ): SinkBatch {
   const columns = new TradeColumns();
   columns.source = source;
   columns.scope = 'scope';
+  columns.tape = tape;
   for (const [row, trade] of trades.entries()) {
     const instrument = columns.instrumentOf(trade.symbol, priceScale, sizeScale);
     const tag = columns.tagOf(trade.venue ?? 'V', trade.conditions ?? '', 'buy');

@@ -1,5 +1,6 @@
 // price-change: an hour's close is more than 5 % away from its open.
 
+import { parametersOf, type SignalDefinition } from './definition.ts';
 import { percentOf, type Steps, stepOf } from './figures.ts';
 import { hour, type PriceSpan } from './span.ts';
 import type { Finding, SymbolState } from './symbol-state.ts';
@@ -9,6 +10,16 @@ const steps: Steps = [
   [10, 'high'],
   [5, 'medium'],
 ];
+
+export const priceChange: SignalDefinition = {
+  text: 'The close of an hour is more than 5 % away from its open.',
+  parameters: parametersOf(steps, 'Percent'),
+  interval: '1h',
+  candlesMax: 1,
+  lookback: hour,
+  newest: 'the hour',
+  others: '',
+};
 
 export function askPriceChange(state: SymbolState, span: PriceSpan): void {
   state.settle({ kind: 'price-change', start: span.start }, changeOf(state, span));

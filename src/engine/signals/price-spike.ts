@@ -2,6 +2,7 @@
 // to this second's high (low), and at the second before that had trades it had not. Once a minute
 // and direction: the first such second.
 
+import { parametersOf, type SignalDefinition } from './definition.ts';
 import { isAbove, percentOf, type Steps, stepOf } from './figures.ts';
 import { floor, minute, type PriceSpan, second } from './span.ts';
 import type { Cause, Finding, SymbolState } from './symbol-state.ts';
@@ -15,6 +16,19 @@ const steps: Steps = [
   [spikePercent, 'medium'],
 ];
 const directions = ['up', 'down'] as const;
+
+export const priceSpike: SignalDefinition = {
+  text:
+    `The high of a second is more than ${spikePercent} % above the lowest low of the 60 seconds ` +
+    'that end with it (up), or its low as far below their highest high (down), and it was not so ' +
+    'at the last second before that had trades.',
+  parameters: { windowSeconds: 60, ...parametersOf(steps, 'Percent') },
+  interval: '1s',
+  candlesMax: 60,
+  lookback: minute,
+  newest: 'the second that completed it',
+  others: 'a second of the window',
+};
 
 /** Asks the newest second. What is raised in a minute is not raised in it again. */
 export function askNewestSpike(state: SymbolState): void {

@@ -1,6 +1,7 @@
 // volatility: a minute's high and low are more than 2 % of its open apart.
 
 import { divide, formatBigDecimal } from '../../contracts/decimal.ts';
+import { parametersOf, type SignalDefinition } from './definition.ts';
 import { percentOf, type Steps, stepOf } from './figures.ts';
 import { type MinuteSpan, minute } from './span.ts';
 import type { Finding, SymbolState } from './symbol-state.ts';
@@ -11,6 +12,16 @@ const steps: Steps = [
   [2, 'low'],
 ];
 const trends = { '1': 'up', '-1': 'down', '0': 'flat' } as const;
+
+export const volatility: SignalDefinition = {
+  text: 'The high and low of a minute are more than 2 % of its open apart.',
+  parameters: parametersOf(steps, 'Percent'),
+  interval: '1m',
+  candlesMax: 1,
+  lookback: minute,
+  newest: 'the minute',
+  others: '',
+};
 
 export function askVolatility(state: SymbolState, span: MinuteSpan): void {
   const finding = span.isPriced ? volatilityOf(state, span) : null;

@@ -3,6 +3,7 @@
 
 import { divide, formatBigDecimal } from '../../contracts/decimal.ts';
 import type { Severity } from '../../contracts/signal.ts';
+import { parametersOf, type SignalDefinition } from './definition.ts';
 import { type MinuteSpan, minute, volumeWindows } from './span.ts';
 import type { Finding, SymbolState } from './symbol-state.ts';
 
@@ -12,6 +13,18 @@ const sigmaSteps: readonly (readonly [sigmas: bigint, Severity])[] = [
   [5n, 'high'],
   [3n, 'medium'],
 ];
+
+export const volumeAnomaly: SignalDefinition = {
+  text:
+    'The volume of a minute is more than 3 standard deviations above the mean of the last ' +
+    `${volumeWindows} minutes that had trades, and at least twice that mean.`,
+  parameters: { minutes: volumeWindows, timesMeanMin: 2, ...parametersOf(sigmaSteps, 'Sigmas') },
+  interval: '1m',
+  candlesMax: volumeWindows + 1,
+  lookback: Number.POSITIVE_INFINITY,
+  newest: 'the minute',
+  others: 'a minute that it is compared with',
+};
 
 /** Asks the minute at `index`, and those that are compared with it. */
 export function askVolumesFrom(state: SymbolState, index: number): void {

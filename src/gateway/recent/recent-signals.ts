@@ -23,6 +23,10 @@ export class RecentSignals {
     if (this.#byId.size > this.#max) this.#byId.delete(this.#byId.keys().next().value as string);
   }
 
+  get(id: string): Signal | undefined {
+    return this.#byId.get(id);
+  }
+
   /** Newest first by (time, id), together with those that the store gave. */
   with(stored: readonly Signal[], filter: SignalFilter, limit: number): Signal[] {
     const byId = new Map(stored.map((signal) => [signal.id, signal]));

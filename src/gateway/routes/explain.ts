@@ -1,0 +1,79 @@
+// Why a candle or a signal is what it is.
+
+import { Type } from 'typebox';
+import { priceKinds } from '../../contracts/candle.ts';
+import { candleExplanationSchema, signalExplanationSchema } from '../../contracts/explanation.ts';
+import { intervals } from '../../contracts/interval.ts';
+import { explainCandle } from '../explain.ts';
+import { explainSignal, unknownSignal } from '../explain-signal.ts';
+import type { HttpServer } from '../server.ts';
+import { knownSymbol, problems, type RouteContext, requireReady, symbolParams } from './context.ts';
+
+const candleParams = Type.Object({
+  ...symbolParams.properties,
+  interval: Type.Enum([...intervals]),
+  start: Type.String({
+    maxLength: 40,
+    description:
+      'ISO 8601, UTC unless it says otherwise; any time within the candle will do, and for 1d ' +
+      'its date',
+  }),
+});
+
+const candleQuery = Type.Object(
+  {
+    price: Type.Enum([...priceKinds], { default: 'trade', description: 'What the candle is of' }),
+    limit: Type.Integer({
+      minimum: 1,
+      maximum: 10_000,
+      default: 100,
+      description: 'Trades listed at once',
+    }),
+    cursor: Type.Optional(Type.String({ maxLength: 128, description: 'The `next` of a page' })),
+  },
+  { additionalProperties: false },
+);
+
+const signalParams = Type.Object({
+  id: Type.String({ maxLength: 64, description: 'As /api/v1/alerts tells it' }),
+});
+
+export function explainRoutes(app: HttpServer, { live, sources }: RouteContext): void {
+  const { history } = sources;
+  app.get(
+    '/explain/candle/:symbol/:interval/:start',
+    {
+      schema: {
+        summary: 'Why a candle is what it is: its trades, their rules, and it computed anew',
+        tags: ['market'],
+        params: candleParams,
+        querystring: candleQuery,
+        response: { 200: candleExplanationSchema, ...problems },
+      },
+    },
+    async ({ params: { symbol: given, interval, start }, query }) => {
+      const symbol = knownSymbol(live, given);
+      const { calendar } = live.instrument(symbol);
+      return await explainCandle(history, { symbol, calendar, interval, start, ...query });
+    },
+  );
+
+  app.get(
+    '/explain/signal/:id',
+    {
+      schema: {
+        summary: 'Why a signal was raised: its definition and the candles it rests on',
+        tags: ['market'],
+        params: signalParams,
+        querystring: Type.Object({}, { additionalProperties: false }),
+        response: { 200: signalExplanationSchema, ...problems },
+      },
+    },
+    async ({ params: { id } }) => {
+      requireReady(live);
+      const signal = live.signals.get(id) ?? (await history.signal(id));
+      if (!signal) throw unknownSignal(id);
+      return await explainSignal(history, signal);
+    },
+  );
+}
