@@ -52,6 +52,7 @@ interface Source {
 const floors = [
   ['base'],
   ['contracts', 'calendars'],
+  ['corporate-actions'],
   ['feeds', 'log', 'engine', 'flink', 'rules', 'store', 'notify'],
   ['pipeline', 'accounts', 'gateway'],
   ['app'],

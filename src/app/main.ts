@@ -5,8 +5,9 @@ import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import type { Micros } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
 import { priceKinds } from '../contracts/candle.ts';
+import { adjustments } from '../contracts/corporate-action.ts';
 import { type Interval, intervals } from '../contracts/interval.ts';
-import { parseSpanEnd, parseTime } from '../contracts/time.ts';
+import { isDate, parseSpanEnd, parseTime } from '../contracts/time.ts';
 import { readConfig } from './config.ts';
 
 const program = new Command('tapeline')
@@ -57,7 +58,13 @@ for (const what of ['candles', 'trades'] as const) {
   if (what === 'candles') {
     command
       .addOption(new Option('--interval <interval>', 'all when not given').choices(intervals))
-      .addOption(new Option('--price <kind>').choices(priceKinds).default('trade'));
+      .addOption(new Option('--price <kind>').choices(priceKinds).default('trade'))
+      .addOption(
+        new Option('--adjustment <kind>', 'for corporate actions; raw is as traded')
+          .choices(adjustments)
+          .default('raw'),
+      )
+      .option('--asof <date>', 'whose symbol it was then, and actions up to then', parseDate);
   }
   command.action(async (options) => {
     const { exportRows } = await import('./commands/export.ts');
@@ -91,6 +98,20 @@ explaining
   .action(async (id: string, options) => {
     const { explainASignal } = await import('./commands/explain.ts');
     await explainASignal(readConfig(process.env, 'warn'), id, options.format);
+  });
+
+program
+  .command('actions')
+  .description('corporate actions: splits, cash dividends, renames')
+  .command('import')
+  .description('take corporate actions from files; again changes nothing (docs/ADJUSTMENTS.md)')
+  .argument('<files...>', 'LEAN factor and map files, or CSV: symbol,date,kind,value')
+  .option('--symbol <symbol>', 'where a LEAN file is not named after it')
+  .option('--calendar <name>', 'whose days the dates are: XNYS, XLON, XTKS, XTSE, …', 'XNYS')
+  .option('--quiet', 'no progress')
+  .action(async (files: string[], options) => {
+    const { importActionFiles } = await import('./commands/actions.ts');
+    await importActionFiles(readConfig(process.env, 'warn'), files, options);
   });
 
 program
@@ -153,6 +174,11 @@ function parseInstant(text: string): Micros {
 
 function parseEnd(text: string): Micros {
   return instantOr(parseSpanEnd(text));
+}
+
+function parseDate(text: string): string {
+  if (isDate(text)) return text;
+  throw new InvalidArgumentError('Give a date such as 2014-06-09.');
 }
 
 function instantOr(time: Micros | null): Micros {

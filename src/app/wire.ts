@@ -7,13 +7,20 @@ import { type Clock, systemClock } from '../base/clock.ts';
 import type { Failure } from '../base/failure.ts';
 import type { Prng } from '../base/prng.ts';
 import type { PriceKind } from '../contracts/candle.ts';
+import type { Adjustment } from '../contracts/corporate-action.ts';
 import type { Interval } from '../contracts/interval.ts';
 import { formatTime } from '../contracts/time.ts';
+import type {
+  ActionFile,
+  ActionFileOptions,
+  FileActions,
+} from '../corporate-actions/action-files.ts';
 import type { Feed } from '../feeds/feed.ts';
 import type { KnownTrade } from '../feeds/live-feed.ts';
 import type { ReplayProgress } from '../feeds/replay/replay.ts';
 import { signalBytes } from '../log/embedded/signal.ts';
 import type { Log } from '../log/log.ts';
+import type { ImportCounts } from '../store/corporate-actions.ts';
 import type { Database } from '../store/database.ts';
 import type { History, Span } from '../store/history.ts';
 import type { Sink } from '../store/sink.ts';
@@ -148,6 +155,9 @@ export interface ExportQuery extends Span {
   readonly symbol?: string;
   readonly interval?: Interval;
   readonly price?: PriceKind;
+  readonly adjustment?: Adjustment;
+  /** A date. */
+  readonly asof?: string;
 }
 
 export async function exportStream(
@@ -157,8 +167,30 @@ export async function exportStream(
 ): Promise<AsyncIterable<Uint8Array>> {
   const { exportCandles, exportTrades } = await import('../store/export.ts');
   if (what === 'trades') return exportTrades(database, query);
-  const wanted = query.interval === undefined ? {} : { intervals: [query.interval] };
-  return exportCandles(database, { ...query, ...wanted });
+  const { symbol, interval, adjustment = 'raw', asof = systemClock.now() } = query;
+  const wanted = interval === undefined ? {} : { intervals: [interval] };
+  const series = symbol === undefined ? {} : { series: { symbol, adjustment, asof } };
+  return exportCandles(database, { ...query, ...wanted, ...series });
+}
+
+export async function parseActions(
+  files: readonly ActionFile[],
+  options: ActionFileOptions,
+): Promise<readonly FileActions[]> {
+  const { actionsOf } = await import('../corporate-actions/action-files.ts');
+  return files.map((file) => actionsOf(file, options));
+}
+
+/** Into a database that may be older than we are. */
+export async function importActions(
+  database: DatabaseConnection,
+  files: readonly FileActions[],
+  onFile: (index: number) => void,
+): Promise<ImportCounts> {
+  const { migrate } = await import('../store/migrate.ts');
+  await migrate(database);
+  const store = await import('../store/corporate-actions.ts');
+  return await store.importActions(database, files, onFile);
 }
 
 /** `known`: by symbol, the newest trade that the log has from this feed. */

@@ -22,16 +22,18 @@ export function parseTime(text: string): Micros | null {
   const parts = instant.exec(text.trim());
   if (!parts) return null;
   const [, date, clock = '00:00:00', fraction = '', zone = 'Z'] = parts;
-  if (!isDay(date)) return null;
+  if (!isDate(date)) return null;
   const ms = Date.parse(`${date}T${clock.length === 5 ? `${clock}:00` : clock}${zone}`);
   if (Number.isNaN(ms)) return null;
   return micros(ms * 1000 + Number(fraction.padEnd(6, '0').slice(0, 6)));
 }
 
-/** Date.parse takes the 30th of February for the 2nd of March. */
-function isDay(date: string): boolean {
-  const day = Number(date.slice(8));
-  return day <= 28 || new Date(date).getUTCDate() === day;
+/** Whether it is a day that exists, written as `2014-06-09`. */
+export function isDate(text: string): boolean {
+  if (!bareDate.test(text)) return false;
+  // Parsing may take February 30 for a day of March, which is then written differently.
+  const day = new Date(`${text}T00:00:00Z`);
+  return !Number.isNaN(day.getTime()) && day.toISOString().startsWith(text);
 }
 
 const bareDate = /^\d{4}-\d{2}-\d{2}$/;

@@ -154,6 +154,51 @@ export const candleSchema = Type.Object(
 
 export type Candle = Static<typeof candleSchema>;
 
+const ofAction = {
+  symbol: Type.String({ description: 'The name under which the source lists it' }),
+  date: Type.String({
+    description:
+      'The first day on which it holds, in the time of its exchange, such as 2014-06-09: the ' +
+      'ex-date of a split or dividend, the first day of a new symbol',
+  }),
+};
+
+export const splitSchema = Type.Object(
+  {
+    ...ofAction,
+    kind: Type.Literal('split'),
+    ratio: Type.String({ description: 'New shares to old ones, in lowest terms, such as 7:1' }),
+  },
+  { $id: 'Split' },
+);
+
+export type Split = Static<typeof splitSchema>;
+
+export const dividendSchema = Type.Object(
+  {
+    ...ofAction,
+    kind: Type.Literal('dividend'),
+    amount: Type.String({ description: 'Cash for each share held before its date, exact decimal' }),
+    reference: Type.Union([Type.String(), Type.Null()], {
+      description: 'The raw close before its date, exact decimal; null where it was not told',
+    }),
+  },
+  { $id: 'CashDividend' },
+);
+
+export type Dividend = Static<typeof dividendSchema>;
+
+export const renameSchema = Type.Object(
+  {
+    ...ofAction,
+    kind: Type.Literal('rename'),
+    to: Type.String({ description: 'The new symbol' }),
+  },
+  { $id: 'Rename' },
+);
+
+export type Rename = Static<typeof renameSchema>;
+
 /** One row as the wire object. */
 export function tradeAt(batch: TradeBatch, row: number, sequence: number): Trade {
   const instrument = batch.instruments[batch.instrument[row] as number] as BatchInstrument;

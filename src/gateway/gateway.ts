@@ -60,7 +60,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { app, handle } = await httpApp(listener.server, limits, metrics, logger);
   const { unstoredRecordsMax } = limits;
   const stored = options.stored ?? (() => Number.POSITIVE_INFINITY);
-  addRoutes(app, { live, sources: { log, history, stored, unstoredRecordsMax } }, options);
+  const sources = { log, history, stored, unstoredRecordsMax };
+  addRoutes(app, { live, sources, clock }, options);
   pageRoutes(app, await pageFiles());
   gatewayGauges(registry, {
     lag: () => live.tail.lags(),

@@ -19,20 +19,20 @@ export interface ScopedInstrument {
   readonly calendar: string;
 }
 
-/** Rejects with Failure 'not-found' when nothing is known of the symbol. */
+/** All without `symbols`. Rejects with Failure 'not-found' when nothing is known of them. */
 export async function scopeOf(
   client: ClientBase,
   { from, to }: Span,
-  symbol: string | undefined,
+  symbols: readonly string[] | undefined,
 ): Promise<ExportScope> {
   const { rows } = await client.query<ScopedInstrument>(
     `select instrument_id as id, symbol, calendar from instruments
-     where $1::text is null or symbol = $1
+     where $1::text[] is null or symbol = any($1)
      order by symbol collate "C"`,
-    [symbol ?? null],
+    [symbols ?? null],
   );
-  if (symbol !== undefined && rows.length === 0) {
-    const what = `nothing is stored of ${symbol}`;
+  if (symbols !== undefined && rows.length === 0) {
+    const what = `nothing is stored of ${symbols.join(' or ')}`;
     throw new Failure(
       'not-found',
       what,
@@ -43,7 +43,7 @@ export async function scopeOf(
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),
     instruments: rows,
-    isAll: symbol === undefined,
+    isAll: symbols === undefined,
   };
 }
 

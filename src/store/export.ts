@@ -4,15 +4,17 @@
 import type { Client } from 'pg';
 import type { PriceKind } from '../contracts/candle.ts';
 import { type Interval, intervals } from '../contracts/interval.ts';
+import type { SeriesQuery } from '../corporate-actions/series.ts';
 import { connect, type Database, explained } from './database.ts';
-import { candleExportColumns, readCandles } from './export-candles.ts';
+import { readCandles } from './export-candles.ts';
 import {
   type ExportColumn,
   type ExportFormat,
   formatBatches,
   type RowBatch,
 } from './export-formats.ts';
-import { type ExportScope, scopeOf } from './export-scope.ts';
+import { scopeOf } from './export-scope.ts';
+import { findSeries, isMoreThanStored, readSeries, seriesExportColumns } from './export-series.ts';
 import { readTrades, tradeExportColumns } from './export-trades.ts';
 import type { Span } from './history.ts';
 
@@ -29,6 +31,8 @@ export interface CandleExportOptions extends ExportOptions {
   readonly intervals?: readonly Interval[];
   /** Default: trade. */
   readonly price?: PriceKind;
+  /** To follow the symbol through its names, and to adjust; else the rows stored under it. */
+  readonly series?: SeriesQuery;
 }
 
 const session = { application: 'exports', statementSeconds: 600 };
@@ -41,7 +45,13 @@ export function exportTrades(
   database: Database,
   options: ExportOptions,
 ): AsyncIterable<Uint8Array> {
-  return exported(database, options, tradeExportColumns, readTrades);
+  return exported(database, options, tradeExportColumns, async function* (reader, asker) {
+    yield* readTrades(reader, asker, await scopeOf(reader, options, symbolsOf(options)));
+  });
+}
+
+function symbolsOf({ symbol }: ExportOptions): string[] | undefined {
+  return symbol === undefined ? undefined : [symbol];
 }
 
 /** As `exportTrades`. */
@@ -49,13 +59,19 @@ export function exportCandles(
   database: Database,
   options: CandleExportOptions,
 ): AsyncIterable<Uint8Array> {
-  const { price = 'trade', intervals: wanted = intervals } = options;
-  return exported(database, options, candleExportColumns, (reader, _, scope) =>
-    readCandles(reader, scope, price, wanted),
-  );
+  const { price = 'trade', intervals: wanted = intervals, series: query } = options;
+  const columns = seriesExportColumns(query?.adjustment ?? 'raw');
+  return exported(database, options, columns, async function* (reader) {
+    const series = query && (await findSeries(reader, query));
+    const symbols = series?.names.map(({ symbol }) => symbol) ?? symbolsOf(options);
+    const scope = await scopeOf(reader, options, symbols);
+    yield* series && isMoreThanStored(series)
+      ? readSeries(reader, series, scope, price, wanted)
+      : readCandles(reader, scope, price, wanted);
+  });
 }
 
-type Read = (reader: Client, asker: Client, scope: ExportScope) => AsyncIterable<RowBatch>;
+type Read = (reader: Client, asker: Client) => AsyncIterable<RowBatch>;
 
 function exported(
   database: Database,
@@ -64,15 +80,11 @@ function exported(
   read: Read,
 ): AsyncIterable<Uint8Array> {
   const { format, onRows } = options;
-  return formatBatches(format, columns, counted(snapshot(database, options, read), onRows));
+  return formatBatches(format, columns, counted(snapshot(database, read), onRows));
 }
 
 /** `reader` streams the rows; `asker` looks up meanwhile what they refer to. */
-async function* snapshot(
-  database: Database,
-  options: ExportOptions,
-  read: Read,
-): AsyncGenerator<RowBatch> {
+async function* snapshot(database: Database, read: Read): AsyncGenerator<RowBatch> {
   const reader = await connect(database, session);
   const asker = await connect(database, session).catch(async (error: unknown) => {
     await reader.end();
@@ -81,7 +93,7 @@ async function* snapshot(
   try {
     await reader.query('begin isolation level repeatable read read only');
     await reader.query(`set local work_mem = '64MB'`);
-    yield* read(reader, asker, await scopeOf(reader, options, options.symbol));
+    yield* read(reader, asker);
   } catch (error) {
     throw explained(error, database);
   } finally {

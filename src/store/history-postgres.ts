@@ -4,11 +4,20 @@
 import { Pool } from 'pg';
 import { micros } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
+import type { CorporateAction } from '../contracts/corporate-action.ts';
 import type { DeadLetter } from '../contracts/dead-letter.ts';
 import type { PlacedTrades } from '../contracts/placed-trades.ts';
 import { formatTime } from '../contracts/time.ts';
 import type { Candle, Instrument, Signal } from '../contracts/wire-objects.ts';
 import { intervalCodes, priceKindCodes } from './candle-codes.ts';
+import {
+  type CandleRow,
+  candleOf,
+  candleParameters,
+  selectCandles,
+  selectNewestCandles,
+} from './candle-query.ts';
+import { type ActionRow, actionOf, selectActions } from './corporate-actions.ts';
 import { clientConfig, type Database, explained, sessionSetup } from './database.ts';
 import { scopeOf } from './export-scope.ts';
 import type { CandleQuery, History, Holdings, SignalQuery, Span, TradePage } from './history.ts';
@@ -87,7 +96,7 @@ export class PostgresHistory implements History {
       let isWhole = false;
       try {
         await client.query('begin isolation level repeatable read read only');
-        yield* storedTrades(client, this.#ask, await scopeOf(client, span, symbol));
+        yield* storedTrades(client, this.#ask, await scopeOf(client, span, [symbol]));
         await client.query('commit');
         isWhole = true;
       } finally {
@@ -101,30 +110,15 @@ export class PostgresHistory implements History {
   }
 
   async candles(symbol: string, query: CandleQuery): Promise<readonly Candle[]> {
-    const { interval, price, limit, from, to } = query;
-    requireLimit(limit);
+    requireLimit(query.limit);
     const id = await this.#instrumentId(symbol);
     if (id === null) return [];
-    const rows = await this.#ask<CandleRow>(
-      `with chosen as (
-         select * from candle_rows
-         where instrument_id = $1 and price_kind = $2 and interval_id = $3
-           and start >= $4 and start < $5
-         order by start desc
-         limit $6
-       )
-       ${selectCandles}
-       order by start`,
-      [
-        id,
-        priceKindCodes[price],
-        intervalCodes[interval],
-        from === undefined ? '-infinity' : formatTime(from),
-        to === undefined ? 'infinity' : formatTime(to),
-        limit,
-      ],
-    );
+    const rows = await this.#ask<CandleRow>(selectNewestCandles, candleParameters(id, query));
     return rows.map(candleOf);
+  }
+
+  async actions(symbol: string): Promise<readonly CorporateAction[]> {
+    return (await this.#ask<ActionRow>(selectActions, [symbol])).map(actionOf);
   }
 
   async lastDays(): Promise<readonly Candle[]> {
@@ -233,30 +227,6 @@ export class PostgresHistory implements History {
       throw explained(error, this.#database);
     }
   };
-}
-
-/** The rows of `chosen`, with the names of the contract. */
-const selectCandles = `
-  select
-    symbol,
-    price_kinds.name as price,
-    candle_intervals.name as interval,
-    micros(start) as start,
-    open::text, high::text, low::text, close::text, volume::text, notional::text,
-    vwap(notional, volume)::text as vwap,
-    trades, priced, revision,
-    candle_states.name as state
-  from chosen
-  join instruments using (instrument_id)
-  join price_kinds using (price_kind)
-  join candle_intervals using (interval_id)
-  join candle_states using (state)`;
-
-/** bigint comes as text. */
-type CandleRow = Omit<Candle, 'start'> & { readonly start: string };
-
-function candleOf(row: CandleRow): Candle {
-  return { ...row, start: formatTime(Number(row.start)) };
 }
 
 const selectSignals = `

@@ -3,12 +3,14 @@
 
 import type { Micros } from '../base/clock.ts';
 import type { PriceKind } from '../contracts/candle.ts';
+import type { CorporateAction } from '../contracts/corporate-action.ts';
 import type { DeadLetter } from '../contracts/dead-letter.ts';
 import type { Interval } from '../contracts/interval.ts';
 import type { PlacedTrades } from '../contracts/placed-trades.ts';
 import type { Severity } from '../contracts/signal.ts';
 import type { Candle, Instrument, Signal, Trade } from '../contracts/wire-objects.ts';
 
+/** Absent or infinite at an end without a bound. */
 export interface Span {
   readonly from?: Micros;
   readonly to?: Micros;
@@ -66,6 +68,8 @@ export interface History {
   placedTrades(symbol: string, span: Span): AsyncIterable<PlacedTrades>;
   /** The newest `limit` candles of the span, in ascending order of start. */
   candles(symbol: string, query: CandleQuery): Promise<readonly Candle[]>;
+  /** The corporate actions of a symbol and of all that renames connect it with, by date. */
+  actions(symbol: string): Promise<readonly CorporateAction[]>;
   /** The newest two daily trade candles of every symbol, ascending: for the market summary. */
   lastDays(): Promise<readonly Candle[]>;
   /** Newest first by (time, id), retracted ones too. */

@@ -3,6 +3,7 @@
 
 import type { Micros } from '../../src/base/clock.ts';
 import { decodeCandles } from '../../src/contracts/candle.ts';
+import type { CorporateAction } from '../../src/contracts/corporate-action.ts';
 import type { DeadLetter } from '../../src/contracts/dead-letter.ts';
 import { sequencesOf } from '../../src/contracts/event-columns.ts';
 import { decodeJson, frameKind } from '../../src/contracts/frame.ts';
@@ -44,6 +45,7 @@ export class MemoryHistory implements History {
   readonly #trades: StoredTrade[] = [];
   readonly #candles = new Map<string, Candle>();
   readonly #signals = new Map<string, Signal>();
+  corporateActions: readonly CorporateAction[] = [];
   /** Set to make every answer fail. */
   failure: Error | null = null;
 
@@ -144,6 +146,12 @@ export class MemoryHistory implements History {
       .filter((one) => startOf(one) >= from && startOf(one) < to)
       .sort((a, b) => startOf(a) - startOf(b))
       .slice(-limit);
+  }
+
+  /** Those of all symbols: a series takes its own of them. */
+  async actions(): Promise<readonly CorporateAction[]> {
+    this.#mayFail();
+    return this.corporateActions;
   }
 
   async lastDays(): Promise<readonly Candle[]> {

@@ -1,6 +1,7 @@
 // Reaching and preparing a database: whatever is wrong with it is said with its name and the cure.
 
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
@@ -11,7 +12,6 @@ import { migrate } from '../../src/store/migrate.ts';
 import { connected, linesOf, session, testCluster } from './cluster.ts';
 
 const cluster = testCluster();
-const files = ['0001-market-data.sql'];
 const secret = 'hunter2secret';
 
 /** The Failure of a call, which never tells the password. */
@@ -35,13 +35,16 @@ async function failsWith(
   for (const part of parts) assert.match(`${failure.message} ${failure.cure}`, part);
 }
 
+/** Of the migrations, in their order. */
+const names = readdirSync(new URL('../../src/store/migrations', import.meta.url)).sort();
+
 suite('migrate', () => {
   test('makes an empty database ours, once', async (t) => {
     const database = await cluster.emptyDatabase();
-    assert.deepEqual(await migrate(database), files);
+    assert.deepEqual(await migrate(database), names);
     assert.deepEqual(await migrate(database), []);
     const client = await connected(t, database);
-    assert.deepEqual(await linesOf(client, 'select name from migrations order by name'), files);
+    assert.deepEqual(await linesOf(client, 'select name from migrations order by name'), names);
     assert.deepEqual(await linesOf(client, 'select * from trades'), []);
     assert.deepEqual(await linesOf(client, 'select * from candles'), []);
   });
@@ -49,7 +52,7 @@ suite('migrate', () => {
   test('is done once when several instances start together', async () => {
     const database = await cluster.emptyDatabase();
     const done = await Promise.all(Array.from({ length: 4 }, () => migrate(database)));
-    assert.deepEqual(done.flat().sort(), files);
+    assert.deepEqual(done.flat().sort(), names);
   });
 
   test('refuses a database that a newer version wrote', async (t) => {

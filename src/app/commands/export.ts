@@ -8,6 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Micros } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
 import type { PriceKind } from '../../contracts/candle.ts';
+import type { Adjustment } from '../../contracts/corporate-action.ts';
 import type { Interval } from '../../contracts/interval.ts';
 import type { Config } from '../config.ts';
 import { openLogger } from '../logger.ts';
@@ -21,6 +22,8 @@ export interface ExportOptions {
   readonly output?: string;
   readonly interval?: Interval;
   readonly price?: PriceKind;
+  readonly adjustment?: Adjustment;
+  readonly asof?: string;
 }
 
 export async function exportRows(
@@ -28,6 +31,7 @@ export async function exportRows(
   what: 'candles' | 'trades',
   options: ExportOptions,
 ): Promise<void> {
+  requireSymbol(options);
   const logger = openLogger(config.logLevel, 'stderr');
   await using ends = new AsyncDisposableStack();
   const database = await borrowDatabase(config, 'export', logger);
@@ -40,6 +44,13 @@ export async function exportRows(
   } catch (error) {
     throw outputFailure(output === undefined ? 'standard output' : `--output ${output}`, error);
   }
+}
+
+/** One export is of one instrument's names, or of the symbols as they are stored. */
+function requireSymbol({ symbol, adjustment = 'raw', asof }: ExportOptions): void {
+  if (symbol !== undefined || (adjustment === 'raw' && asof === undefined)) return;
+  const what = '--adjustment and --asof are about one instrument, and no symbol is given';
+  throw new Failure('bad-request', what, 'Add --symbol SYMBOL; export one after another.');
 }
 
 /** Writes until the end, or until the reader, such as `head`, has seen enough. */

@@ -3,16 +3,22 @@
 import { Type } from 'typebox';
 import { calendarOf } from '../../calendars/calendar.ts';
 import { priceKinds } from '../../contracts/candle.ts';
+import { adjustments } from '../../contracts/corporate-action.ts';
 import { intervals } from '../../contracts/interval.ts';
-import { parseTime } from '../../contracts/time.ts';
-import { candleSchema } from '../../contracts/wire-objects.ts';
+import { candleSchema, dividendSchema, splitSchema } from '../../contracts/wire-objects.ts';
 import { parseIndicator } from '../../engine/indicators/indicators.ts';
 import { parseCandleCursor } from '../cursor.ts';
 import { candlesBefore, indicated, requireFew } from '../indicated.ts';
-import { candlePage } from '../seam/candle-pages.ts';
+import {
+  appliedTo,
+  knownSeries,
+  readerOf,
+  requireBearer,
+  seriesPage,
+  startOf,
+} from '../series-page.ts';
 import type { HttpServer } from '../server.ts';
 import {
-  knownSymbol,
   nextSchema,
   parseSpan,
   problems,
@@ -26,6 +32,21 @@ const query = Type.Object(
     interval: Type.Enum([...intervals], { default: '1m' }),
     price: Type.Enum([...priceKinds], { default: 'trade', description: 'What candles are of' }),
     limit: Type.Integer({ minimum: 1, maximum: 10_000, default: 500 }),
+    adjustment: Type.Enum([...adjustments], {
+      default: 'raw',
+      description:
+        'For which corporate actions prices and volumes are adjusted, back from asof; raw is as ' +
+        'traded. Indicators are of the adjusted candles',
+    }),
+    asof: Type.Optional(
+      Type.String({
+        maxLength: 10,
+        description:
+          'A date of the exchange, such as 2014-06-09; today unless given. Meant is the ' +
+          'instrument that had this symbol then, under all its names; actions up to and with ' +
+          'this date are applied',
+      }),
+    ),
     indicators: Type.Optional(
       Type.String({
         maxLength: 512,
@@ -38,8 +59,14 @@ const query = Type.Object(
   { additionalProperties: false },
 );
 
-const indicatedSchema = Type.Object({
+const adjustmentSchema = Type.Enum([...adjustments], {
+  description: 'What was done to the figures',
+});
+
+const answeredCandleSchema = Type.Object({
   ...candleSchema.properties,
+  symbol: Type.String({ description: 'The name at that time' }),
+  adjustment: Type.Optional(adjustmentSchema),
   indicators: Type.Optional(
     Type.Record(
       Type.String(),
@@ -49,9 +76,19 @@ const indicatedSchema = Type.Object({
   ),
 });
 
-const answer = Type.Object({ candles: Type.Array(indicatedSchema), next: nextSchema });
+const answer = Type.Object({
+  candles: Type.Array(answeredCandleSchema, {
+    description: 'Each carries the adjustment that was made; one that carries none is as traded',
+  }),
+  adjustment: adjustmentSchema,
+  asof: Type.String({ description: 'The date whose names and actions were the ones that count' }),
+  actions: Type.Array(Type.Union([splitSchema, dividendSchema]), {
+    description: 'The actions that were applied to the first candle, and to others before each',
+  }),
+  next: nextSchema,
+});
 
-export function candleRoutes(app: HttpServer, { live, sources }: RouteContext): void {
+export function candleRoutes(app: HttpServer, context: RouteContext): void {
   app.get(
     '/candles/:symbol',
     {
@@ -63,27 +100,26 @@ export function candleRoutes(app: HttpServer, { live, sources }: RouteContext): 
         response: { 200: answer, ...problems },
       },
     },
-    async ({ params, query: { interval, price, limit, cursor, indicators, ...span } }) => {
-      const symbol = knownSymbol(live, params.symbol);
+    async ({ params: { symbol }, query: asked }) => {
+      const { interval, price, limit, adjustment, asof, cursor, indicators, ...span } = asked;
       const before = cursor === undefined ? undefined : parseCandleCursor(cursor);
-      const ring = live.candles(symbol, price, interval);
-      const { days } = calendarOf(live.instrument(symbol).calendar);
-      const asked = {
-        interval,
-        price,
-        limit,
-        before,
-        ...parseSpan(span, interval === '1d' ? days : undefined),
-      };
+      const { days } = calendarOf(context.live.instrument(symbol.toUpperCase()).calendar);
       const specs = (indicators?.split(';') ?? []).map(parseIndicator);
       requireFew(specs);
-      const page = await candlePage(sources, symbol, ring, asked);
+      const times = parseSpan(span, interval === '1d' ? days : undefined);
+      const wanted = { interval, price, limit, before, ...times };
+      const series = await knownSeries(context, symbol, adjustment, asof);
+      const reader = readerOf(context, series);
+      const page = await seriesPage(reader, wanted);
       const [first] = page.candles;
-      if (specs.length === 0 || !first) return page;
+      if (!first) requireBearer(series);
+      const actions = appliedTo(series, page.candles);
+      const whole = { ...page, adjustment, asof: series.asof, actions };
+      if (specs.length === 0 || !first) return whole;
       const earlier = { interval, price, limit: candlesBefore(specs, interval) };
-      const toFirst = { ...earlier, before: parseTime(first.start) ?? 0 };
-      const { candles } = await candlePage(sources, symbol, ring, toFirst);
-      return { ...page, candles: indicated(specs, candles, page.candles, days) };
+      const toFirst = { ...earlier, before: startOf(first) };
+      const { candles } = await seriesPage(reader, toFirst);
+      return { ...whole, candles: indicated(specs, candles, page.candles, days) };
     },
   );
 }

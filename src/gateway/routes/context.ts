@@ -1,7 +1,7 @@
 // What the routes have in common: where their answers come from, and their parameters.
 
 import { Type } from 'typebox';
-import type { Micros } from '../../base/clock.ts';
+import type { Clock, Micros } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
 import type { Days } from '../../calendars/days.ts';
 import { parseDate, parseTime } from '../../contracts/time.ts';
@@ -12,6 +12,7 @@ import type { SeamSources } from '../seam/unstored.ts';
 export interface RouteContext {
   readonly live: Live;
   readonly sources: SeamSources;
+  readonly clock: Clock;
 }
 
 export const symbolParams = Type.Object({

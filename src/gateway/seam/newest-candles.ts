@@ -1,62 +1,34 @@
 // Candles in ascending order, the store's overlaid with the newer versions from memory and, where
 // the store is behind memory, from the log. A candle is told by its start.
 
-import { type Micros, micros } from '../../base/clock.ts';
-import { decodeCandles, type PriceKind, priceKinds } from '../../contracts/candle.ts';
+import { micros } from '../../base/clock.ts';
+import { decodeCandles, priceKinds } from '../../contracts/candle.ts';
 import { frameKind } from '../../contracts/frame.ts';
-import { type Interval, intervals } from '../../contracts/interval.ts';
+import { intervals } from '../../contracts/interval.ts';
 import { parseTime } from '../../contracts/time.ts';
 import type { Candle } from '../../contracts/wire-objects.ts';
-import { formatCandleCursor } from '../cursor.ts';
+import type { CandleSpan } from '../../corporate-actions/series-candles.ts';
 import { CandleRing, columnsOf } from '../recent/candle-ring.ts';
 import { RowBudget } from '../recent/row-budget.ts';
 import { type SeamSources, unstored } from './unstored.ts';
 
-export interface CandlePageQuery {
-  readonly interval: Interval;
-  readonly price: PriceKind;
-  readonly limit: number;
-  /** Microseconds; candles that start in [from, to). */
-  readonly from?: Micros | undefined;
-  readonly to?: Micros | undefined;
-  /** The start of the first candle of the page before. */
-  readonly before?: number | undefined;
-}
-
-export interface CandlePage {
-  readonly candles: Candle[];
-  /** For the page before this one in time. */
-  readonly next: string | null;
-}
-
-/** The newest `limit` candles of the span, ascending. */
-export async function candlePage(
+/** The newest of the span, ascending; `limit` of them. */
+export async function newestCandles(
   sources: SeamSources,
   symbol: string,
   ring: CandleRing,
-  query: CandlePageQuery,
-): Promise<CandlePage> {
-  const { limit, interval, price, from = -Infinity } = query;
-  const to = Math.min(query.to ?? Infinity, query.before ?? Infinity);
-  const recent = ring.within(from, to, limit + 1);
-  const between = await unstoredCandles(sources, symbol, ring.completeFrom, query);
-  const stored = await sources.history.candles(symbol, {
-    interval,
-    price,
-    limit: limit + 1,
-    ...(query.from === undefined ? {} : { from: query.from }),
-    ...(to === Infinity ? {} : { to: micros(to) }),
-  });
+  span: CandleSpan,
+): Promise<readonly Candle[]> {
+  const { limit, from, to } = span;
+  const recent = ring.within(from, to, limit);
+  const between = await unstoredCandles(sources, symbol, ring.completeFrom, span);
+  const stored = await sources.history.candles(symbol, span);
   const byStart = new Map(stored.map((candle) => [parseTime(candle.start) ?? 0, candle]));
-  for (const [start, candle] of [...between.within(from, to, limit + 1), ...recent]) {
+  for (const [start, candle] of [...between.within(from, to, limit), ...recent]) {
     byStart.set(micros(start), candle);
   }
   const sorted = [...byStart].sort(([a], [b]) => a - b);
-  const page = sorted.slice(-limit);
-  return {
-    candles: page.map(([, candle]) => candle),
-    next: sorted.length > limit ? formatCandleCursor(page[0][0]) : null,
-  };
+  return sorted.slice(-limit).map(([, candle]) => candle);
 }
 
 /** What the log holds of these candles from the store's position to before `completeFrom`. */
@@ -64,7 +36,7 @@ async function unstoredCandles(
   { log, stored, unstoredRecordsMax }: SeamSources,
   symbol: string,
   completeFrom: number,
-  { interval, price }: CandlePageQuery,
+  { interval, price }: CandleSpan,
 ): Promise<CandleRing> {
   const from = stored('market.candles');
   const gathered = new CandleRing(Infinity, new RowBudget(Infinity), from);
