@@ -1,5 +1,5 @@
 // The plain CSV: `symbol,date,kind,value`, where the value is a split's ratio, a dividend's amount
-// or a rename's new symbol; columns `ratio`, `amount` and `to` will do instead of one `value`, and
+// or a rename's new symbol; columns `ratio`, `amount` and `to` will do instead of one for all, and
 // a column `reference` may give the raw close before a dividend. The header may be left out. A
 // symbol is meant as it was used on its date.
 
@@ -14,6 +14,7 @@ const ownColumn: Readonly<Record<string, string>> = {
   dividend: 'amount',
   rename: 'to',
 };
+const commonColumns = ['symbol', 'date', 'kind', 'reference'];
 const headerless = ['symbol', 'date', 'kind', 'value', 'reference'];
 
 export function isActionsCsv(line: string): boolean {
@@ -61,7 +62,7 @@ function actionOf(
   const date = requireDate(line, row.date);
   const common = { symbol, date, source: 'csv', calendar, namedOn: date };
   const kind = row.kind.toLowerCase();
-  const value = row[ownColumn[kind] ?? ''] || row.value || '';
+  const value = row[ownColumn[kind] ?? ''] ?? valueIn(row);
   switch (kind) {
     case 'split':
       return { ...common, kind, ratio: ratioOf(line, value) };
@@ -79,6 +80,12 @@ function actionOf(
     default:
       throw badRow(line, `"${row.kind}" is no kind of action`, `Write ${kinds.join(', ')}.`);
   }
+}
+
+/** Where no column is of its kind: the first that is not of another thing. */
+function valueIn(row: Readonly<Record<string, string>>): string {
+  const column = Object.keys(row).find((name) => !commonColumns.includes(name));
+  return row[column ?? ''] ?? '';
 }
 
 function requireSymbol(line: Row, text = ''): string {

@@ -8,7 +8,7 @@
 //
 // The factors are rounded, so the step alone would make 6.99999720:1 of 7:1. We take the action
 // that is simplest among those that give the recorded factors to their last digit: see
-// docs/decisions/0005-actions-not-factors.md.
+// docs/decisions/0007-actions-not-factors.md.
 
 import type { CorporateAction } from '../contracts/corporate-action.ts';
 import {

@@ -138,6 +138,10 @@ suite('a CSV of actions', () => {
     assert.deepEqual(told(read('x.csv', rows).actions), expected);
     const header = 'symbol,date,kind,value,reference';
     assert.deepEqual(told(read('x.csv', ['\uFEFF' + header, '', ...rows]).actions), expected);
+    for (const name of ['ratio|amount|to', 'ratio']) {
+      const odd = [`symbol,date,kind,${name},reference`, ...rows];
+      assert.deepEqual(told(read('x.csv', odd).actions), expected);
+    }
     const own = [
       'kind,symbol,date,to,ratio,amount,reference,note',
       'split,AAPL,2014-06-09,,14/2,,,seven for one',

@@ -44,7 +44,7 @@ suite('candles over REST', () => {
     assert.deepEqual((await one.get(`${path}?adjustment=raw`)).body, body);
   });
 
-  test('have no cliff at a split they are adjusted for, and carry what was done', async (t) => {
+  test('have no cliff at a split when adjusted for it, and carry what was done', async (t) => {
     const one = await apple(t);
     const { body } = await one.get(`${path}?adjustment=split&asof=2014-06-30`);
     assert.deepEqual(

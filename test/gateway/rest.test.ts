@@ -46,6 +46,7 @@ suite('every endpoint answers as its OpenAPI says', () => {
     '/api/v1/quotes/MSFT': '/api/v1/quotes/{symbol}',
     '/api/v1/trades/AAPL?limit=1': '/api/v1/trades/{symbol}',
     '/api/v1/candles/AAPL?interval=1m': '/api/v1/candles/{symbol}',
+    '/api/v1/candles/AAPL?adjustment=all': '/api/v1/candles/{symbol}',
     '/api/v1/market-summary': '/api/v1/market-summary',
     '/api/v1/alerts?symbol=AAPL&limit=5': '/api/v1/alerts',
     '/api/v1/explain/candle/AAPL/1m/2024-05-06T14:30:00Z':
