@@ -2,6 +2,7 @@
 // through its renames by name and date, for a name may be another's before and after.
 
 import { type Micros, micros } from '../base/clock.ts';
+import { Failure } from '../base/failure.ts';
 import type { Adjustment, CorporateAction } from '../contracts/corporate-action.ts';
 import type { Dividend, Rename, Split } from '../contracts/wire-objects.ts';
 import { dateAt, startOfDate } from './exchange-dates.ts';
@@ -65,6 +66,20 @@ export function seriesOf(
     asof,
     actions,
   };
+}
+
+/**
+ * Where a name that was given up has no candles, its former bearer was meant. Throws Failure
+ * `not-found`, which says so.
+ */
+export function requireBearer({ givenUp }: Series): void {
+  if (!givenUp) return;
+  const { symbol, to, date } = givenUp;
+  throw new Failure(
+    'not-found',
+    `There are no such candles of ${symbol}, which is ${to} since ${date}.`,
+    `Ask for ${to}, or for ${symbol} as of ${date} (asof).`,
+  );
 }
 
 /** Two sources that tell of one day and kind mean one action; a CSV, somebody's own, goes first. */

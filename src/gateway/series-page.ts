@@ -79,17 +79,6 @@ export function appliedTo({ actions }: Series, [first]: readonly SeriesCandle[])
   return first ? actions.filter(({ at }) => at > startOf(first)) : [];
 }
 
-/** Where a name that was given up has no candles, its former bearer was meant. */
-export function requireBearer({ givenUp }: Series): void {
-  if (!givenUp) return;
-  const { symbol, to, date } = givenUp;
-  throw new Failure(
-    'not-found',
-    `There are no such candles of ${symbol}, which is ${to} since ${date}.`,
-    `Ask for ${to}, or for ${symbol} with asof=${date}.`,
-  );
-}
-
 function requireDate(asof: string): void {
   if (isDate(asof)) return;
   const detail = `The parameter "asof" is "${asof}", which is no date.`;

@@ -7,7 +7,12 @@ import type { PriceKind } from '../contracts/candle.ts';
 import type { Adjustment } from '../contracts/corporate-action.ts';
 import { type Interval, intervalLength, intervals } from '../contracts/interval.ts';
 import { parseTime } from '../contracts/time.ts';
-import { type Series, type SeriesQuery, seriesOf } from '../corporate-actions/series.ts';
+import {
+  requireBearer,
+  type Series,
+  type SeriesQuery,
+  seriesOf,
+} from '../corporate-actions/series.ts';
 import { type SeriesCandle, SeriesReader } from '../corporate-actions/series-candles.ts';
 import { intervalCodes, priceKindCodes } from './candle-codes.ts';
 import { type CandleRow, candleOf, candleParameters, selectNewestCandles } from './candle-query.ts';
@@ -54,6 +59,7 @@ export async function* readSeries(
     const { rows } = await client.query<CandleRow>(selectNewestCandles, candleParameters(id, span));
     return rows.map(candleOf);
   });
+  let isEmpty = true;
   const window = rowsAtOnce * Math.min(...wanted.map(intervalLength));
   const [first, end] = await reach(client, [...ids.values()], price, scope);
   for (let from = Math.floor(first / window) * window; from < end; from += window) {
@@ -63,8 +69,11 @@ export async function* readSeries(
       const limit = Math.ceil(window / intervalLength(interval));
       candles.push(...(await reader.candles({ ...span, interval, price, limit })));
     }
-    if (candles.length > 0) yield batchOf(candles.sort(byStartAndInterval), series);
+    if (candles.length === 0) continue;
+    isEmpty = false;
+    yield batchOf(candles.sort(byStartAndInterval), series);
   }
+  if (isEmpty) requireBearer(series);
 }
 
 /** The part of the span that has candles. */

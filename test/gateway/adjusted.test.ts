@@ -135,7 +135,7 @@ suite('candles over REST', () => {
     const { status, body } = await one.get('/api/v1/candles/MSFT');
     assert.equal(status, 404);
     assert.match(body.detail, /MSFT, which is AAPL since 2014-06-09/);
-    assert.match(body.cure, /asof=2014-06-09/);
+    assert.match(body.cure, /as of 2014-06-09/);
     assert.equal((await names('/api/v1/candles/MSFT?asof=2014-06-09')).length, 4);
   });
 

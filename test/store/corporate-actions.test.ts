@@ -164,6 +164,15 @@ suite('an export of adjusted candles', () => {
     assert.equal(Buffer.concat(all).toString().trimEnd().split('\n').length, 12, 'as stored');
   });
 
+  test('of a name that was given up says whose history is meant', async () => {
+    const database = await stored();
+    await assert.rejects(exported(database, 'NB'), {
+      code: 'not-found',
+      message: /NB, which is BAC since 1998-10-01/,
+      cure: /as of 1998-10-01/,
+    });
+  });
+
   test('of nothing stored says so', async () => {
     const database = await cluster.migratedDatabase();
     await importText(database, 'x.csv', 'NB,1998-10-01,rename,BAC');

@@ -6,17 +6,11 @@ import { priceKinds } from '../../contracts/candle.ts';
 import { adjustments } from '../../contracts/corporate-action.ts';
 import { intervals } from '../../contracts/interval.ts';
 import { candleSchema, dividendSchema, splitSchema } from '../../contracts/wire-objects.ts';
+import { requireBearer } from '../../corporate-actions/series.ts';
 import { parseIndicator } from '../../engine/indicators/indicators.ts';
 import { parseCandleCursor } from '../cursor.ts';
 import { candlesBefore, indicated, requireFew } from '../indicated.ts';
-import {
-  appliedTo,
-  knownSeries,
-  readerOf,
-  requireBearer,
-  seriesPage,
-  startOf,
-} from '../series-page.ts';
+import { appliedTo, knownSeries, readerOf, seriesPage, startOf } from '../series-page.ts';
 import type { HttpServer } from '../server.ts';
 import {
   nextSchema,
