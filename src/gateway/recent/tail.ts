@@ -60,7 +60,7 @@ export class Tail {
     return this.#topics().map((topic) => [topic, this.lag(topic)]);
   }
 
-  /** Resolves once it has handed on what the log held at the beginning. */
+  /** Resolves once it has handed on what the log held at the beginning, or is stopped. */
   get filled(): Promise<void> {
     return this.#filled.promise;
   }
@@ -77,12 +77,13 @@ export class Tail {
         if (found) await new Promise(setImmediate);
         else generation = await this.#log.grown(generation, signal);
       } catch (error) {
-        if (signal.aborted) return;
+        if (signal.aborted) break;
         if (!(error instanceof Failure)) throw error;
         this.#logger.warn({ error: error.message, cure: error.cure }, 'cannot read the log');
         await this.#clock.wait(retryMs, signal);
       }
     }
+    this.#filled.resolve();
   }
 
   #topics(): Topic[] {
