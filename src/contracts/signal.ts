@@ -4,7 +4,16 @@
 
 import { createHash } from 'node:crypto';
 
-export const signalKinds = ['price-spike', 'volume-anomaly', 'volatility', 'price-change'] as const;
+export const signalKinds = [
+  'price-spike',
+  'volume-anomaly',
+  'volatility',
+  'price-change',
+  'gap-at-open',
+  'crossed-quotes',
+  'stale-quotes',
+  'bad-print',
+] as const;
 export type SignalKind = (typeof signalKinds)[number];
 
 /** From the least on. */

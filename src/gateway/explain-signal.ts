@@ -14,24 +14,27 @@ export async function explainSignal(
   signal: Signal,
 ): Promise<SignalExplanation> {
   const definition = signalDefinitions[signal.kind];
-  const { text, parameters, interval, candlesMax, lookback, newest, others } = definition;
+  const { text, parameters, interval, lookback, newest, others } = definition;
   const to = parseTime(signal.time) ?? micros(0);
-  const found = await history.candles(signal.symbol, {
-    interval,
-    price: 'trade',
-    limit: candlesMax,
-    to,
-    ...(lookback === Number.POSITIVE_INFINITY ? {} : { from: micros(to - lookback) }),
-  });
+  const from = lookback === Number.POSITIVE_INFINITY ? {} : { from: micros(to - lookback) };
+  const found: SignalExplanation['candles'] = [];
+  for (const price of definition.prices) {
+    const asked = { interval, price, limit: definition.candlesMax, to, ...from };
+    const candles = await history.candles(signal.symbol, asked);
+    for (const [index, candle] of candles.entries()) {
+      const explain = `/api/v1/explain/candle/${candle.symbol}/${interval}/${candle.start}`;
+      found.push({
+        role: index === candles.length - 1 ? newest : others,
+        candle,
+        explain: price === 'trade' ? explain : `${explain}?price=${price}`,
+      });
+    }
+  }
   return {
     signal,
     definition: text,
     parameters,
-    candles: found.map((candle, index) => ({
-      role: index === found.length - 1 ? newest : others,
-      candle,
-      explain: `/api/v1/explain/candle/${candle.symbol}/${interval}/${candle.start}`,
-    })),
+    candles: found,
     notes: [...notesOn(signal, found.length)],
   };
 }

@@ -2,7 +2,7 @@
 // leave its memory with each checkpoint, for the log's state, and come back when a late record
 // revises them. Of the open ones a checkpoint writes those that changed.
 
-import type { Clock } from '../base/clock.ts';
+import { type Clock, microsPerSecond } from '../base/clock.ts';
 import { decodeBars } from '../contracts/bar.ts';
 import {
   type CandleBatch,
@@ -52,6 +52,7 @@ export function deriveCandles(
 }
 
 class Candles implements Operated {
+  readonly checkpointEvery = microsPerSecond;
   readonly #log: Log;
   readonly #topic: DerivedTopic;
   readonly #options: CandleOptions;

@@ -1,29 +1,47 @@
-// Detect: joins the signal operator to the log: candles in, signals out.
+// Detect: joins the signal operator to the log: candles in, signals out. What the operator knows is
+// many small values of the log's state, each written with a checkpoint when it has changed. Those
+// of the symbols are all in memory, those of past volumes only while they are asked for.
 
-import type { Clock } from '../base/clock.ts';
+import { type Clock, microsPerSecond } from '../base/clock.ts';
 import { decodeCandles } from '../contracts/candle.ts';
 import { encodeJson, frameKind } from '../contracts/frame.ts';
-import { SignalOperator, type SignalSnapshot } from '../engine/signals/signals.ts';
-import type { Append, Log, StoredBatch } from '../log/log.ts';
+import { SignalOperator, type SignalSnapshot, symbolPrefix } from '../engine/signals/signals.ts';
+import type { Append, Log, StateWrite, StoredBatch } from '../log/log.ts';
 import { Follower, type Operated } from './follower.ts';
 import type { Meters } from './meters.ts';
 
+const prefix = 'signals ';
+/** A checkpoint does not wait for its time beyond this many pages of volumes in memory. */
+const heldMax = 16_384;
+
 export function detectSignals(log: Log, clock: Clock, meters: Meters): Follower {
-  return new Follower(log, 'market.candles', 'signals', new Signals(meters), clock, meters);
+  return new Follower(log, 'market.candles', 'signals', new Signals(log, meters), clock, meters);
 }
 
 class Signals implements Operated {
-  readonly isFull = false;
+  /** Every busy symbol changes all the time, and to bring candles forward is cheap. */
+  readonly checkpointEvery = 30 * microsPerSecond;
+  readonly #log: Log;
   readonly #meters: Meters;
   #operator = new SignalOperator();
 
-  constructor(meters: Meters) {
+  constructor(log: Log, meters: Meters) {
+    this.#log = log;
     this.#meters = meters;
+  }
+
+  get isFull(): boolean {
+    return this.#operator.held > heldMax;
   }
 
   async apply({ bytes }: StoredBatch): Promise<Append | null> {
     if (frameKind(bytes) !== 'candles') return null;
-    const signals = this.#operator.apply(decodeCandles(bytes));
+    const candles = decodeCandles(bytes);
+    for (const key of this.#operator.missing(candles)) {
+      const value = await this.#log.state(prefix + key);
+      if (value) this.#operator.restore({ key, value });
+    }
+    const signals = this.#operator.apply(candles);
     if (signals.length === 0) return null;
     for (const { kind, state } of signals) this.#meters.signals.inc({ kind, state });
     const count = signals.length;
@@ -31,12 +49,20 @@ class Signals implements Operated {
   }
 
   async checkpoint() {
-    return { snapshot: this.#operator.snapshot(), kept: [] };
+    const kept = this.#operator.unsaved().map(({ key, value }): StateWrite => {
+      return { key: prefix + key, value };
+    });
+    return { snapshot: this.#operator.snapshot(), kept };
   }
 
-  saved(): void {}
+  saved(): void {
+    this.#operator.saved();
+  }
 
   async restore(snapshot: unknown): Promise<void> {
     this.#operator = SignalOperator.fromSnapshot(snapshot as SignalSnapshot);
+    for await (const [key, value] of this.#log.states(prefix + symbolPrefix)) {
+      this.#operator.restore({ key: key.slice(prefix.length), value });
+    }
   }
 }

@@ -5,7 +5,7 @@
 // last checkpoint is brought forward by the batches up to the committed position, whose outputs are
 // already in the log and are not published again: exactly once, because operators are pure.
 
-import { type Clock, microsPerSecond } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Append, Log, ReadResult, StateWrite, StoredBatch, Topic } from '../log/log.ts';
 import { commitUntilDurable } from './commit.ts';
 import type { Meters } from './meters.ts';
@@ -16,6 +16,8 @@ export interface Operated {
   apply(batch: StoredBatch): Promise<Append | null>;
   /** Whether so much waits for a checkpoint that it should not wait for its time. */
   readonly isFull: boolean;
+  /** A checkpoint is due after this long, microseconds; no output shows which. */
+  readonly checkpointEvery: number;
   /** The state as JSON, and what changed of that which is kept beside it under keys of its own. */
   checkpoint(): Promise<{ readonly snapshot: unknown; readonly kept: readonly StateWrite[] }>;
   /** The last checkpoint is durable. */
@@ -32,8 +34,6 @@ export interface FollowOptions {
 
 const partition = 0;
 const readBytes = 4 * 2 ** 20;
-/** A checkpoint is due after this long; no output shows which. */
-const checkpointEvery = microsPerSecond;
 
 interface Checkpoint {
   readonly offset: number;
@@ -128,7 +128,7 @@ export class Follower {
       const published = await this.#operated.apply(batch);
       if (published) appends.push(published);
     }
-    const isDue = this.#clock.now() >= this.#checkpointTime + checkpointEvery;
+    const isDue = this.#clock.now() >= this.#checkpointTime + this.#operated.checkpointEvery;
     const isCheckpoint = isDue || this.#operated.isFull;
     await this.#commit(read.next, appends, isCheckpoint, options, signal);
     const { end } = this.#log.range(this.topic, partition);

@@ -248,6 +248,12 @@ suite('bars', () => {
           'critical',
           { from: '645.57', to: '92.64', percent: '-85.65' },
         ],
+        [
+          'bad-print',
+          '2014-06-09T08:00:00Z',
+          'critical',
+          { price: '645.57', nearest: '92.46', percent: '598.22' },
+        ],
       ],
     );
   });

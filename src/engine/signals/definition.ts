@@ -1,5 +1,6 @@
 // What the definition of a signal is in words, and the candles that it rests on.
 
+import type { PriceKind } from '../../contracts/candle.ts';
 import type { Interval } from '../../contracts/interval.ts';
 import type { Severity } from '../../contracts/signal.ts';
 
@@ -7,7 +8,8 @@ export interface SignalDefinition {
   readonly text: string;
   readonly parameters: Readonly<Record<string, number>>;
   readonly interval: Interval;
-  /** It looks at the newest `candlesMax` of those that start within `lookback`. */
+  readonly prices: readonly PriceKind[];
+  /** Of each of these prices, the newest `candlesMax` candles that start within `lookback`. */
   readonly candlesMax: number;
   /** Microseconds before the signal's time. */
   readonly lookback: number;

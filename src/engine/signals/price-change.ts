@@ -15,6 +15,7 @@ export const priceChange: SignalDefinition = {
   text: 'The close of an hour is more than 5 % away from its open.',
   parameters: parametersOf(steps, 'Percent'),
   interval: '1h',
+  prices: ['trade'],
   candlesMax: 1,
   lookback: hour,
   newest: 'the hour',

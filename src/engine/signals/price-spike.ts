@@ -1,6 +1,6 @@
 // price-spike: within the minute that ends with this second the price rose (fell) by more than 5 %
-// to this second's high (low), and at the second before that had trades it had not. Once a minute
-// and direction: the first such second.
+// to this second's high (low), and at the last second before it in that minute it had not. Once a
+// minute of the clock and direction: the first such second.
 
 import { parametersOf, type SignalDefinition } from './definition.ts';
 import { isAbove, percentOf, type Steps, stepOf } from './figures.ts';
@@ -21,9 +21,10 @@ export const priceSpike: SignalDefinition = {
   text:
     `The high of a second is more than ${spikePercent} % above the lowest low of the 60 seconds ` +
     'that end with it (up), or its low as far below their highest high (down), and it was not so ' +
-    'at the last second before that had trades.',
+    'at the last second before it in those 60.',
   parameters: { windowSeconds: 60, ...parametersOf(steps, 'Percent') },
   interval: '1s',
+  prices: ['trade'],
   candlesMax: 60,
   lookback: minute,
   newest: 'the second that completed it',
@@ -41,10 +42,10 @@ export function askNewestSpike(state: SymbolState): void {
   }
 }
 
-/** Asks all that a late second may change: its own minute and the next one. */
+/** Asks all that a late second may change: whom it is beside, and who is beside those. */
 export function askSpikesAround(state: SymbolState, time: number): void {
   const from = floor(time, minute);
-  for (let start = from; start <= from + minute; start += minute) {
+  for (const start of [from, from + minute, from + 2 * minute]) {
     for (const direction of directions) {
       const index = state.seconds.findIndex(
         (span, at) => floor(span.start, minute) === start && isSpike(state, at, direction),
@@ -60,10 +61,10 @@ function causeOf(start: number, direction: Direction): Cause {
 }
 
 function isSpike({ seconds }: SymbolState, index: number, direction: Direction): boolean {
-  return (
-    extremeBefore(seconds, index, direction) !== null &&
-    extremeBefore(seconds, index - 1, direction) === null
-  );
+  if (extremeBefore(seconds, index, direction) === null) return false;
+  const before = seconds[index - 1];
+  const isInMinute = before && before.start > (seconds[index] as PriceSpan).start - minute;
+  return !isInMinute || extremeBefore(seconds, index - 1, direction) === null;
 }
 
 function spikeAt(state: SymbolState, index: number, direction: Direction): Finding {

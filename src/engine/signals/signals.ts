@@ -14,23 +14,45 @@ import { powerOfTen } from '../../contracts/decimal.ts';
 import { intervals } from '../../contracts/interval.ts';
 import { wideToBigInt } from '../../contracts/wide.ts';
 import type { Signal } from '../../contracts/wire-objects.ts';
+import {
+  askNewestPrints,
+  askPrintMinutes,
+  askPrintsAround,
+  askQuotedMinute,
+  askQuotedSecond,
+} from './bad-print.ts';
+import { askCrossed } from './crossed-quotes.ts';
+import { askGaps } from './gap-at-open.ts';
 import { askPriceChange } from './price-change.ts';
 import { askNewestSpike, askSpikesAround } from './price-spike.ts';
 import {
+  dropMinutes,
+  dropSeconds,
+  isBeyondMinutes,
   type MinuteSpan,
-  minutesKept,
   type PriceSpan,
   place,
-  secondsKept,
+  type QuoteSpan,
   secondsLateMax,
-  volumeWindows,
+  spanAt,
 } from './span.ts';
-import { type SymbolSnapshot, SymbolState } from './symbol-state.ts';
+import { askStaleAfter, askStaleAt } from './stale-quotes.ts';
+import { SymbolState } from './symbol-state.ts';
 import { askVolatility } from './volatility.ts';
-import { askVolumesFrom } from './volume-anomaly.ts';
+import { askLaterVolumes, askVolumesFrom } from './volume-anomaly.ts';
+import { type KeptState, pageKey, sessionMinuteAt, VolumeHistory } from './volume-history.ts';
 
-export type SignalSnapshot = readonly SymbolSnapshot[];
+/** What the keys of each symbol's state begin with. */
+export const symbolPrefix = 'symbol ';
+const volumesPrefix = 'volumes ';
 
+export interface SignalSnapshot {
+  /** The newest minute of which any symbol has quotes. */
+  readonly quotedUntil: number;
+}
+
+const bidPrice = priceKinds.indexOf('bid');
+const askPrice = priceKinds.indexOf('ask');
 const tradePrice = priceKinds.indexOf('trade');
 const openState = candleStates.indexOf('open');
 const intervalOf = {
@@ -41,70 +63,179 @@ const intervalOf = {
 
 export class SignalOperator {
   readonly #symbols = new Map<string, SymbolState>();
+  /** Those that changed since they were last saved. */
+  readonly #changed = new Set<SymbolState>();
+  readonly #volumes = new VolumeHistory();
+  #market: SignalSnapshot = { quotedUntil: 0 };
   #found: Signal[] = [];
-  readonly #publish = (signal: Signal): void => {
+  readonly #publish = (signal: Signal, state: SymbolState): void => {
     this.#found.push(signal);
+    this.#changed.add(state);
   };
 
-  /** What the closed candles of a batch raise, change and retract, in their order. */
+  /** What the closed candles of a batch raise, change and retract. */
   apply(batch: CandleBatch): readonly Signal[] {
+    const { quotedUntil } = this.#market;
     for (let row = 0; row < batch.count; row++) {
-      if (batch.price[row] !== tradePrice || batch.state[row] === openState) continue;
-      const interval = batch.interval[row] as number;
-      // Prices of trades that may not set any are no reason to call somebody.
-      const isPriced = batch.priced[row] !== 0;
-      if (interval === intervalOf['1m']) this.#takeMinute(batch, row, isPriced);
-      else if (interval === intervalOf['1s'] && isPriced) this.#takeSecond(batch, row);
-      else if (interval === intervalOf['1h'] && isPriced) this.#takeHour(batch, row);
+      if (batch.state[row] === openState) continue;
+      const price = batch.price[row];
+      if (price === tradePrice) this.#takeTrades(batch, row);
+      else if (price === bidPrice || price === askPrice) this.#takeQuotes(batch, row);
+    }
+    if (this.#market.quotedUntil > quotedUntil) {
+      for (const state of this.#symbols.values()) {
+        askStaleAfter(state, state.quoteMinutes.length - 1, this.#market.quotedUntil);
+      }
     }
     const found = this.#found;
     this.#found = [];
     return found;
   }
 
+  /** What is known of no symbol alone; the rest of the state is `unsaved`. */
   snapshot(): SignalSnapshot {
-    return Array.from(this.#symbols.values(), (state) => state.snapshot());
+    return this.#market;
   }
 
   static fromSnapshot(snapshot: SignalSnapshot): SignalOperator {
     const operator = new SignalOperator();
-    for (const saved of snapshot) {
-      operator.#symbols.set(saved.symbol, SymbolState.fromSnapshot(saved, operator.#publish));
-    }
+    operator.#market = snapshot;
     return operator;
+  }
+
+  /**
+   * Keys of what the batch's minutes are compared with and is not in memory: the caller restores
+   * those that were kept before it applies the batch.
+   */
+  missing(batch: CandleBatch): readonly string[] {
+    const keys = new Set<string>();
+    const need = (symbol: string, calendar: string, start: number): void => {
+      const at = sessionMinuteAt(calendar, start);
+      const key = at && pageKey(symbol, at.index);
+      if (key && !this.#volumes.has(key)) keys.add(volumesPrefix + key);
+    };
+    for (let row = 0; row < batch.count; row++) {
+      if (batch.price[row] !== tradePrice || batch.interval[row] !== intervalOf['1m']) continue;
+      if (batch.state[row] === openState) continue;
+      const { symbol, calendar } = symbolOf(batch, row);
+      const start = batch.start[row] as number;
+      need(symbol, calendar, start);
+      // A late minute asks those behind it.
+      for (const span of this.#symbols.get(symbol)?.minutes ?? []) {
+        if (span.start > start) need(symbol, calendar, span.start);
+      }
+    }
+    return [...keys];
+  }
+
+  /** Values of the state that a checkpoint waits for before they can leave memory. */
+  get held(): number {
+    return this.#volumes.held;
+  }
+
+  /** What changed since `saved` was last called, to be kept: the state is all that was kept. */
+  unsaved(): KeptState[] {
+    const symbols = Array.from(this.#changed, (state) => {
+      return { key: symbolPrefix + state.symbol, value: state.encode() };
+    });
+    const volumes = this.#volumes.unsaved().map(({ key, value }) => {
+      return { key: volumesPrefix + key, value };
+    });
+    return [...symbols, ...volumes];
+  }
+
+  /** To be called once what `unsaved` returned is durable. */
+  saved(): void {
+    this.#changed.clear();
+    this.#volumes.evict();
+  }
+
+  /** Brings back what `unsaved` returned: all whose keys begin so at first, others when missing. */
+  restore({ key, value }: KeptState): void {
+    if (key.startsWith(volumesPrefix)) {
+      this.#volumes.restore({ key: key.slice(volumesPrefix.length), value });
+      return;
+    }
+    const state = SymbolState.decode(value, this.#publish);
+    this.#symbols.set(state.symbol, state);
+  }
+
+  #takeTrades(batch: CandleBatch, row: number): void {
+    const interval = batch.interval[row] as number;
+    // Prices of trades that may not set any are no reason to call somebody.
+    const isPriced = batch.priced[row] !== 0;
+    if (interval === intervalOf['1m']) this.#takeMinute(batch, row, isPriced);
+    else if (interval === intervalOf['1s'] && isPriced) this.#takeSecond(batch, row);
+    else if (interval === intervalOf['1h'] && isPriced) this.#takeHour(batch, row);
+  }
+
+  #takeQuotes(batch: CandleBatch, row: number): void {
+    const interval = batch.interval[row] as number;
+    if (interval === intervalOf['1s']) this.#takeQuoteSecond(batch, row);
+    else if (interval === intervalOf['1m']) this.#takeQuoteMinute(batch, row);
   }
 
   #takeSecond(batch: CandleBatch, row: number): void {
     const state = this.#stateOf(batch, row);
-    const span = priceSpanOf(batch, row, state);
     const { seconds } = state;
+    const span = priceSpanOf(batch, row, state);
     const newest = seconds.at(-1)?.start ?? Number.NEGATIVE_INFINITY;
     if (span.start <= newest - secondsLateMax) return;
     place(seconds, span);
-    if (span.start <= newest) {
+    if (span.start > newest) {
+      askNewestSpike(state);
+      askNewestPrints(state);
+    } else {
       askSpikesAround(state, span.start);
-      return;
+      askPrintsAround(state, span.start);
     }
-    askNewestSpike(state);
-    // Twice as long, so that what is kept is copied rarely.
-    if ((seconds[0] as PriceSpan).start <= span.start - 2 * secondsKept) {
-      state.seconds = seconds.filter(({ start }) => start > span.start - secondsKept);
-    }
+    dropSeconds(seconds);
   }
 
   #takeMinute(batch: CandleBatch, row: number, isPriced: boolean): void {
     const state = this.#stateOf(batch, row);
     const { minutes } = state;
     const span = minuteSpanOf(batch, row, state, isPriced);
-    const isFull = minutes.length >= minutesKept;
-    if (isFull && span.start < (minutes[volumeWindows] as MinuteSpan).start) return;
-    let index = place(minutes, span);
-    if (minutes.length > 2 * minutesKept) {
-      index -= minutes.length - minutesKept;
-      minutes.splice(0, minutes.length - minutesKept);
-    }
+    const at = sessionMinuteAt(state.calendar, span.start);
+    if (at) this.#volumes.put(state, at, span.volume);
+    const isBeyond = isBeyondMinutes(minutes, span.start);
+    if (!isBeyond) this.#askMinute(state, span, place(minutes, span));
+    askLaterVolumes(state, this.#volumes, span.start);
+    dropMinutes(minutes);
+  }
+
+  #askMinute(state: SymbolState, span: MinuteSpan, index: number): void {
     askVolatility(state, span);
-    askVolumesFrom(state, index);
+    askVolumesFrom(state, this.#volumes, index);
+    askGaps(state, span);
+    askPrintMinutes(state, span.start);
+    askStaleAt(state, span.start, this.#market.quotedUntil);
+  }
+
+  #takeQuoteSecond(batch: CandleBatch, row: number): void {
+    const state = this.#stateOf(batch, row);
+    const { quoteSeconds } = state;
+    const span = quoteSpanOf(batch, row, state, quoteSeconds);
+    const newest = quoteSeconds.at(-1)?.start ?? Number.NEGATIVE_INFINITY;
+    if (span.start <= newest - secondsLateMax) return;
+    place(quoteSeconds, span);
+    askCrossed(state, span);
+    askQuotedSecond(state, span.start);
+    dropSeconds(quoteSeconds);
+  }
+
+  #takeQuoteMinute(batch: CandleBatch, row: number): void {
+    const state = this.#stateOf(batch, row);
+    const { quoteMinutes } = state;
+    const span = quoteSpanOf(batch, row, state, quoteMinutes);
+    if (isBeyondMinutes(quoteMinutes, span.start)) return;
+    const index = place(quoteMinutes, span);
+    const { quotedUntil } = this.#market;
+    if (span.start > quotedUntil) this.#market = { quotedUntil: span.start };
+    askQuotedMinute(state, span.start);
+    askStaleAfter(state, index - 1, quotedUntil);
+    askStaleAfter(state, index, quotedUntil);
+    dropMinutes(quoteMinutes);
   }
 
   #takeHour(batch: CandleBatch, row: number): void {
@@ -119,7 +250,9 @@ export class SignalOperator {
       state = new SymbolState(of, this.#publish);
       this.#symbols.set(of.symbol, state);
     }
+    state.calendar = of.calendar;
     state.rescale(of.priceScale, of.sizeScale);
+    this.#changed.add(state);
     return state;
   }
 }
@@ -137,6 +270,21 @@ function priceSpanOf(batch: CandleBatch, row: number, { priceScale }: SymbolStat
     low: (batch.low[row] as number) * factor,
     close: (batch.close[row] as number) * factor,
   };
+}
+
+/** What a candle of bids or of asks makes of the quotes of its time. */
+function quoteSpanOf(
+  batch: CandleBatch,
+  row: number,
+  { priceScale }: SymbolState,
+  known: readonly QuoteSpan[],
+): QuoteSpan {
+  const factor = powerOfTen(priceScale - symbolOf(batch, row).priceScale);
+  const start = batch.start[row] as number;
+  const { bid, ask } = spanAt(known, start) ?? { bid: 0, ask: 0 };
+  return batch.price[row] === bidPrice
+    ? { start, bid: (batch.low[row] as number) * factor, ask }
+    : { start, bid, ask: (batch.high[row] as number) * factor };
 }
 
 function minuteSpanOf(

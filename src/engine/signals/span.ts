@@ -20,18 +20,38 @@ export interface MinuteSpan extends PriceSpan {
   readonly isPriced: boolean;
 }
 
+/** The lowest bid and the highest ask; 0 where there was none. */
+export interface QuoteSpan extends Span {
+  readonly bid: number;
+  readonly ask: number;
+}
+
+/** A regular session; its start is the exchange's open. */
+export interface SessionSpan extends Span {
+  /** When the first and the last of its minutes that had a price began, and their prices. */
+  readonly firstStart: number;
+  readonly open: number;
+  readonly lastStart: number;
+  readonly close: number;
+}
+
 export const second = 1_000_000;
 export const minute = 60 * second;
 export const hour = 60 * minute;
 
 /** Candles of a second that come later than this are beyond the horizon: nothing asks again. */
 export const secondsLateMax = 3 * minute;
-/** What asking again about them looks back on: their minute, and one before it. */
-export const secondsKept = secondsLateMax + 2 * minute;
-/** How many minutes a volume is compared with. */
-export const volumeWindows = 20;
+/** What asking again about them looks back on: from their minute on, two minutes. */
+const secondsKept = secondsLateMax + 3 * minute;
+/** How many minutes before it a minute is compared with. */
+export const minutesCompared = 20;
 /** The oldest of these are only compared with: a revision of one of them is beyond the horizon. */
-export const minutesKept = 3 * volumeWindows;
+const minutesKept = 3 * minutesCompared;
+
+/** Nor is a minute that is this much older than the newest asked again: a week. */
+export const minutesLateMax = 7 * 24 * hour;
+/** Sessions with prices: the oldest is only compared with. */
+export const sessionsKept = 5;
 
 /** Puts a candle in its place by start, over the version that was there; that place. */
 export function place<S extends Span>(spans: S[], span: S): number {
@@ -41,6 +61,33 @@ export function place<S extends Span>(spans: S[], span: S): number {
   if (isThere) spans[--at] = span;
   else spans.splice(at, 0, span);
   return at;
+}
+
+/** The candle with that start. */
+export function spanAt<S extends Span>(spans: readonly S[], start: number): S | undefined {
+  const span = spans.findLast((other) => other.start <= start);
+  return span?.start === start ? span : undefined;
+}
+
+/** Drops what is too old, once that is much, so that the rest is copied rarely. */
+export function dropSeconds<S extends Span>(spans: S[]): void {
+  const newest = (spans.at(-1) as S).start;
+  if ((spans[0] as S).start > newest - secondsKept - minute) return;
+  spans.splice(
+    0,
+    spans.findIndex(({ start }) => start > newest - secondsKept),
+  );
+}
+
+/** Whether a candle comes so late that what it could change is no longer known. */
+export function isBeyondMinutes(spans: readonly Span[], start: number): boolean {
+  const newest = spans.at(-1)?.start ?? Number.NEGATIVE_INFINITY;
+  if (start < newest - minutesLateMax) return true;
+  return spans.length >= minutesKept && start < (spans[minutesCompared] as Span).start;
+}
+
+export function dropMinutes(spans: Span[]): void {
+  if (spans.length > 2 * minutesKept) spans.splice(0, spans.length - minutesKept);
 }
 
 export function floor(time: number, length: number): number {

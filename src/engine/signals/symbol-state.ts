@@ -1,10 +1,13 @@
 // What the signals know of a symbol: its windows of closed candles, and what was told of them.
 
+import type { CandleSymbol } from '../../contracts/candle.ts';
 import { formatBigDecimal, formatDecimal, powerOfTen } from '../../contracts/decimal.ts';
+import { encodeFrame, FrameReader } from '../../contracts/frame.ts';
 import { type Severity, type SignalKind, signalId } from '../../contracts/signal.ts';
 import { formatTime } from '../../contracts/time.ts';
+import { wideFromBigInt, wideToBigInt } from '../../contracts/wide.ts';
 import type { Signal } from '../../contracts/wire-objects.ts';
-import type { MinuteSpan, PriceSpan } from './span.ts';
+import type { MinuteSpan, PriceSpan, QuoteSpan, SessionSpan } from './span.ts';
 
 /** What a signal is of: `start` is that of its window, `part` for what a window can have two of. */
 export interface Cause {
@@ -22,39 +25,49 @@ export interface Finding {
   readonly values: Signal['values'];
 }
 
-export interface SymbolSnapshot {
-  readonly symbol: string;
-  readonly priceScale: number;
-  readonly sizeScale: number;
-  readonly seconds: readonly PriceSpan[];
-  readonly minutes: readonly (Omit<MinuteSpan, 'volume' | 'notional'> & {
-    readonly volume: string;
-    readonly notional: string | null;
-  })[];
+type Publish = (signal: Signal, of: SymbolState) => void;
+
+/** What a saved state begins with; behind it are its windows, one after the other. */
+interface Saved extends CandleSymbol {
   readonly raised: readonly (readonly [cause: string, signal: Signal])[];
+  /** How many spans each window has. */
+  readonly lengths: readonly number[];
 }
 
 const raisedMax = 256;
+const priceFields = ['start', 'open', 'high', 'low', 'close'] as const;
+const sessionFields = ['start', 'firstStart', 'open', 'lastStart', 'close'] as const;
+const quoteFields = ['start', 'bid', 'ask'] as const;
+const minuteFields = [
+  ...priceFields,
+  'isPriced',
+  'volumeHigh',
+  'volumeLow',
+  'notionalHigh',
+  'notionalLow',
+] as const;
 
 export class SymbolState {
   readonly symbol: string;
   priceScale: number;
   sizeScale: number;
+  calendar: string;
   /** Closed candles of a second and of a minute, of trades. */
   seconds: PriceSpan[] = [];
   minutes: MinuteSpan[] = [];
+  sessions: SessionSpan[] = [];
+  /** The same of quotes. */
+  quoteSeconds: QuoteSpan[] = [];
+  quoteMinutes: QuoteSpan[] = [];
   /** Newest versions of the signals of those candles, by cause: an id costs a hash to make. */
   readonly #raised: Map<string, Signal>;
-  readonly #publish: (signal: Signal) => void;
+  readonly #publish: Publish;
 
-  constructor(
-    of: Pick<SymbolSnapshot, 'symbol' | 'priceScale' | 'sizeScale'>,
-    publish: (signal: Signal) => void,
-    raised: SymbolSnapshot['raised'] = [],
-  ) {
+  constructor(of: CandleSymbol, publish: Publish, raised: Saved['raised'] = []) {
     this.symbol = of.symbol;
     this.priceScale = of.priceScale;
     this.sizeScale = of.sizeScale;
+    this.calendar = of.calendar;
     this.#raised = new Map(raised);
     this.#publish = publish;
   }
@@ -72,14 +85,17 @@ export class SymbolState {
       if (isRaised) this.#tell(cause, { ...known, state: 'retracted', revision });
       return;
     }
-    const { time, severity, text, values } = finding;
-    if (isRaised && JSON.stringify(known.values) === JSON.stringify(values)) return;
+    const { severity, text, values } = finding;
+    const time = formatTime(finding.time);
+    const isSame =
+      isRaised && known.time === time && JSON.stringify(known.values) === JSON.stringify(values);
+    if (isSame) return;
     const { kind, start, part } = cause;
     this.#tell(cause, {
       id: known?.id ?? signalId(kind, this.symbol, start, part),
       kind,
       symbol: this.symbol,
-      time: formatTime(time),
+      time,
       start: formatTime(start),
       state: 'raised',
       revision,
@@ -114,33 +130,61 @@ export class SymbolState {
       volume: span.volume * sizeFactor,
       notional: span.notional && span.notional * BigInt(factor) * sizeFactor,
     }));
+    const closing = ({ open, close, ...times }: SessionSpan): SessionSpan => ({
+      ...times,
+      open: open * factor,
+      close: close * factor,
+    });
+    const quoted = ({ start, bid, ask }: QuoteSpan): QuoteSpan => ({
+      start,
+      bid: bid * factor,
+      ask: ask * factor,
+    });
+    this.sessions = this.sessions.map(closing);
+    this.quoteSeconds = this.quoteSeconds.map(quoted);
+    this.quoteMinutes = this.quoteMinutes.map(quoted);
     this.priceScale = Math.max(priceScale, this.priceScale);
     this.sizeScale = Math.max(sizeScale, this.sizeScale);
   }
 
-  snapshot(): SymbolSnapshot {
-    return {
-      symbol: this.symbol,
-      priceScale: this.priceScale,
-      sizeScale: this.sizeScale,
-      seconds: this.seconds,
-      minutes: this.minutes.map(({ volume, notional, ...span }) => ({
-        ...span,
-        volume: String(volume),
-        notional: notional === null ? null : String(notional),
-      })),
+  encode(): Uint8Array {
+    const { symbol, priceScale, sizeScale, calendar } = this;
+    const windows = [
+      pack(this.seconds, priceFields),
+      pack(this.minutes.map(plainMinute), minuteFields),
+      pack(this.sessions, sessionFields),
+      pack(this.quoteSeconds, quoteFields),
+      pack(this.quoteMinutes, quoteFields),
+    ];
+    const saved: Saved = {
+      symbol,
+      priceScale,
+      sizeScale,
+      calendar,
       raised: [...this.#raised],
+      lengths: [
+        this.seconds.length,
+        this.minutes.length,
+        this.sessions.length,
+        this.quoteSeconds.length,
+        this.quoteMinutes.length,
+      ],
     };
+    const numbers = Float64Array.from(windows.flat());
+    return encodeFrame('json', numbers.length, saved, [numbers]);
   }
 
-  static fromSnapshot(saved: SymbolSnapshot, publish: (signal: Signal) => void): SymbolState {
+  static decode(bytes: Uint8Array, publish: Publish): SymbolState {
+    const frame = new FrameReader(bytes);
+    const saved = frame.meta as Saved;
+    const numbers = frame.column(Float64Array).values();
+    const [seconds = 0, minutes = 0, sessions = 0, ...quotes] = saved.lengths;
     const state = new SymbolState(saved, publish, saved.raised);
-    state.seconds = [...saved.seconds];
-    state.minutes = saved.minutes.map(({ volume, notional, ...span }) => ({
-      ...span,
-      volume: BigInt(volume),
-      notional: notional === null ? null : BigInt(notional),
-    }));
+    state.seconds = unpack(numbers, seconds, priceFields);
+    state.minutes = unpack(numbers, minutes, minuteFields).map(minuteOf);
+    state.sessions = unpack(numbers, sessions, sessionFields);
+    state.quoteSeconds = unpack(numbers, quotes[0] ?? 0, quoteFields);
+    state.quoteMinutes = unpack(numbers, quotes[1] ?? 0, quoteFields);
     return state;
   }
 
@@ -150,10 +194,58 @@ export class SymbolState {
     raised.delete(key);
     raised.set(key, signal);
     if (raised.size > raisedMax) raised.delete(raised.keys().next().value as string);
-    this.#publish(signal);
+    this.#publish(signal, this);
   }
 }
 
 function keyOf({ kind, start, part = '' }: Cause): string {
   return `${kind} ${start} ${part}`;
+}
+
+function pack<F extends string>(
+  spans: readonly Readonly<Record<F, number>>[],
+  fields: readonly F[],
+): number[] {
+  return spans.flatMap((span) => fields.map((field) => span[field]));
+}
+
+function unpack<F extends string>(
+  numbers: Iterator<number>,
+  length: number,
+  fields: readonly F[],
+): Record<F, number>[] {
+  return Array.from({ length }, () => {
+    const entries = fields.map((field) => [field, numbers.next().value]);
+    return Object.fromEntries(entries) as Record<F, number>;
+  });
+}
+
+function plainMinute({ volume, notional, isPriced, ...prices }: MinuteSpan) {
+  const { high: volumeHigh, low: volumeLow } = wideFromBigInt(volume);
+  const unknown = { high: Number.NaN, low: Number.NaN };
+  const sum = notional === null ? unknown : wideFromBigInt(notional);
+  return {
+    ...prices,
+    isPriced: Number(isPriced),
+    volumeHigh,
+    volumeLow,
+    notionalHigh: sum.high,
+    notionalLow: sum.low,
+  };
+}
+
+function minuteOf({
+  volumeHigh,
+  volumeLow,
+  notionalHigh,
+  notionalLow,
+  isPriced,
+  ...prices
+}: ReturnType<typeof plainMinute>): MinuteSpan {
+  return {
+    ...prices,
+    isPriced: isPriced === 1,
+    volume: wideToBigInt(volumeHigh, volumeLow),
+    notional: Number.isNaN(notionalHigh) ? null : wideToBigInt(notionalHigh, notionalLow),
+  };
 }

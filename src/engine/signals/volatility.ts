@@ -17,6 +17,7 @@ export const volatility: SignalDefinition = {
   text: 'The high and low of a minute are more than 2 % of its open apart.',
   parameters: parametersOf(steps, 'Percent'),
   interval: '1m',
+  prices: ['trade'],
   candlesMax: 1,
   lookback: minute,
   newest: 'the minute',

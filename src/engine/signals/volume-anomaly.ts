@@ -1,12 +1,16 @@
-// volume-anomaly: a minute's volume is more than 3 standard deviations above the mean of the last
-// 20 minutes that had trades, and at least twice that mean.
+// volume-anomaly: a minute's volume is more than 3 standard deviations above the mean of what it is
+// compared with, and at least twice that mean. That is the same minute of at least five sessions of
+// the last four weeks, so that the open is none; where there are fewer, and outside of sessions, it
+// is the last 20 minutes that had trades.
 
 import { divide, formatBigDecimal } from '../../contracts/decimal.ts';
 import type { Severity } from '../../contracts/signal.ts';
 import { parametersOf, type SignalDefinition } from './definition.ts';
-import { type MinuteSpan, minute, volumeWindows } from './span.ts';
+import { isBeyondMinutes, type MinuteSpan, minute, minutesCompared, spanAt } from './span.ts';
 import type { Finding, SymbolState } from './symbol-state.ts';
+import { sessionMinuteAt, type VolumeHistory } from './volume-history.ts';
 
+const sessionsMin = 5;
 /** Standard deviations beyond which an anomaly is of each severity, from the worst on. */
 const sigmaSteps: readonly (readonly [sigmas: bigint, Severity])[] = [
   [10n, 'critical'],
@@ -16,34 +20,61 @@ const sigmaSteps: readonly (readonly [sigmas: bigint, Severity])[] = [
 
 export const volumeAnomaly: SignalDefinition = {
   text:
-    'The volume of a minute is more than 3 standard deviations above the mean of the last ' +
-    `${volumeWindows} minutes that had trades, and at least twice that mean.`,
-  parameters: { minutes: volumeWindows, timesMeanMin: 2, ...parametersOf(sigmaSteps, 'Sigmas') },
+    'The volume of a minute is more than 3 standard deviations above the mean of those it is ' +
+    'compared with, and at least twice that mean: those of the same minute of past sessions ' +
+    `where there are ${sessionsMin} or more, else of the last ${minutesCompared} with trades.`,
+  parameters: {
+    minutes: minutesCompared,
+    sessionsMin,
+    timesMeanMin: 2,
+    ...parametersOf(sigmaSteps, 'Sigmas'),
+  },
   interval: '1m',
-  candlesMax: volumeWindows + 1,
+  prices: ['trade'],
+  candlesMax: minutesCompared + 1,
   lookback: Number.POSITIVE_INFINITY,
   newest: 'the minute',
-  others: 'a minute that it is compared with',
+  others: 'a minute before it',
 };
 
-/** Asks the minute at `index`, and those that are compared with it. */
-export function askVolumesFrom(state: SymbolState, index: number): void {
-  const { minutes } = state;
-  for (let at = index; at <= index + volumeWindows && at < minutes.length; at++) {
-    const { start } = minutes[at] as MinuteSpan;
-    state.settle({ kind: 'volume-anomaly', start }, anomalyAt(state, at));
+/** Asks the minute at `index`, and those that are compared with it as with one of the last. */
+export function askVolumesFrom(state: SymbolState, history: VolumeHistory, index: number): void {
+  for (let at = index; at <= index + minutesCompared && at < state.minutes.length; at++) {
+    askVolume(state, history, at);
   }
 }
 
-function anomalyAt(state: SymbolState, index: number): Finding | null {
-  if (index < volumeWindows) return null;
+/** Asks the same minute of later sessions. */
+export function askLaterVolumes(state: SymbolState, history: VolumeHistory, start: number): void {
+  const { minutes, calendar } = state;
+  const at = sessionMinuteAt(calendar, start);
+  if (!at) return;
+  for (const open of history.after(state, at)) {
+    const later = spanAt(minutes, open + at.index * minute);
+    if (!later || isBeyondMinutes(minutes, later.start)) continue;
+    askVolume(state, history, minutes.indexOf(later));
+  }
+}
+
+function askVolume(state: SymbolState, history: VolumeHistory, index: number): void {
+  const { start } = state.minutes[index] as MinuteSpan;
+  state.settle({ kind: 'volume-anomaly', start }, anomalyAt(state, history, index));
+}
+
+function anomalyAt(state: SymbolState, history: VolumeHistory, index: number): Finding | null {
   const { start, volume } = state.minutes[index] as MinuteSpan;
-  const before = state.minutes.slice(index - volumeWindows, index);
+  const at = sessionMinuteAt(state.calendar, start);
+  const sameMinute = at ? history.before(state, at) : [];
+  const isKnown = sameMinute.length >= sessionsMin;
+  if (!isKnown && index < minutesCompared) return null;
+  const before = isKnown
+    ? sameMinute
+    : state.minutes.slice(index - minutesCompared, index).map((other) => other.volume);
   const n = BigInt(before.length);
-  const sum = before.reduce((total, other) => total + other.volume, 0n);
+  const sum = before.reduce((total, other) => total + other, 0n);
   const above = n * volume - sum;
   if (above <= 0n || n * volume < 2n * sum) return null;
-  const squares = before.reduce((total, other) => total + other.volume ** 2n, 0n);
+  const squares = before.reduce((total, other) => total + other ** 2n, 0n);
   const spread = n * squares - sum * sum;
   const step = sigmaSteps.find(([sigmas]) => above * above > sigmas * sigmas * spread);
   if (!step) return null;
@@ -52,6 +83,11 @@ function anomalyAt(state: SymbolState, index: number): Finding | null {
     time: start + minute,
     severity: step[1],
     text: `traded ${state.size(volume)} in a minute, where ${mean} is usual`,
-    values: { volume: state.size(volume), mean, sigmas: `more than ${step[0]}` },
+    values: {
+      volume: state.size(volume),
+      mean,
+      sigmas: `more than ${step[0]}`,
+      comparedWith: `${n} ${isKnown ? 'sessions' : 'minutes'}`,
+    },
   };
 }

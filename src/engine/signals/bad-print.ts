@@ -1,0 +1,170 @@
+// bad-print: a candle's high (low) is more than 10 % above (below) every price beside it: the
+// candles before and after, its own open or close, and the quotes of its time. Where the day has no
+// candle before, one sees a single step, which may be real, and it takes 25 %. Asked of seconds,
+// where the first of a minute counts, and of minutes whose seconds have not said it already.
+
+import { parametersOf, type SignalDefinition } from './definition.ts';
+import { isAbove, percentOf, type Steps, stepOf } from './figures.ts';
+import { isSameDay } from './sessions.ts';
+import { floor, minute, type PriceSpan, type QuoteSpan, second, spanAt } from './span.ts';
+import type { Cause, Finding, SymbolState } from './symbol-state.ts';
+
+type Side = 'high' | 'low';
+
+/** A candle and what is beside it. */
+interface Print {
+  readonly span: PriceSpan;
+  readonly length: number;
+  readonly before: PriceSpan | undefined;
+  readonly after: PriceSpan | undefined;
+  readonly quotes: readonly QuoteSpan[];
+}
+
+const sides = ['high', 'low'] as const;
+const farPercent = 10;
+const farAlonePercent = 25;
+const steps: Steps = [
+  [50, 'critical'],
+  [25, 'high'],
+  [farPercent, 'medium'],
+];
+/** Seconds farther apart than this are no neighbours. */
+const besideMax = minute;
+
+export const badPrint: SignalDefinition = {
+  text:
+    `The high (low) of a second or minute is more than ${farPercent} % above (below) every price ` +
+    'beside it: the candles before and after, its own open or close, and the quotes of its time. ' +
+    `Where the day has no candle before it, ${farAlonePercent} %.`,
+  parameters: { farPercent, farAlonePercent, ...parametersOf(steps, 'Percent') },
+  interval: '1m',
+  prices: ['trade', 'bid', 'ask'],
+  candlesMax: 3,
+  lookback: 3 * minute,
+  newest: 'the minute of the print, or the one after it',
+  others: 'the minute of the print, or one before it',
+};
+
+/** Asks the second that the newest one is the candle after of. */
+export function askNewestPrints(state: SymbolState): void {
+  const index = state.seconds.length - 2;
+  const span = state.seconds[index];
+  // Nearly never.
+  if (span && sides.some((side) => secondAt(state, index, side))) askSeconds(state, span.start);
+}
+
+/** Asks all that a late second may change: its neighbours may be of other minutes. */
+export function askPrintsAround(state: SymbolState, time: number): void {
+  const from = floor(time, minute);
+  for (const start of [from - minute, from, from + minute]) askSeconds(state, start);
+}
+
+/** Asks the second that quotes are of. */
+export function askQuotedSecond(state: SymbolState, time: number): void {
+  const index = state.seconds.findLastIndex(({ start }) => start <= time);
+  if (state.seconds[index]?.start !== time) return;
+  const isAsked = sides.some(
+    (side) =>
+      state.isRaised(causeOf('1s', floor(time, minute), side)) || secondAt(state, index, side),
+  );
+  if (isAsked) askSeconds(state, time);
+}
+
+/** Asks the minute that quotes are of. */
+export function askQuotedMinute(state: SymbolState, start: number): void {
+  for (const side of sides) askMinute(state, start, side);
+}
+
+/** Asks a minute, and those beside it. */
+export function askPrintMinutes(state: SymbolState, time: number): void {
+  const { minutes } = state;
+  const before = minutes.findLast(({ start, isPriced }) => isPriced && start < time);
+  const after = minutes.find(({ start, isPriced }) => isPriced && start > time);
+  for (const start of [before?.start, time, after?.start]) {
+    if (start !== undefined) for (const side of sides) askMinute(state, start, side);
+  }
+}
+
+function askSeconds(state: SymbolState, time: number): void {
+  const start = floor(time, minute);
+  for (const side of sides) {
+    let finding: Finding | null = null;
+    for (const [index, span] of state.seconds.entries()) {
+      if (floor(span.start, minute) === start) finding ??= secondAt(state, index, side);
+    }
+    state.settle(causeOf('1s', start, side), finding);
+    askMinute(state, start, side);
+  }
+}
+
+function askMinute(state: SymbolState, start: number, side: Side): void {
+  const cause = causeOf('1m', start, side);
+  const isSaid = state.isRaised(causeOf('1s', start, side));
+  state.settle(cause, isSaid ? null : minuteAt(state, start, side));
+}
+
+function causeOf(interval: '1s' | '1m', start: number, side: Side): Cause {
+  return { kind: 'bad-print', start, part: `${interval} ${side}` };
+}
+
+function secondAt(state: SymbolState, index: number, side: Side): Finding | null {
+  const { seconds, quoteSeconds: quotes } = state;
+  const span = seconds[index] as PriceSpan;
+  const isBeside = (other?: PriceSpan): boolean =>
+    other !== undefined && Math.abs(other.start - span.start) <= besideMax;
+  const before = isBeside(seconds[index - 1]) ? seconds[index - 1] : undefined;
+  const after = isBeside(seconds[index + 1]) ? seconds[index + 1] : undefined;
+  return findingOf(state, { span, length: second, before, after, quotes }, side);
+}
+
+function minuteAt(state: SymbolState, time: number, side: Side): Finding | null {
+  const { minutes, quoteMinutes: quotes } = state;
+  const span = spanAt(minutes, time);
+  if (!span?.isPriced) return null;
+  const before = minutes.findLast(({ start, isPriced }) => isPriced && start < time);
+  const after = minutes.find(({ start, isPriced }) => isPriced && start > time);
+  return findingOf(state, { span, length: minute, before, after, quotes }, side);
+}
+
+function findingOf(state: SymbolState, print: Print, side: Side): Finding | null {
+  const { span, after } = print;
+  const price = span[side];
+  if (!after) return null;
+  const beside = [after[side], ...ownPrices(span, side)];
+  // Before anything that takes time: nearly always.
+  if (!isFar(side, price, nearestOf(side, beside), farPercent)) {
+    return null;
+  }
+  if (!isSameDay(state.calendar, span.start, after.start)) return null;
+  const { start } = span;
+  const isSeen = print.before !== undefined && isSameDay(state.calendar, print.before.start, start);
+  const quoted = spanAt(print.quotes, start);
+  if (isSeen) beside.push((print.before as PriceSpan)[side]);
+  const quote = side === 'high' ? quoted?.ask : quoted?.bid;
+  if (quote) beside.push(quote);
+  const nearest = nearestOf(side, beside);
+  if (!isFar(side, price, nearest, isSeen ? farPercent : farAlonePercent)) return null;
+  const percent = percentOf(price - nearest, nearest);
+  const way = side === 'high' ? 'above' : 'below';
+  return {
+    time: after.start + print.length,
+    severity: stepOf(steps, price - nearest, nearest) ?? 'medium',
+    text: `printed ${state.price(price)}, ${percent.replace('-', '')} % ${way} all beside it`,
+    values: { price: state.price(price), nearest: state.price(nearest), percent },
+  };
+}
+
+/** Open or close, whichever is farther from the extreme; a single price has nothing beside it. */
+function ownPrices({ open, high, low, close }: PriceSpan, side: Side): number[] {
+  if (high === low) return [];
+  return [side === 'high' ? Math.min(open, close) : Math.max(open, close)];
+}
+
+/** Of prices on the inside of an extreme, the one that is nearest to it. */
+function nearestOf(side: Side, prices: readonly number[]): number {
+  return side === 'high' ? Math.max(...prices) : Math.min(...prices);
+}
+
+function isFar(side: Side, price: number, nearest: number, percent: number): boolean {
+  return isAbove(side === 'high' ? price - nearest : nearest - price, 100, nearest, percent);
+}
