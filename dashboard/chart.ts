@@ -15,9 +15,9 @@ import { get, getPatiently } from './api.ts';
 import { onNextFrame } from './draw.ts';
 import * as format from './format.ts';
 import { Stream } from './stream.ts';
-import type { Candle, Gap, Hello, Interval, Problem } from './wire.ts';
+import type { Candle, Gap, Hello, Interval, Mark, Problem } from './wire.ts';
 
-type CandleMessage = (Candle & { type: 'candle' }) | Hello<Candle> | Gap;
+type CandleMessage = (Candle & { type: 'candle' }) | Hello<Candle> | Gap | Mark;
 
 interface Page {
   readonly candles: Candle[];
@@ -106,6 +106,7 @@ export class CandleChart {
   }
 
   #hear(message: CandleMessage): void {
+    if (message.type === 'mark') return;
     if (message.type !== 'candle') {
       void this.#loadNewest(); // the stream begins, or has a hole
       return;

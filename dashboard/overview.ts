@@ -7,7 +7,7 @@ import { arrow, element, flash, notice, onNextFrame, setText } from './draw.ts';
 import * as format from './format.ts';
 import { Stream } from './stream.ts';
 import type { View } from './view.ts';
-import type { Candle, Gap, Hello, Instrument, Problem, Summary } from './wire.ts';
+import type { Candle, Gap, Hello, Instrument, Mark, Problem, Summary } from './wire.ts';
 
 /** A browser opens some 200 sockets to one server; the page leaves most of them to others. */
 const liveRowsMax = 60;
@@ -28,7 +28,7 @@ type Key = (typeof columns)[number]['key'];
 
 const unsortable: readonly Key[] = ['range', 'low', 'high'];
 
-type DayMessage = (Candle & { type: 'candle' }) | Hello<Candle> | Gap;
+type DayMessage = (Candle & { type: 'candle' }) | Hello<Candle> | Gap | Mark;
 
 export function overview(): View {
   const stopped = new AbortController();

@@ -15,13 +15,14 @@ import {
   type Instrument,
   type Interval,
   intervals,
+  type Mark,
   type Problem,
   type Quote,
   type Summary,
   type Trade,
 } from './wire.ts';
 
-type DayMessage = (Candle & { type: 'candle' }) | Hello<Candle> | Gap;
+type DayMessage = (Candle & { type: 'candle' }) | Hello<Candle> | Gap | Mark;
 type QuoteMessage = (Quote & { type: 'quote' }) | Hello<Quote> | Gap;
 
 export function symbolView(symbol: string, interval: Interval): View {

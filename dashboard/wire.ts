@@ -62,6 +62,11 @@ export interface Hello<Value> {
   readonly snapshot: Value | null;
 }
 
+/** An interval is over: nothing that a chart shows. */
+export interface Mark {
+  readonly type: 'mark';
+}
+
 export interface Gap {
   readonly type: 'gap';
 }

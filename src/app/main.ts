@@ -64,7 +64,8 @@ for (const what of ['candles', 'trades'] as const) {
           .choices(adjustments)
           .default('raw'),
       )
-      .option('--asof <date>', 'whose symbol it was then, and actions up to then', parseDate);
+      .option('--asof <date>', 'whose symbol it was then, and actions up to then', parseDate)
+      .option('--empty', 'also the intervals without a candle, as no_trades or no_data');
   }
   command.action(async (options) => {
     const { exportRows } = await import('./commands/export.ts');

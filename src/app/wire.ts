@@ -158,6 +158,7 @@ export interface ExportQuery extends Span {
   readonly adjustment?: Adjustment;
   /** A date. */
   readonly asof?: string;
+  readonly empty?: boolean;
 }
 
 export async function exportStream(

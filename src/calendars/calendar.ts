@@ -3,7 +3,7 @@
 // year is worked out when it is first asked for, and the stretch of time in which nothing changes
 // is kept, so that asking again within it costs two comparisons.
 
-import { type Micros, microsPerDay, microsPerSecond } from '../base/clock.ts';
+import { type Micros, micros, microsPerDay, microsPerSecond } from '../base/clock.ts';
 import { alwaysOpen } from './always-open.ts';
 import { cmes } from './cmes.ts';
 import { Days } from './days.ts';
@@ -110,6 +110,25 @@ export class Calendar {
   phaseOf(time: Micros): Phase {
     if (!(time >= this.#from && time < this.#until)) this.#moveTo(time);
     return this.#phase;
+  }
+
+  /**
+   * When there is trading in [from, to), pre-market and after-market included and breaks not: spans
+   * in order, none touching another. Outside the calendar's years there is none.
+   */
+  trading(from: number, to: number): Span[] {
+    const spans: { start: Micros; end: Micros }[] = [];
+    const end = Math.min(to, Date.UTC(lastYear + 1, 0) * 1000);
+    let time = Math.max(from, Date.UTC(this.firstYear, 0) * 1000);
+    for (; time < end; time = this.#until) {
+      const phase = this.phaseOf(micros(time));
+      if (phase === 'closed' || phase === 'break') continue;
+      const until = micros(Math.min(this.#until, end));
+      const last = spans.at(-1);
+      if (last?.end === time) last.end = until;
+      else spans.push({ start: micros(time), end: until });
+    }
+    return spans;
   }
 
   /** The first session that opens after a moment. */

@@ -99,8 +99,8 @@ export class BarColumns extends EventColumns implements BarBatch {
 }
 
 export function encodeBars(columns: BarColumns): Uint8Array {
-  const { source, scope, instruments, textIds, interval } = columns;
-  const meta: BarMeta = { source, scope, instruments, textIds, interval };
+  const { source, scope, recording, instruments, textIds, interval } = columns;
+  const meta: BarMeta = { source, scope, recording, instruments, textIds, interval };
   return encodeFrame('bars', columns.count, meta, columns.columns());
 }
 

@@ -15,6 +15,11 @@ export interface EventMeta {
   readonly source: string;
   /** Within which numbering the ids are unique; see identity.ts. */
   readonly scope: string;
+  /**
+   * The recorded file that it was read from, whole and in order: between two of its records there
+   * was nothing. Empty for a live source.
+   */
+  readonly recording: string;
   readonly instruments: readonly BatchInstrument[];
   /** Ids as text, where the source does not number; then `id` holds their hashes. */
   readonly textIds: readonly string[] | null;
@@ -34,6 +39,7 @@ export interface EventBatch extends EventMeta {
 export abstract class EventColumns implements EventBatch {
   source = '';
   scope = '';
+  recording = '';
   count = 0;
   instruments: BatchInstrument[] = [];
   textIds: string[] | null = null;

@@ -14,6 +14,7 @@ export const frameKinds = {
   candles: 4,
   json: 5,
   bars: 6,
+  marks: 7,
 } as const;
 export type FrameKind = keyof typeof frameKinds;
 

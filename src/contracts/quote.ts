@@ -76,8 +76,8 @@ export class QuoteColumns extends EventColumns implements QuoteBatch {
 }
 
 export function encodeQuotes(columns: QuoteColumns): Uint8Array {
-  const { source, scope, instruments, textIds } = columns;
-  const meta: EventMeta = { source, scope, instruments, textIds };
+  const { source, scope, recording, instruments, textIds } = columns;
+  const meta: EventMeta = { source, scope, recording, instruments, textIds };
   return encodeFrame('quotes', columns.count, meta, columns.columns());
 }
 

@@ -102,8 +102,8 @@ export class TradeColumns extends EventColumns implements TradeBatch {
 }
 
 export function encodeTrades(columns: TradeColumns): Uint8Array {
-  const { source, scope, instruments, textIds, tape, tags } = columns;
-  const meta: TradeMeta = { source, scope, instruments, textIds, tape, tags };
+  const { source, scope, recording, instruments, textIds, tape, tags } = columns;
+  const meta: TradeMeta = { source, scope, recording, instruments, textIds, tape, tags };
   return encodeFrame('trades', columns.count, meta, columns.columns());
 }
 

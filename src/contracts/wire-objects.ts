@@ -19,6 +19,7 @@ import { formatBigDecimal, formatDecimal } from './decimal.ts';
 import { formatId } from './identity.ts';
 import type { BatchInstrument } from './instrument.ts';
 import { type Interval, intervals } from './interval.ts';
+import { type MarkBatch, type MarkState, markStates } from './mark.ts';
 import type { QuoteBatch } from './quote.ts';
 import { severities, signalKinds, signalStates } from './signal.ts';
 import { formatTime } from './time.ts';
@@ -199,6 +200,24 @@ export const renameSchema = Type.Object(
 
 export type Rename = Static<typeof renameSchema>;
 
+export const markSchema = Type.Object(
+  {
+    symbol: Type.String(),
+    price: Type.Enum([...priceKinds]),
+    interval: Type.Enum([...intervals]),
+    start: Type.String({ description: 'Start of the first interval, ISO 8601 UTC' }),
+    end: Type.String({ description: 'End of the last interval, ISO 8601 UTC' }),
+    state: Type.Enum([...markStates], {
+      description:
+        'Of every interval from start to end: no_trades when the feed was proven alive and ' +
+        'nothing came, no_data when it was not; traded when there is a candle',
+    }),
+  },
+  { $id: 'Mark' },
+);
+
+export type Mark = Static<typeof markSchema>;
+
 /** One row as the wire object. */
 export function tradeAt(batch: TradeBatch, row: number, sequence: number): Trade {
   const instrument = batch.instruments[batch.instrument[row] as number] as BatchInstrument;
@@ -264,5 +283,17 @@ export function candleAt(batch: CandleBatch, row: number): Candle {
     priced: batch.priced[row] as number,
     revision: batch.revision[row] as number,
     state: candleStates[batch.state[row] as number] as CandleState,
+  };
+}
+
+/** One row as the wire object. */
+export function markAt(batch: MarkBatch, row: number): Mark {
+  return {
+    symbol: batch.symbols[batch.symbol[row] as number] as string,
+    price: priceKinds[batch.price[row] as number] as PriceKind,
+    interval: intervals[batch.interval[row] as number] as Interval,
+    start: formatTime(batch.start[row] as number),
+    end: formatTime(batch.end[row] as number),
+    state: markStates[batch.state[row] as number] as MarkState,
   };
 }

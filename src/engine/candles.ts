@@ -7,8 +7,6 @@
 // ones. So a trade costs one fold, a second two merges, and a minute the six other intervals.
 
 import { strict as assert } from 'node:assert/strict';
-import { calendarOf } from '../calendars/calendar.ts';
-import { dayNumber } from '../calendars/days.ts';
 import type { BarBatch } from '../contracts/bar.ts';
 import {
   type CandleBatch,
@@ -23,11 +21,14 @@ import type { EventBatch } from '../contracts/event-columns.ts';
 import type { Heartbeat } from '../contracts/heartbeat.ts';
 import { alwaysOpenCalendar, type BatchInstrument } from '../contracts/instrument.ts';
 import { type Interval, intervalMicros, intervals } from '../contracts/interval.ts';
+import type { MarkBatch } from '../contracts/mark.ts';
 import type { QuoteBatch } from '../contracts/quote.ts';
 import type { TradeBatch } from '../contracts/trade.ts';
 import { late } from '../contracts/verdict.ts';
+import { bucketOf, day, endOf, startOf } from './buckets.ts';
 import * as at from './candle-slots.ts';
 import { CandleSlots, type FoldInput, type SlotBar } from './candle-slots.ts';
+import { IntervalMarks, MarkRows, type MarksSnapshot } from './marks.ts';
 import { movesOfBatch } from './tape-rules.ts';
 
 export interface CandleOptions {
@@ -58,6 +59,7 @@ interface Series {
   readonly held: Map<number, number>[];
   /** The slot of each interval that the last run went to: where the next most likely goes. */
   readonly recent: Int32Array;
+  readonly marks: IntervalMarks;
   /** Per interval, what the keys of its stored candles begin with. */
   readonly keys: readonly string[];
 }
@@ -89,12 +91,20 @@ export interface StoredSeries {
   readonly fields: Float64Array;
 }
 
+/** The marks of a series as checkpoints keep them. */
+export interface StoredMarks {
+  readonly symbol: string;
+  readonly price: PriceKind;
+  readonly state: MarksSnapshot;
+}
+
 /** What is small, to be stored at each checkpoint, and the series, of which few change. */
 export interface CandleSnapshot {
   readonly openPublished: number;
   /** By index of series. */
   readonly clocks: readonly number[];
   readonly series: readonly StoredSeries[];
+  readonly marks: readonly StoredMarks[];
 }
 
 const seriesFields = 3;
@@ -111,7 +121,6 @@ interface Prices extends EventBatch {
   readonly moves: Uint8Array | null;
 }
 
-const day = intervals.indexOf('1d');
 /** Every day of every calendar is made of whole quarters of an hour. */
 const quarter = intervalMicros[intervals.indexOf('15m')] as number;
 /** Intervals that a fold goes to: before this index. */
@@ -119,7 +128,8 @@ const withinDays = day;
 const wholeDays = intervals.length;
 const noTags = new Uint16Array();
 const second = intervalMicros[0] as number;
-const minute = intervalMicros[1] as number;
+const minuteInterval = intervals.indexOf('1m');
+const minute = intervalMicros[minuteInterval] as number;
 /** A mid price halves a sum, so it needs one digit more than its bid and ask. */
 const midDigits = 1;
 
@@ -132,6 +142,7 @@ export class CandleOperator {
   #unsaved: number[] = [];
   #revised = new Set<number>();
   #finals: number[] = [];
+  #marks = new MarkRows();
   #openPublished = 0;
 
   constructor(options: CandleOptions) {
@@ -173,7 +184,7 @@ export class CandleOperator {
 
   /** Merges bars into the candles of their interval and of the longer ones. */
   applyBars(batch: BarBatch): void {
-    const { instruments } = batch;
+    const { instruments, source, recording } = batch;
     const series = this.#seriesOf({ instruments, kind: 'trade', extraDigits: 0 });
     const finest = intervals.indexOf(batch.interval);
     for (let row = 0; row < batch.count; row++) {
@@ -185,6 +196,7 @@ export class CandleOperator {
       }
       this.#slots.end(touched.run);
       if (bar.time > touched.clock) touched.clock = bar.time;
+      for (const time of [bar.start, bar.time]) touched.marks.see(time, source, recording);
     }
     for (const touched of series) this.#close(touched);
   }
@@ -207,7 +219,7 @@ export class CandleOperator {
   }
 
   /** Moves the clocks of the symbols it names, which closes their candles. */
-  applyHeartbeat({ symbols, eventTime, complete }: Heartbeat): void {
+  applyHeartbeat({ source, symbols, eventTime, complete }: Heartbeat): void {
     // The allowed lateness is for what may still come; after the end of a file nothing can.
     const clock = complete ? eventTime + this.#options.allowedLateness : eventTime;
     for (const symbol of symbols) {
@@ -215,6 +227,7 @@ export class CandleOperator {
         const index = this.#indexOf.get(seriesKey(symbol, price));
         if (index === undefined) continue;
         const series = this.#series[index] as Series;
+        series.marks.beat(eventTime, source);
         series.clock = Math.max(series.clock, clock);
         this.#close(series);
       }
@@ -317,6 +330,14 @@ export class CandleOperator {
     return batch;
   }
 
+  /** The marks of the intervals that are over since the last call: they follow its candles. */
+  publishMarks(receiveTime: number): MarkBatch | null {
+    if (this.#marks.count === 0) return null;
+    const batch = this.#marks.toBatch(receiveTime);
+    this.#marks = new MarkRows();
+    return batch;
+  }
+
   /** The closed candles in memory, to be stored by their keys. */
   unsaved(): ClosedCandles[] {
     const data = this.#slots.data;
@@ -356,6 +377,9 @@ export class CandleOperator {
       openPublished: this.#openPublished,
       clocks: this.#series.map(({ clock }) => clock),
       series: changed.map((series) => this.#stored(series)),
+      marks: this.#series
+        .filter(({ marks }) => marks.isChanged)
+        .map(({ symbol, price, marks }) => ({ symbol, price, state: marks.snapshot() })),
     };
   }
 
@@ -375,7 +399,7 @@ export class CandleOperator {
 
   /** Drops what `unsaved` returned: to be called once that and the snapshot are durable. */
   evict(): void {
-    for (const series of this.#series) series.isChanged = false;
+    for (const series of this.#series) series.isChanged = series.marks.isChanged = false;
     const data = this.#slots.data;
     for (const slot of this.#unsaved) {
       const { held, recent } = this.#series[data[slot + at.SERIES] as number] as Series;
@@ -394,6 +418,11 @@ export class CandleOperator {
     const indexOf = ({ fields }: StoredSeries): number => fields[0] as number;
     for (const stored of snapshot.series.toSorted((a, b) => indexOf(a) - indexOf(b))) {
       operator.#resume(stored, snapshot.clocks);
+    }
+    for (const { symbol, price, state } of snapshot.marks) {
+      const index = operator.#indexOf.get(seriesKey(symbol, price));
+      // Damage may have taken the series.
+      if (index !== undefined) (operator.#series[index] as Series).marks.resume(state);
     }
     return operator;
   }
@@ -417,10 +446,10 @@ export class CandleOperator {
   #fold(prices: Prices, end: number): void {
     const series = this.#seriesOf(prices);
     if (prices.moves !== null) advance(prices, series);
-    const endRun = (index: number): void => this.#endRun(series[index] as Series, end);
+    const endRun = (index: number): void => this.#endRun(series[index] as Series, prices, end);
     this.#slots.foldRuns(this.#inputOf(prices, series), second, endRun);
     for (const touched of series) {
-      if (!this.#slots.isEmpty(touched.run)) this.#endRun(touched, end);
+      if (!this.#slots.isEmpty(touched.run)) this.#endRun(touched, prices, end);
       this.#endMinuteRun(touched, end);
       // A run that trades began which move nothing covers a time, though it is empty.
       this.#slots.end(touched.run);
@@ -477,12 +506,13 @@ export class CandleOperator {
   }
 
   /** Merges the series' run into its second candle and its minute run, and leaves it empty. */
-  #endRun(series: Series, end: number): void {
+  #endRun(series: Series, { source, recording }: Prices, end: number): void {
     const { run, minuteRun } = series;
     const data = this.#slots.data;
     const start = data[run + at.START] as number;
     const lastTime = data[run + at.CLOSE_TIME] as number;
     if (lastTime > series.clock) series.clock = lastTime;
+    series.marks.see(lastTime, source, recording);
     if (!this.#covers(minuteRun, start)) {
       this.#endMinuteRun(series, end);
       this.#slots.begin(minuteRun, start, minute);
@@ -549,6 +579,7 @@ export class CandleOperator {
     const data = this.#slots.data;
     const watermark = series.clock - this.#options.allowedLateness;
     const stillOpen: number[] = [];
+    const minutes: number[] = [];
     for (const slot of series.open) {
       if ((data[slot + at.END] as number) > watermark) {
         stillOpen.push(slot);
@@ -557,10 +588,17 @@ export class CandleOperator {
       data[slot + at.CLOSED] = 1;
       this.#finals.push(slot);
       this.#save(slot);
+      if (data[slot + at.INTERVAL] === minuteInterval)
+        minutes.push(data[slot + at.START] as number);
     }
-    if (stillOpen.length === series.open.length) return;
-    series.open = stillOpen;
-    series.isChanged = true;
+    if (stillOpen.length < series.open.length) {
+      series.open = stillOpen;
+      series.isChanged = true;
+    }
+    const { symbol, price, calendar, marks } = series;
+    if (!marks.isDue(watermark)) return;
+    const taker = this.#marks.taker(symbol, priceKinds.indexOf(price));
+    marks.tell(watermark, minutes, calendar, taker);
   }
 
   #save(slot: number): void {
@@ -612,6 +650,7 @@ export class CandleOperator {
       isChanged: true,
       held: intervals.map(() => new Map()),
       recent: new Int32Array(intervals.length).fill(-1),
+      marks: new IntervalMarks(),
       keys: intervals.map((_, interval) => keyPrefix(symbol, price, interval)),
     };
     this.#series.push(series);
@@ -659,11 +698,18 @@ export class CandleOperator {
 }
 
 /** Moves the clocks by all trades, also by those that move no price. */
-function advance({ count, instrument, eventTime }: EventBatch, series: readonly Series[]): void {
+function advance(batch: EventBatch, series: readonly Series[]): void {
+  const { count, instrument, eventTime, source, recording } = batch;
+  const seen = new Float64Array(series.length).fill(Number.NaN);
   for (let row = 0; row < count; row++) {
-    const of = series[instrument[row] as number] as Series;
+    const index = instrument[row] as number;
+    const of = series[index] as Series;
     const time = eventTime[row] as number;
     if (time > of.clock) of.clock = time;
+    // One sign of life a second proves as much as all.
+    if (Math.abs(time - (seen[index] as number)) < second) continue;
+    seen[index] = time;
+    of.marks.see(time, source, recording);
   }
 }
 
@@ -674,23 +720,6 @@ function seriesKey(symbol: string, price: PriceKind): string {
 /** A closed candle is stored under this and its bucket number. */
 function keyPrefix(symbol: string, price: PriceKind, interval: number): string {
   return `${symbol} ${price} ${interval} `;
-}
-
-/** The start of the bucket that a time falls in. */
-function startOf(calendar: string, interval: number, time: number): number {
-  if (interval === day) return calendarOf(calendar).days.of(time).start;
-  const length = intervalMicros[interval] as number;
-  return Math.floor(time / length) * length;
-}
-
-function endOf(calendar: string, interval: number, start: number): number {
-  if (interval === day) return calendarOf(calendar).days.numbered(bucketOf(day, start)).end;
-  return start + (intervalMicros[interval] as number);
-}
-
-/** The number of a bucket, a small integer: its place on the grid, or that of its date. */
-function bucketOf(interval: number, start: number): number {
-  return interval === day ? dayNumber(start) : start / (intervalMicros[interval] as number);
 }
 
 function parseCandleKey(key: string) {

@@ -69,6 +69,7 @@ export class Intake implements AsyncIterable<Observations> {
   readonly source: string;
   readonly #rowsMax: number;
   #scope: string;
+  #recording = '';
   #open: Observations;
   /** What ingest is done with: its memory is used again. */
   #spent: Observations | undefined;
@@ -113,10 +114,11 @@ export class Intake implements AsyncIterable<Observations> {
     while (this.#open === filled && !this.#ended) await this.#taken.promise;
   }
 
-  /** Begins another id scope, such as the next file. */
-  async enter(scope: string): Promise<void> {
+  /** Begins another id scope, such as the next file; `recording` names a file that is complete. */
+  async enter(scope: string, recording = ''): Promise<void> {
     await this.flush();
     this.#scope = scope;
+    this.#recording = recording;
     this.#open = this.#next();
   }
 
@@ -130,7 +132,11 @@ export class Intake implements AsyncIterable<Observations> {
   #next(): Observations {
     const spent = this.#spent;
     this.#spent = undefined;
-    return new Observations(this.source, this.#scope, spent);
+    const next = new Observations(this.source, this.#scope, spent);
+    for (const columns of [next.trades, next.quotes, next.bars]) {
+      columns.recording = this.#recording;
+    }
+    return next;
   }
 
   /** What it yields is the consumer's until it asks for the next. */

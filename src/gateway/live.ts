@@ -13,6 +13,7 @@ import {
 import { decodeJson, frameKind } from '../contracts/frame.ts';
 import { alwaysOpenCalendar } from '../contracts/instrument.ts';
 import { type Interval, intervals } from '../contracts/interval.ts';
+import { decodeMarks, type MarkBatch } from '../contracts/mark.ts';
 import { decodeQuotes, type QuoteBatch } from '../contracts/quote.ts';
 import { parseTime } from '../contracts/time.ts';
 import { decodeTrades, type TradeBatch } from '../contracts/trade.ts';
@@ -45,6 +46,7 @@ export interface LiveListener {
   trades(arrival: EventArrival<TradeBatch>): void;
   quotes(arrival: EventArrival<QuoteBatch>): void;
   candles(arrival: Arrival<CandleBatch>): void;
+  marks(arrival: Arrival<MarkBatch>): void;
   signals(arrival: Arrival<readonly Signal[]>): void;
   lost(topic: Topic, range: LostRange): void;
 }
@@ -174,6 +176,7 @@ export class Live implements TailReader {
     if (kind === 'trades') this.#takeTrades(offset, decodeTrades(bytes));
     if (kind === 'quotes') this.#takeQuotes(offset, decodeQuotes(bytes));
     if (kind === 'candles') this.#takeCandles(offset, decodeCandles(bytes));
+    if (kind === 'marks') this.#listener?.marks({ offset, batch: decodeMarks(bytes) });
     if (topic === 'market.signals') this.#takeSignals(offset, decodeJson<Signal>(bytes));
     if (topic === 'instruments') this.#introduce(decodeJson<Instrument>(bytes));
   }

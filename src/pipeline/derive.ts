@@ -14,6 +14,7 @@ import type { EventBatch } from '../contracts/event-columns.ts';
 import { frameKind } from '../contracts/frame.ts';
 import { decodeHeartbeat } from '../contracts/heartbeat.ts';
 import type { Interval } from '../contracts/interval.ts';
+import { encodeMarks } from '../contracts/mark.ts';
 import { decodeQuotes } from '../contracts/quote.ts';
 import { decodeTrades } from '../contracts/trade.ts';
 import { CandleOperator, type CandleOptions } from '../engine/candles.ts';
@@ -22,7 +23,13 @@ import type { Append, Log, StoredBatch } from '../log/log.ts';
 import { loadCandles, packCandles } from './closed-candles.ts';
 import { Follower, type Operated } from './follower.ts';
 import type { Meters } from './meters.ts';
-import { loadSeries, packSeries, type SmallSnapshot } from './open-candles.ts';
+import {
+  loadMarks,
+  loadSeries,
+  packMarks,
+  packSeries,
+  type SmallSnapshot,
+} from './open-candles.ts';
 
 export type DerivedTopic = 'market.trades' | 'market.quotes';
 
@@ -74,9 +81,10 @@ class Candles implements Operated {
 
   async checkpoint() {
     this.#meters.held.set({ topic: this.#topic }, this.#operator.held);
-    const { series, ...snapshot } = this.#operator.snapshot();
+    const { series, marks, ...snapshot } = this.#operator.snapshot();
+    const open = [...packSeries(this.#topic, series), ...packMarks(this.#topic, marks)];
     const closed = await packCandles(this.#log, this.#operator.unsaved());
-    return { snapshot, kept: [...packSeries(this.#topic, series), ...closed] };
+    return { snapshot, kept: [...open, ...closed] };
   }
 
   saved(): void {
@@ -85,11 +93,12 @@ class Candles implements Operated {
 
   async restore(snapshot: unknown): Promise<void> {
     const series = await loadSeries(this.#log, this.#topic);
-    const whole = { ...(snapshot as SmallSnapshot), series };
+    const marks = await loadMarks(this.#log, this.#topic);
+    const whole = { ...(snapshot as SmallSnapshot), series, marks };
     this.#operator = CandleOperator.fromSnapshot(whole, this.#options);
   }
 
-  async apply({ bytes }: StoredBatch): Promise<Append | null> {
+  async apply({ bytes }: StoredBatch): Promise<readonly Append[]> {
     switch (frameKind(bytes)) {
       case 'trades': {
         const batch = decodeTrades(bytes);
@@ -118,20 +127,24 @@ class Candles implements Operated {
         break;
       }
       case 'candles':
+      case 'marks':
       case 'json':
         throw new TypeError(`no such batch belongs in ${this.#topic}`);
     }
+    const appends: Append[] = [];
     const candles = this.#operator.publish(this.#receiveTime);
-    return candles && this.#publish(candles);
+    if (candles) appends.push(this.#appendCandles(candles));
+    const marks = this.#operator.publishMarks(this.#receiveTime);
+    if (marks) appends.push(append(marks.count, encodeMarks(marks)));
+    return appends;
   }
 
-  #publish(candles: CandleBatch): Append {
+  #appendCandles(candles: CandleBatch): Append {
     for (const [code, state] of candleStates.entries()) {
       const count = candles.state.reduce((sum, value) => sum + Number(value === code), 0);
       if (count > 0) this.#meters.candles.inc({ state }, count);
     }
-    const bytes = encodeCandles(candles);
-    return { topic: 'market.candles', partition: 0, count: candles.count, bytes };
+    return append(candles.count, encodeCandles(candles));
   }
 
   /** Brings back the closed candles that the batch's late rows revise. */
@@ -142,4 +155,8 @@ class Candles implements Operated {
     if (keys.length === 0) return;
     for (const stored of await loadCandles(this.#log, keys)) this.#operator.restore(stored);
   }
+}
+
+function append(count: number, bytes: Uint8Array): Append {
+  return { topic: 'market.candles', partition: 0, count, bytes };
 }

@@ -34,18 +34,18 @@ class Signals implements Operated {
     return this.#operator.held > heldMax;
   }
 
-  async apply({ bytes }: StoredBatch): Promise<Append | null> {
-    if (frameKind(bytes) !== 'candles') return null;
+  async apply({ bytes }: StoredBatch): Promise<readonly Append[]> {
+    if (frameKind(bytes) !== 'candles') return [];
     const candles = decodeCandles(bytes);
     for (const key of this.#operator.missing(candles)) {
       const value = await this.#log.state(prefix + key);
       if (value) this.#operator.restore({ key, value });
     }
     const signals = this.#operator.apply(candles);
-    if (signals.length === 0) return null;
+    if (signals.length === 0) return [];
     for (const { kind, state } of signals) this.#meters.signals.inc({ kind, state });
     const count = signals.length;
-    return { topic: 'market.signals', partition: 0, count, bytes: encodeJson(signals) };
+    return [{ topic: 'market.signals', partition: 0, count, bytes: encodeJson(signals) }];
   }
 
   async checkpoint() {

@@ -12,8 +12,8 @@ import type { Meters } from './meters.ts';
 
 /** An operator, and how it is joined to the log. */
 export interface Operated {
-  /** What applying a batch publishes, or null. */
-  apply(batch: StoredBatch): Promise<Append | null>;
+  /** What applying a batch publishes, in order. */
+  apply(batch: StoredBatch): Promise<readonly Append[]>;
   /** Whether so much waits for a checkpoint that it should not wait for its time. */
   readonly isFull: boolean;
   /** A checkpoint is due after this long, microseconds; no output shows which. */
@@ -125,8 +125,7 @@ export class Follower {
     if (read.next === this.#position) return false;
     const appends: Append[] = [];
     for (const batch of read.batches) {
-      const published = await this.#operated.apply(batch);
-      if (published) appends.push(published);
+      appends.push(...(await this.#operated.apply(batch)));
     }
     const isDue = this.#clock.now() >= this.#checkpointTime + this.#operated.checkpointEvery;
     const isCheckpoint = isDue || this.#operated.isFull;

@@ -3,6 +3,7 @@
 import type { Client } from 'pg';
 import type { PriceKind } from '../contracts/candle.ts';
 import type { Interval } from '../contracts/interval.ts';
+import { formatTime } from '../contracts/time.ts';
 import { intervalCodes, priceKindCodes, stateCodes } from './candle-codes.ts';
 import { copyOut } from './copy.ts';
 import type { CopyReader } from './copy-binary.ts';
@@ -26,7 +27,8 @@ export const candleExportColumns: readonly ExportColumn[] = [
 
 const rowsAtOnce = 1_024;
 const intervalNames = byCode(intervalCodes);
-const stateNames = byCode(stateCodes);
+/** Those of candles, and behind them what an interval without a candle can be. */
+const stateNames = [...byCode(stateCodes), 'no_trades', 'no_data'];
 
 function byCode(codes: Readonly<Record<string, number>>): string[] {
   const names: string[] = [];
@@ -47,21 +49,23 @@ export async function* readCandles(
   scope: ExportScope,
   price: PriceKind,
   wanted: readonly Interval[],
+  withEmpty: boolean,
 ): AsyncGenerator<RowBatch> {
   const [symbols, names, states] = [textCells(), textCells(), textCells()];
   const decimals = Array.from({ length: 6 }, textCells);
   const [starts, trades, revisions] = [numberCells(), numberCells(), numberCells()];
   const cells: readonly Cells[] = [symbols, names, starts, ...decimals, trades, revisions, states];
   for (const { id, symbol } of scope.instruments) {
+    const ours = `instrument_id = ${id}
+      and price_kind = ${priceKindCodes[price]}
+      and interval_id in (${wanted.map((interval) => intervalCodes[interval]).join(', ')})`;
     const query = `
       select
         start, open::text, high::text, low::text, close::text, volume::text,
         vwap(notional, volume)::text, trades, revision, interval_id::int, state::int
       from candle_rows
-      where instrument_id = ${id}
-        and price_kind = ${priceKindCodes[price]}
-        and interval_id in (${wanted.map((interval) => intervalCodes[interval]).join(', ')})
-        and ${within('start', scope)}
+      where ${ours} and ${within('start', scope)}
+      ${withEmpty ? `union all ${emptyIntervals(ours, scope)}` : ''}
       order by start, interval_id`;
     const take = (reader: CopyReader, row: number): void => {
       symbols[row] = symbol;
@@ -74,4 +78,28 @@ export async function* readCandles(
     };
     for await (const count of copyOut(client, query, rowsAtOnce, take)) yield { count, cells };
   }
+}
+
+/** The intervals of silences, one by one, but for those that have got a candle since. */
+function emptyIntervals(ours: string, scope: ExportScope): string {
+  const overlapping = scope.from === undefined ? 'true' : `"end" > '${formatTime(scope.from)}'`;
+  return `
+    select
+      bucket, null, null, null, null, null, null, 0, 0, interval_id::int,
+      ${stateNames.indexOf('no_trades')} + (state = 'no_data')::int
+    from (select * from silences where ${ours} and ${overlapping}) silence
+    join candle_intervals using (interval_id)
+    -- Of a day with 23 or 25 hours there is one, too.
+    cross join lateral (
+      select start + place * length as bucket
+      from generate_series(
+        0, round(extract(epoch from "end" - start) / extract(epoch from length))::int - 1
+      ) place
+    ) buckets
+    where ${within('bucket', scope)}
+      and not exists (
+        select from candle_rows candle
+        where (candle.instrument_id, candle.price_kind, candle.interval_id, candle.start)
+          = (silence.instrument_id, silence.price_kind, silence.interval_id, bucket)
+      )`;
 }

@@ -2,6 +2,7 @@
 // time and place in the log. One snapshot throughout; memory is bounded whatever the span.
 
 import type { Client } from 'pg';
+import { Failure } from '../base/failure.ts';
 import type { PriceKind } from '../contracts/candle.ts';
 import { type Interval, intervals } from '../contracts/interval.ts';
 import type { SeriesQuery } from '../corporate-actions/series.ts';
@@ -33,6 +34,8 @@ export interface CandleExportOptions extends ExportOptions {
   readonly price?: PriceKind;
   /** To follow the symbol through its names, and to adjust; else the rows stored under it. */
   readonly series?: SeriesQuery;
+  /** Intervals without a candle as well, with the state `no_trades` or `no_data`. */
+  readonly empty?: boolean;
 }
 
 const session = { application: 'exports', statementSeconds: 600 };
@@ -59,16 +62,22 @@ export function exportCandles(
   database: Database,
   options: CandleExportOptions,
 ): AsyncIterable<Uint8Array> {
-  const { price = 'trade', intervals: wanted = intervals, series: query } = options;
+  const { price = 'trade', intervals: wanted = intervals, series: query, empty = false } = options;
   const columns = seriesExportColumns(query?.adjustment ?? 'raw');
   return exported(database, options, columns, async function* (reader) {
     const series = query && (await findSeries(reader, query));
     const symbols = series?.names.map(({ symbol }) => symbol) ?? symbolsOf(options);
+    if (empty && series && isMoreThanStored(series)) throw emptyOfSeries();
     const scope = await scopeOf(reader, options, symbols);
     yield* series && isMoreThanStored(series)
       ? readSeries(reader, series, scope, price, wanted)
-      : readCandles(reader, scope, price, wanted);
+      : readCandles(reader, scope, price, wanted, empty);
   });
+}
+
+function emptyOfSeries(): Failure {
+  const what = 'intervals without a candle are told of a symbol as it is stored only';
+  return new Failure('bad-request', what, 'Leave out --empty, or --adjustment and --asof.');
 }
 
 type Read = (reader: Client, asker: Client) => AsyncIterable<RowBatch>;

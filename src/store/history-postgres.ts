@@ -8,7 +8,7 @@ import type { CorporateAction } from '../contracts/corporate-action.ts';
 import type { DeadLetter } from '../contracts/dead-letter.ts';
 import type { PlacedTrades } from '../contracts/placed-trades.ts';
 import { formatTime } from '../contracts/time.ts';
-import type { Candle, Instrument, Signal } from '../contracts/wire-objects.ts';
+import type { Candle, Instrument, Mark, Signal } from '../contracts/wire-objects.ts';
 import { intervalCodes, priceKindCodes } from './candle-codes.ts';
 import {
   type CandleRow,
@@ -119,6 +119,35 @@ export class PostgresHistory implements History {
 
   async actions(symbol: string): Promise<readonly CorporateAction[]> {
     return (await this.#ask<ActionRow>(selectActions, [symbol])).map(actionOf);
+  }
+
+  async silences(
+    symbol: string,
+    { interval, price, from, to }: Omit<CandleQuery, 'limit'>,
+  ): Promise<readonly Mark[]> {
+    const id = await this.#instrumentId(symbol);
+    if (id === null) return [];
+    const rows = await this.#ask<SilenceRow>(
+      `select micros(start) as start, micros("end") as "end", state
+       from silences
+       where instrument_id = $1 and price_kind = $2 and interval_id = $3
+         and start > $4::timestamptz - interval '32 days' and "end" > $4 and start < $5
+       order by start
+       limit $6`,
+      [
+        id,
+        priceKindCodes[price],
+        intervalCodes[interval],
+        from === undefined ? '-infinity' : formatTime(from),
+        to === undefined ? 'infinity' : formatTime(to),
+        historyRowsMax + 1,
+      ],
+    );
+    if (rows.length > 0) requireLimit(rows.length);
+    return rows.map(({ start, end, state }) => {
+      const span = { start: formatTime(Number(start)), end: formatTime(Number(end)) };
+      return { symbol, price, interval, ...span, state };
+    });
   }
 
   async lastDays(): Promise<readonly Candle[]> {
@@ -246,6 +275,11 @@ function signalOf(row: SignalRow): Signal {
     time: formatTime(Number(row.time)),
     start: formatTime(Number(row.start)),
   };
+}
+
+interface SilenceRow extends Pick<Mark, 'state'> {
+  readonly start: string;
+  readonly end: string;
 }
 
 interface DeadLetterRow extends Omit<DeadLetter, 'receiveTime' | 'raw' | 'rawLength'> {

@@ -8,7 +8,7 @@ import type { DeadLetter } from '../contracts/dead-letter.ts';
 import type { Interval } from '../contracts/interval.ts';
 import type { PlacedTrades } from '../contracts/placed-trades.ts';
 import type { Severity } from '../contracts/signal.ts';
-import type { Candle, Instrument, Signal, Trade } from '../contracts/wire-objects.ts';
+import type { Candle, Instrument, Mark, Signal, Trade } from '../contracts/wire-objects.ts';
 
 /** Absent or infinite at an end without a bound. */
 export interface Span {
@@ -70,6 +70,11 @@ export interface History {
   candles(symbol: string, query: CandleQuery): Promise<readonly Candle[]>;
   /** The corporate actions of a symbol and of all that renames connect it with, by date. */
   actions(symbol: string): Promise<readonly CorporateAction[]>;
+  /**
+   * The marks of no trades and no data with intervals that start in the span, ascending. Where a
+   * candle came later, there is both.
+   */
+  silences(symbol: string, query: Omit<CandleQuery, 'limit'>): Promise<readonly Mark[]>;
   /** The newest two daily trade candles of every symbol, ascending: for the market summary. */
   lastDays(): Promise<readonly Candle[]>;
   /** Newest first by (time, id), retracted ones too. */

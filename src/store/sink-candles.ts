@@ -1,6 +1,7 @@
-// Stores the newest version of every candle. Of the versions within one write the last in log order
-// counts. A candle that begins after all that are stored of its series must be new, and new rows go
-// by COPY straight into the table, in 3 µs each; the others are upserted, in 8 µs.
+// Stores the newest version of every candle, and which intervals have none. Of the versions within
+// one write the last in log order counts. A candle that begins after all that are stored of its
+// series must be new, and new rows go by COPY straight into the table, in 3 µs each; the others are
+// upserted, in 8 µs.
 
 import type { Client } from 'pg';
 import {
@@ -12,12 +13,14 @@ import {
 } from '../contracts/candle.ts';
 import { frameKind } from '../contracts/frame.ts';
 import { intervals } from '../contracts/interval.ts';
+import { decodeMarks } from '../contracts/mark.ts';
 import { intervalCodes, isFine, priceKindCodes, stateCodes } from './candle-codes.ts';
 import { copyIn } from './copy.ts';
 import { CopyWriter } from './copy-binary.ts';
 import { sqlState } from './database.ts';
 import { knownInstruments } from './known-ids.ts';
 import { monthsOf, Partitions } from './partitions.ts';
+import { storeSilences } from './silences.ts';
 import type { Sink, SinkBatch } from './sink.ts';
 import {
   type Offsets,
@@ -72,13 +75,24 @@ class CandleRows implements TopicRows {
     const decoded = batches
       .filter(({ bytes }) => frameKind(bytes) === 'candles')
       .map(({ offset, count, bytes }) => ({ offset, count, batch: decodeCandles(bytes) }));
-    await this.#learnInstruments(client, decoded);
+    const marks = batches
+      .filter(({ bytes }) => frameKind(bytes) === 'marks')
+      .map(({ offset, count, bytes }) => ({ offset, count, batch: decodeMarks(bytes) }));
+    const named = decoded.flatMap(({ batch }) => batch.symbols.map(({ symbol }) => symbol));
+    await this.#learnInstruments(client, [
+      ...named,
+      ...marks.flatMap(({ batch }) => batch.symbols),
+    ]);
     const parts = decoded.map((part) => ({ ...part, series: this.#find(part.batch) }));
     await this.#learnNewest(client);
     await this.#partitions.ensure(client, monthsOf(fineStarts(decoded)));
     if (!this.#hasStage) await makeStage(client);
     this.#hasStage = true;
-    return async (offsets: Offsets): Promise<void> => await this.#store(client, parts, offsets);
+    return async (offsets: Offsets): Promise<void> => {
+      await this.#store(client, parts, offsets);
+      const idOf = (symbol: string): number => this.#instruments.idOf(symbol);
+      await storeSilences(client, marks, offsets, idOf);
+    };
   }
 
   forget(): void {
@@ -119,14 +133,9 @@ class CandleRows implements TopicRows {
     return this.#partitions.tableAt(batch.start[row]);
   }
 
-  async #learnInstruments(
-    client: Client,
-    parts: readonly { readonly batch: CandleBatch }[],
-  ): Promise<void> {
+  async #learnInstruments(client: Client, symbols: readonly string[]): Promise<void> {
     this.#instruments.trim();
-    for (const { batch } of parts) {
-      for (const { symbol } of batch.symbols) this.#instruments.want(symbol, { name: symbol });
-    }
+    for (const symbol of symbols) this.#instruments.want(symbol, { name: symbol });
     await this.#instruments.learn(client);
   }
 

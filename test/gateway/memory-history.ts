@@ -8,6 +8,7 @@ import type { DeadLetter } from '../../src/contracts/dead-letter.ts';
 import { sequencesOf } from '../../src/contracts/event-columns.ts';
 import { decodeJson, frameKind } from '../../src/contracts/frame.ts';
 import { alwaysOpenCalendar } from '../../src/contracts/instrument.ts';
+import { decodeMarks } from '../../src/contracts/mark.ts';
 import type { PlacedTag, PlacedTrades } from '../../src/contracts/placed-trades.ts';
 import { parseTime } from '../../src/contracts/time.ts';
 import { decodeTrades, type TradeBatch } from '../../src/contracts/trade.ts';
@@ -15,6 +16,8 @@ import {
   type Candle,
   candleAt,
   type Instrument,
+  type Mark,
+  markAt,
   type Signal,
   type Trade,
   tradeAt,
@@ -44,6 +47,7 @@ export class MemoryHistory implements History {
   readonly #instruments = new Map<string, Instrument>();
   readonly #trades: StoredTrade[] = [];
   readonly #candles = new Map<string, Candle>();
+  readonly #marks: Mark[] = [];
   readonly #signals = new Map<string, Signal>();
   corporateActions: readonly CorporateAction[] = [];
   /** Set to make every answer fail. */
@@ -138,6 +142,19 @@ export class MemoryHistory implements History {
     return { ...place, ...tag, source, scope, tape, verdict, priceScale, sizeScale };
   }
 
+  async silences(
+    symbol: string,
+    { interval, price, from, to }: Omit<CandleQuery, 'limit'>,
+  ): Promise<readonly Mark[]> {
+    this.#mayFail();
+    return this.#marks
+      .filter((one) => one.symbol === symbol && one.interval === interval && one.price === price)
+      .filter(
+        ({ start, end }) => timeOf(end) > (from ?? -Infinity) && timeOf(start) < (to ?? Infinity),
+      )
+      .sort((a, b) => timeOf(a.start) - timeOf(b.start));
+  }
+
   async candles(symbol: string, query: CandleQuery): Promise<readonly Candle[]> {
     this.#mayFail();
     const { interval, price, limit, from = -Infinity, to = Infinity } = query;
@@ -206,6 +223,13 @@ export class MemoryHistory implements History {
         this.#candles.set([symbol, price, interval, start].join(' '), candle);
       }
     }
+    if (kind === 'marks') {
+      const batch = decodeMarks(bytes);
+      for (let row = 0; row < batch.count; row++) {
+        const mark = markAt(batch, row);
+        if (mark.state !== 'traded') this.#marks.push(mark);
+      }
+    }
     if (topic === 'market.signals') {
       for (const one of decodeJson<Signal>(bytes)) this.#signals.set(one.id, one);
     } else if (kind === 'json') {
@@ -220,4 +244,8 @@ export class MemoryHistory implements History {
 
 function startOf(candle: Candle): number {
   return parseTime(candle.start) ?? 0;
+}
+
+function timeOf(text: string): number {
+  return parseTime(text) ?? 0;
 }

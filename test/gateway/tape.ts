@@ -19,11 +19,13 @@ import {
   intervalLength,
   intervals,
 } from '../../src/contracts/interval.ts';
+import { encodeMarks } from '../../src/contracts/mark.ts';
 import { encodeQuotes, QuoteColumns } from '../../src/contracts/quote.ts';
 import { encodeTrades, TradeColumns } from '../../src/contracts/trade.ts';
 import { type Verdict, verdicts } from '../../src/contracts/verdict.ts';
 import type { Instrument, Signal } from '../../src/contracts/wire-objects.ts';
 import type { Log, Topic } from '../../src/log/log.ts';
+import { markBatch } from '../mark-batch.ts';
 
 /** 2024-05-06T14:30:00Z, a Monday. */
 export const monday = 1_715_005_800_000_000;
@@ -151,6 +153,10 @@ export class Tape {
       receiveTime: candles[0].time,
     };
     return await this.#append('market.candles', candles.length, encodeCandles(batch));
+  }
+
+  async marks(...marks: Parameters<typeof markBatch>[0]): Promise<number> {
+    return await this.#append('market.candles', marks.length, encodeMarks(markBatch(marks)));
   }
 
   async signals(...signals: readonly Signal[]): Promise<number> {

@@ -85,7 +85,9 @@ export async function tradesOf(log: Log) {
 }
 
 export async function candlesOf(log: Log): Promise<Candle[]> {
-  return (await batchesOf(log, 'market.candles')).flatMap(({ bytes }) => {
+  const batches = await batchesOf(log, 'market.candles');
+  const ofCandles = batches.filter(({ bytes }) => frameKind(bytes) === 'candles');
+  return ofCandles.flatMap(({ bytes }) => {
     const batch = decodeCandles(bytes);
     return Array.from({ length: batch.count }, (_, row) => candleAt(batch, row));
   });

@@ -24,6 +24,7 @@ export interface ExportOptions {
   readonly price?: PriceKind;
   readonly adjustment?: Adjustment;
   readonly asof?: string;
+  readonly empty?: boolean;
 }
 
 export async function exportRows(

@@ -45,7 +45,7 @@ export class Playback {
   /** Plays all that can be read, then throws the Failure of what cannot. */
   async play(pieces: AsyncGenerator<Buffer>): Promise<void> {
     const { intake, recording, signal } = this.#options;
-    await intake.enter(fileScope(recording.digest));
+    await intake.enter(fileScope(recording.digest), recording.digest);
     try {
       for (let piece = await this.#next(pieces); piece; piece = await this.#next(pieces)) {
         this.#append(piece);

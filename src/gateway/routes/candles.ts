@@ -5,11 +5,17 @@ import { calendarOf } from '../../calendars/calendar.ts';
 import { priceKinds } from '../../contracts/candle.ts';
 import { adjustments } from '../../contracts/corporate-action.ts';
 import { intervals } from '../../contracts/interval.ts';
-import { candleSchema, dividendSchema, splitSchema } from '../../contracts/wire-objects.ts';
+import {
+  candleSchema,
+  dividendSchema,
+  markSchema,
+  splitSchema,
+} from '../../contracts/wire-objects.ts';
 import { requireBearer } from '../../corporate-actions/series.ts';
 import { parseIndicator } from '../../engine/indicators/indicators.ts';
 import { parseCandleCursor } from '../cursor.ts';
 import { candlesBefore, indicated, requireFew } from '../indicated.ts';
+import { silencesOf } from '../seam/silences.ts';
 import { appliedTo, knownSeries, readerOf, seriesPage, startOf } from '../series-page.ts';
 import type { HttpServer } from '../server.ts';
 import {
@@ -48,6 +54,9 @@ const query = Type.Object(
           'Indicators of each candle, separated by semicolons, such as sma:20;macd:12,26,9;vwap',
       }),
     ),
+    empty: Type.Optional(
+      Type.Boolean({ description: 'Also tell which intervals have no candle, and why' }),
+    ),
     ...spanParameters,
   },
   { additionalProperties: false },
@@ -70,6 +79,10 @@ const answeredCandleSchema = Type.Object({
   ),
 });
 
+const emptySchema = Type.Array(Type.Pick(markSchema, ['start', 'end', 'state']), {
+  description: 'With empty=true: stretches of intervals without a candle, no_trades or no_data',
+});
+
 const answer = Type.Object({
   candles: Type.Array(answeredCandleSchema, {
     description: 'Each carries the adjustment that was made; one that carries none is as traded',
@@ -79,6 +92,7 @@ const answer = Type.Object({
   actions: Type.Array(Type.Union([splitSchema, dividendSchema]), {
     description: 'The actions that were applied to the first candle, and to others before each',
   }),
+  empty: Type.Optional(emptySchema),
   next: nextSchema,
 });
 
@@ -95,9 +109,11 @@ export function candleRoutes(app: HttpServer, context: RouteContext): void {
       },
     },
     async ({ params: { symbol }, query: asked }) => {
-      const { interval, price, limit, adjustment, asof, cursor, indicators, ...span } = asked;
+      const { interval, price, limit, adjustment, asof, cursor, indicators, empty, ...span } =
+        asked;
       const before = cursor === undefined ? undefined : parseCandleCursor(cursor);
-      const { days } = calendarOf(context.live.instrument(symbol.toUpperCase()).calendar);
+      const { calendar } = context.live.instrument(symbol.toUpperCase());
+      const { days } = calendarOf(calendar);
       const specs = (indicators?.split(';') ?? []).map(parseIndicator);
       requireFew(specs);
       const times = parseSpan(span, interval === '1d' ? days : undefined);
@@ -108,7 +124,10 @@ export function candleRoutes(app: HttpServer, context: RouteContext): void {
       const [first] = page.candles;
       if (!first) requireBearer(series);
       const actions = appliedTo(series, page.candles);
-      const whole = { ...page, adjustment, asof: series.asof, actions };
+      const silences = empty
+        ? { empty: await silencesOf(context.sources, symbol.toUpperCase(), calendar, wanted, page) }
+        : {};
+      const whole = { ...page, ...silences, adjustment, asof: series.asof, actions };
       if (specs.length === 0 || !first) return whole;
       const earlier = { interval, price, limit: candlesBefore(specs, interval) };
       const toFirst = { ...earlier, before: startOf(first) };

@@ -3,9 +3,10 @@
 
 import type { Clock } from '../../base/clock.ts';
 import type { CandleBatch } from '../../contracts/candle.ts';
+import type { MarkBatch } from '../../contracts/mark.ts';
 import type { QuoteBatch } from '../../contracts/quote.ts';
 import type { TradeBatch } from '../../contracts/trade.ts';
-import { candleAt, type Signal } from '../../contracts/wire-objects.ts';
+import { candleAt, markAt, type Signal } from '../../contracts/wire-objects.ts';
 import type { LostRange, Topic } from '../../log/log.ts';
 import { type Arrival, candleKey, type EventArrival, type LiveListener } from '../live.ts';
 import type { GatewayMetrics } from '../metrics.ts';
@@ -23,6 +24,9 @@ export const topicOf = {
   candles: 'market.candles',
   alerts: 'market.signals',
 } as const satisfies Record<Stream, Topic>;
+
+/** What candles and marks have in common: each row is of a symbol, price kind and interval. */
+export type SeriesRows = Pick<CandleBatch, 'count' | 'symbol' | 'price' | 'interval'>;
 
 export class Hub implements LiveListener {
   readonly #cursorHead: string;
@@ -97,18 +101,18 @@ export class Hub implements LiveListener {
   }
 
   candles({ offset, batch }: Arrival<CandleBatch>): void {
-    if (this.#candles.count === 0) return;
-    const ofSymbols = batch.symbols.map(({ symbol }) => this.#candles.of(symbol));
-    const watched = new Map<ReadonlySet<LosslessSubscription>, number[]>();
-    for (let row = 0; row < batch.count; row++) {
-      const ofSymbol = ofSymbols[batch.symbol[row]];
-      const watchers = ofSymbol?.[candleKey(batch.price[row], batch.interval[row])];
-      if (watchers) watched.getOrInsertComputed(watchers, () => []).push(row);
-    }
-    for (const [watchers, rows] of watched) {
+    const symbols = batch.symbols.map(({ symbol }) => symbol);
+    for (const [watchers, rows] of this.#watched(batch, symbols)) {
       const messages = candleMessages(this.#frames, batch, rows, this.#cursorHead, offset);
       for (const subscription of watchers) subscription.deliver(offset, messages);
       this.#observe('candles', batch.receiveTime);
+    }
+  }
+
+  marks({ offset, batch }: Arrival<MarkBatch>): void {
+    for (const [watchers, rows] of this.#watched(batch, batch.symbols)) {
+      const messages = markMessages(this.#frames, batch, rows, this.#cursorHead, offset);
+      for (const subscription of watchers) subscription.deliver(offset, messages);
     }
   }
 
@@ -131,6 +135,21 @@ export class Hub implements LiveListener {
     for (const subscription of watchers[stream]()) subscription.lost(range);
   }
 
+  /** The rows that somebody watches, by who does. */
+  #watched(
+    { count, symbol, price, interval }: SeriesRows,
+    symbols: readonly string[],
+  ): Map<ReadonlySet<LosslessSubscription>, number[]> {
+    const watched = new Map<ReadonlySet<LosslessSubscription>, number[]>();
+    if (this.#candles.count === 0) return watched;
+    const ofSymbols = symbols.map((name) => this.#candles.of(name));
+    for (let row = 0; row < count; row++) {
+      const watchers = ofSymbols[symbol[row]]?.[candleKey(price[row], interval[row])];
+      if (watchers) watched.getOrInsertComputed(watchers, () => []).push(row);
+    }
+    return watched;
+  }
+
   #observe(stream: Stream, receiveTime: number): void {
     this.#metrics.served.observe({ stream }, (this.#clock.now() - receiveTime) / 1e6);
   }
@@ -147,6 +166,20 @@ export function candleMessages(
   for (const row of rows) {
     const cursor = `${cursorHead}${offset + row}`;
     frames.message({ type: 'candle', cursor, ...candleAt(batch, row) });
+  }
+  return { frames: frames.take(), count: rows.length };
+}
+
+export function markMessages(
+  frames: TextFrames,
+  batch: MarkBatch,
+  rows: readonly number[],
+  cursorHead: string,
+  offset: number,
+): Messages {
+  for (const row of rows) {
+    const cursor = `${cursorHead}${offset + row}`;
+    frames.message({ type: 'mark', cursor, ...markAt(batch, row) });
   }
   return { frames: frames.take(), count: rows.length };
 }

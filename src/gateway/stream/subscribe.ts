@@ -2,14 +2,10 @@
 // the log when it was too slow. Trades and closed candles are lossless; quotes and open candles are
 // conflated.
 
-import {
-  type CandleBatch,
-  candleStates,
-  decodeCandles,
-  priceKinds,
-} from '../../contracts/candle.ts';
+import { candleStates, decodeCandles, priceKinds } from '../../contracts/candle.ts';
 import { decodeJson, frameKind } from '../../contracts/frame.ts';
 import { intervals } from '../../contracts/interval.ts';
+import { decodeMarks } from '../../contracts/mark.ts';
 import { decodeTrades } from '../../contracts/trade.ts';
 import type { Log, LostRange, StoredBatch, Topic } from '../../log/log.ts';
 import { candleKey, type Live } from '../live.ts';
@@ -19,7 +15,14 @@ import { rowsBySymbol } from '../recent/rows-by-symbol.ts';
 import { partition } from '../recent/tail.ts';
 import { ConflatedSubscription } from './conflated.ts';
 import type { Connection } from './connection.ts';
-import { alertMessages, candleMessages, type Hub, topicOf } from './hub.ts';
+import {
+  alertMessages,
+  candleMessages,
+  type Hub,
+  markMessages,
+  type SeriesRows,
+  topicOf,
+} from './hub.ts';
 import type { StreamCounts } from './lossless.ts';
 import { type LosslessStream, LosslessSubscription, type Messages } from './lossless.ts';
 import { TextFrames, textFrame } from './text-frames.ts';
@@ -114,7 +117,7 @@ export class Subscriber {
     const key = candleKey(priceKinds.indexOf(price), intervals.indexOf(interval));
     const subscription = new LosslessSubscription(connection, {
       ...this.#losslessFrom('candles', symbol),
-      encode: (stored) => this.#encodeClosedCandles(stored, symbol, key),
+      encode: (stored) => this.#encodeCandles(stored, symbol, key),
       trailing: () => {
         const ring = this.#live.candles(symbol, price, interval);
         const candle = ring.newest();
@@ -158,10 +161,17 @@ export class Subscriber {
   }
 
   /** Of what is read again, only closed candles: an open one has been overtaken by then. */
-  #encodeClosedCandles({ offset, bytes }: StoredBatch, symbol: string, key: number): Messages {
-    if (frameKind(bytes) !== 'candles') return none;
+  #encodeCandles({ offset, bytes }: StoredBatch, symbol: string, key: number): Messages {
+    const kind = frameKind(bytes);
+    if (kind === 'marks') {
+      const batch = decodeMarks(bytes);
+      const rows = rowsOf(batch, batch.symbols.indexOf(symbol), key);
+      return markMessages(this.#frames, batch, rows, this.#cursorHead, offset);
+    }
+    if (kind !== 'candles') return none;
     const batch = decodeCandles(bytes);
-    const ours = rowsOf(batch, symbol, key);
+    const index = batch.symbols.findIndex((entry) => entry.symbol === symbol);
+    const ours = rowsOf(batch, index, key);
     const closed = ours.filter((row) => batch.state[row] !== open);
     this.#counts('candles').conflated(ours.length - closed.length);
     return candleMessages(this.#frames, batch, closed, this.#cursorHead, offset);
@@ -193,8 +203,7 @@ function filterOf({ symbol, severity }: Wanted): SignalFilter {
   return { ...(symbol === null ? {} : { symbol }), ...(severity === null ? {} : { severity }) };
 }
 
-function rowsOf(batch: CandleBatch, symbol: string, key: number): number[] {
-  const index = batch.symbols.findIndex((entry) => entry.symbol === symbol);
+function rowsOf(batch: SeriesRows, index: number, key: number): number[] {
   const rows: number[] = [];
   for (let row = 0; row < batch.count; row++) {
     if (batch.symbol[row] !== index) continue;

@@ -192,6 +192,19 @@ join price_kinds using (price_kind)
 join candle_intervals using (interval_id)
 join candle_states using (state);
 
+create table silences (
+  instrument_id int not null,
+  price_kind    smallint not null,
+  interval_id   smallint not null,
+  start         timestamptz not null,
+  "end"         timestamptz not null,
+  state         text not null,
+  primary key (instrument_id, price_kind, interval_id, start)
+);
+comment on table silences is
+  'Intervals that were over without a candle, from start to before "end", at most 32 days of them:
+   no_trades where the feed was proven alive, else no_data. A candle that came later wins.';
+
 -- --- signals ---
 
 create table signals (
