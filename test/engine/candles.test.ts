@@ -330,6 +330,26 @@ suite('candle operator', () => {
     }
   });
 
+  test('a day that has begun keeps its start when its symbol gets another calendar', () => {
+    const operator = new CandleOperator(options);
+    const ledger = new Ledger();
+    for (const [id, hours] of [12, 13, 36].entries()) {
+      const time = day + hours * 3_600 * second;
+      const batch = batchOf([{ symbol: 'AAA', time, price: 1, size: 1, id }]);
+      batch.instruments[0].calendar = id === 0 ? '24/7' : 'XNYS';
+      operator.applyTrades(batch);
+      ledger.take(operator.publish(id));
+    }
+    const days = [...ledger.candles.values()].filter(({ interval }) => interval === '1d');
+    assert.deepEqual(
+      days.map(({ start, trades }) => [start, trades]),
+      [
+        ['2024-11-02T00:00:00Z', 2],
+        ['2024-11-03T04:00:00Z', 1],
+      ],
+    );
+  });
+
   test('finer decimals that come later change the scale of a candle, not its amounts', () => {
     const operator = new CandleOperator(options);
     const ledger = new Ledger();
