@@ -70,7 +70,7 @@ for (const [name, rate] of Object.entries({ ours, 'ccxt buildOHLCVC': ccxt, tard
 function fold(all: readonly TradeBatch[]): void {
   const operator = new CandleOperator({ allowedLateness: 2_000_000, openEvery: 250_000 });
   for (const batch of all) {
-    operator.applyTrades(batch);
+    operator.applyTrades(batch, 0);
     operator.publish(batch.receiveTime[batch.count - 1] as number);
     operator.unsaved();
     operator.evict();

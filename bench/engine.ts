@@ -56,7 +56,7 @@ async function report(what: string, batches: readonly TradeBatch[]): Promise<voi
 function foldAll(batches: readonly TradeBatch[]): void {
   const operator = new CandleOperator(options);
   for (const batch of batches) {
-    operator.applyTrades(batch);
+    operator.applyTrades(batch, 0);
     if (operator.closed > closedMax) operator.evict();
   }
 }
@@ -64,7 +64,7 @@ function foldAll(batches: readonly TradeBatch[]): void {
 function publishAll(batches: readonly TradeBatch[], take: (candles: CandleBatch) => void): void {
   const operator = new CandleOperator(options);
   for (const batch of batches) {
-    operator.applyTrades(batch);
+    operator.applyTrades(batch, 0);
     const candles = operator.publish(batch.receiveTime[batch.count - 1] as number);
     if (candles) take(candles);
     if (operator.closed <= closedMax) continue;

@@ -47,6 +47,7 @@ async function measure(round: number): Promise<void> {
       keepTrying: false,
       lingerMs: 0,
       stored: (topic) => store.positions.of(topic),
+      correctionHorizon: Number.POSITIVE_INFINITY,
       retentionHours: 1_000,
       retentionGigabytes: 100,
     });

@@ -111,7 +111,14 @@ export class CandleChart {
       void this.#loadNewest(); // the stream begins, or has a hole
       return;
     }
-    this.#changed.add(this.#keep(message));
+    const start = this.#keep(message);
+    // Without a trade left, it is taken away.
+    if (message.open === '0') {
+      this.#candles.delete(start);
+      this.#drawAll();
+      return;
+    }
+    this.#changed.add(start);
     onNextFrame(this.#drawChanged);
   }
 

@@ -118,7 +118,8 @@ class MarketTable {
     const stream = new Stream<DayMessage>(path, {
       message: (message) => {
         const day = message.type === 'hello' ? message.snapshot : message;
-        if (day && 'close' in day) this.#rows.get(symbol)?.takeDay(day, message.type === 'candle');
+        if (day && 'close' in day && day.open !== '0')
+          this.#rows.get(symbol)?.takeDay(day, message.type === 'candle');
       },
     });
     this.#streams.push(stream);

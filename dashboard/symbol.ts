@@ -156,7 +156,7 @@ class SymbolPage {
 
   #hearDay(message: DayMessage): void {
     const day = message.type === 'hello' ? message.snapshot : message;
-    if (!day || !('close' in day)) return;
+    if (!day || !('close' in day) || day.open === '0') return;
     if (this.#day && day.start < this.#day.start) return; // a revision of an earlier day
     if (this.#day && day.start > this.#day.start) this.#reference = this.#day.close;
     this.#reference ??= day.open;

@@ -21,6 +21,8 @@ export interface Config {
   readonly symbols: readonly string[];
   /** Of the simulator. */
   readonly tradesPerSecond: number;
+  /** How far behind a trade or cancel may be and still change candles; null: as the command. */
+  readonly correctionHours: number | null;
   readonly retentionHours: number;
   readonly retentionGigabytes: number;
   readonly logLevel: (typeof logLevels)[number];
@@ -40,6 +42,7 @@ export function readConfig(env: Environment, logLevel: Config['logLevel'] = 'inf
     feeds: list(env, 'FEEDS', ['simulator']).map((name) => oneOf('FEEDS', name, feedNames)),
     symbols: list(env, 'SYMBOLS', []).map((symbol) => symbol.toUpperCase()),
     tradesPerSecond: whole(env, 'TRADES_PER_SECOND', 100, 1, 1_000_000),
+    correctionHours: optional(env, 'CORRECTION_HORIZON_HOURS', 1, 1_000_000),
     retentionHours: whole(env, 'LOG_RETENTION_HOURS', 7 * 24, 1, 100_000),
     retentionGigabytes: whole(env, 'LOG_RETENTION_GB', 10, 1, 100_000),
     logLevel: oneOf('LOG_LEVEL', text(env, 'LOG_LEVEL', logLevel), logLevels),
@@ -63,8 +66,12 @@ function list(env: Environment, name: string, fallback: readonly string[]): read
 }
 
 function whole(env: Environment, name: string, fallback: number, min: number, max: number): number {
+  return optional(env, name, min, max) ?? fallback;
+}
+
+function optional(env: Environment, name: string, min: number, max: number): number | null {
   const value = given(env, name);
-  if (value === undefined) return fallback;
+  if (value === undefined) return null;
   const parsed = Number(value);
   if (!/^\d+$/.test(value) || parsed < min || parsed > max) {
     throw refused(name, value, `a whole number from ${min} to ${max}`);

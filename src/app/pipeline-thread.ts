@@ -3,7 +3,7 @@
 
 import { workerData } from 'node:worker_threads';
 import { Registry } from '@prometheus-io/client';
-import { systemClock } from '../base/clock.ts';
+import { microsPerSecond, systemClock } from '../base/clock.ts';
 import { messageOf } from '../base/failure.ts';
 import { prng } from '../base/prng.ts';
 import type { Feed, FeedStatus } from '../feeds/feed.ts';
@@ -40,6 +40,8 @@ export interface PipelineHealth {
 
 /** Candles may come this much later than their trades; nobody sees it. */
 const deriveLingerMs = 20;
+/** What a day's data may still change, unless CORRECTION_HORIZON_HOURS says otherwise. */
+const correctionHours = 24;
 
 const { config, growth, positions: memory } = workerData as ThreadData;
 const positions = new Positions(memory);
@@ -79,6 +81,7 @@ async function run(): Promise<void> {
     keepTrying: true,
     lingerMs: deriveLingerMs,
     stored: (topic) => positions.of(topic),
+    correctionHorizon: (config.correctionHours ?? correctionHours) * 3_600 * microsPerSecond,
     retentionHours: config.retentionHours,
     retentionGigabytes: config.retentionGigabytes,
   });

@@ -30,6 +30,8 @@ export interface PlantOptions {
   /** The offset up to which the store surely holds a topic: the log keeps what comes after. */
   readonly stored: (topic: Topic) => number;
   /** Records older than this may leave the log once they are derived and stored. */
+  /** Records this far behind their instrument, in event time, change no candle; microseconds. */
+  readonly correctionHorizon: number;
   readonly retentionHours: number;
   readonly retentionGigabytes: number;
 }
@@ -59,9 +61,9 @@ export class Plant {
   readonly #failed = Promise.withResolvers<never>();
 
   constructor(options: PlantOptions) {
-    const { log, clock, meters } = options;
+    const { log, clock, meters, correctionHorizon } = options;
     this.#options = options;
-    this.#ingest = new Ingest(log, clock, { allowedLateness }, meters);
+    this.#ingest = new Ingest(log, clock, { allowedLateness, correctionHorizon }, meters);
     this.#derives = (['market.trades', 'market.quotes'] as const).map((topic) =>
       deriveCandles(log, topic, { allowedLateness, openEvery }, clock, meters),
     );

@@ -97,6 +97,11 @@ export function decodeCandles(bytes: Uint8Array): CandleBatch {
   };
 }
 
+/** Whether a row is a candle that lost its last trade: all figures are 0, which no price is. */
+export function isEmptied(batch: CandleBatch, row: number): boolean {
+  return batch.open[row] === 0;
+}
+
 /** Price x size of all trades of a row, exactly; null where bars are among them. */
 export function notionalOf(batch: CandleBatch, row: number): bigint | null {
   const high = batch.notionalHigh[row] as number;

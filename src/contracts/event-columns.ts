@@ -9,6 +9,8 @@ export type Column = Float64Array | Uint16Array | Uint8Array;
 type Grow = <C extends Column>(column: C) => C;
 
 const capacityMin = 64;
+/** Entries of one symbol in a batch. */
+const entriesMax = 4;
 
 export interface EventMeta {
   /** The feed. */
@@ -76,6 +78,28 @@ export abstract class EventColumns implements EventBatch {
     return index;
   }
 
+  /**
+   * The entry of a symbol whose scales hold these decimals beside its rows so far. Where there is
+   * no room, the symbol gets another entry, which ingest joins to the first: one absurd row must
+   * not keep others out. -1 when that has been done too often.
+   */
+  roomFor(symbol: string, prices: readonly Decimal[], sizes: readonly Decimal[]): number {
+    const priceScale = Math.max(...prices.map((price) => price.scale));
+    const sizeScale = Math.max(...sizes.map((size) => size.scale));
+    const current = this.instrumentOf(symbol, priceScale, sizeScale);
+    if (this.fit(current, prices, sizes)) return current;
+    const entries = this.instruments.flatMap((entry, index) =>
+      entry.symbol === symbol ? [index] : [],
+    );
+    let found = entries.find((index) => this.fit(index, prices, sizes)) ?? -1;
+    if (found < 0 && entries.length < entriesMax) {
+      const entry = { symbol, priceScale, sizeScale, sequence: 0, calendar: alwaysOpenCalendar };
+      found = this.instruments.push(entry) - 1;
+    }
+    if (found >= 0) this.#symbols.set(symbol, found);
+    return found;
+  }
+
   protected append(instrument: number, eventTime: number, receiveTime: number, id: number): number {
     const row = this.count;
     if (row === this.eventTime.length) this.#grow();
@@ -86,6 +110,12 @@ export abstract class EventColumns implements EventBatch {
     this.verdict[row] = 0;
     this.count = row + 1;
     return row;
+  }
+
+  /** Takes the newest row back. */
+  dropLast(): void {
+    this.count--;
+    if (this.textIds) this.textIds.length = this.count;
   }
 
   /** Gives the newest row the id that the source wrote; see identity.ts. */

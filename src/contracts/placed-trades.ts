@@ -34,6 +34,8 @@ export interface PlacedTrades {
   readonly offset: Float64Array;
   readonly instrumentId: Int32Array;
   readonly tagId: Int32Array;
+  /** 1 where a cancel was stored after the trade. */
+  readonly cancelled: Uint8Array;
   readonly instruments: ReadonlyMap<number, PlacedInstrument>;
   readonly tags: ReadonlyMap<number, PlacedTag>;
   /** By row, the ids that are text. */
@@ -42,6 +44,11 @@ export interface PlacedTrades {
 
 export function tagAt({ tags, tagId }: PlacedTrades, row: number): PlacedTag {
   return tags.get(tagId[row]) as PlacedTag;
+}
+
+/** What became of it: the verdict of ingest, or that it was cancelled since. */
+export function verdictAt(trades: PlacedTrades, row: number): Verdict {
+  return trades.cancelled[row] === 1 ? 'cancelled' : tagAt(trades, row).verdict;
 }
 
 /** The id as the source wrote it; null where it gave none. */
@@ -70,7 +77,7 @@ export function batchesOf(trades: PlacedTrades, keep: Uint8Array): readonly Trad
     columns.instruments[index].calendar = instrument.calendar;
     const { tag } = place;
     columns.push(index, tag, eventTime[row], receiveTime[row], price[row], size[row], id[row]);
-    columns.verdict[columns.count - 1] = place.verdict;
+    columns.verdict[columns.count - 1] = verdicts.indexOf(verdictAt(trades, row));
   }
   return [...batches.values()];
 }
@@ -79,7 +86,6 @@ export function batchesOf(trades: PlacedTrades, keep: Uint8Array): readonly Trad
 interface TagPlace {
   readonly columns: TradeColumns;
   readonly tag: number;
-  readonly verdict: number;
   readonly priceScale: number;
   readonly sizeScale: number;
 }
@@ -93,7 +99,6 @@ function placeOf(tag: PlacedTag, batches: Map<string, TradeColumns>): TagPlace {
   return {
     columns,
     tag: columns.tagOf(tag.venue, tag.conditions, tag.side),
-    verdict: verdicts.indexOf(tag.verdict),
     priceScale,
     sizeScale,
   };

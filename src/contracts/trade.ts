@@ -2,6 +2,7 @@
 
 import { type EventBatch, EventColumns, type EventMeta } from './event-columns.ts';
 import { encodeFrame, FrameReader } from './frame.ts';
+import { counts } from './verdict.ts';
 
 /** What few trades differ in: kept once per batch. */
 export interface TradeTag {
@@ -99,6 +100,42 @@ export class TradeColumns extends EventColumns implements TradeBatch {
     this.size = grow(this.size);
     this.tag = grow(this.tag);
   }
+}
+
+/** The rows of a batch, in the order given. */
+export function tradeRows(batch: TradeBatch, rows: readonly number[]): TradeBatch {
+  const { textIds } = batch;
+  const pick = <C extends Float64Array | Uint16Array | Uint8Array>(column: C): C => {
+    const picked = new (column.constructor as new (length: number) => C)(rows.length);
+    for (const [to, row] of rows.entries()) picked[to] = column[row] as number;
+    return picked;
+  };
+  return {
+    ...batch,
+    count: rows.length,
+    textIds: textIds && rows.map((row) => textIds[row] as string),
+    eventTime: pick(batch.eventTime),
+    receiveTime: pick(batch.receiveTime),
+    id: pick(batch.id),
+    price: pick(batch.price),
+    size: pick(batch.size),
+    instrument: pick(batch.instrument),
+    tag: pick(batch.tag),
+    verdict: pick(batch.verdict),
+  };
+}
+
+/** The trades that candles are made of: the batch itself, nearly always. */
+export function countingTrades(batch: TradeBatch): TradeBatch {
+  const { count, verdict } = batch;
+  let row = 0;
+  while (row < count && counts(verdict[row] as number)) row++;
+  if (row === count) return batch;
+  const rows = Array.from({ length: count }, (_, at) => at);
+  return tradeRows(
+    batch,
+    rows.filter((at) => counts(verdict[at] as number)),
+  );
 }
 
 export function encodeTrades(columns: TradeColumns): Uint8Array {

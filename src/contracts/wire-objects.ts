@@ -91,7 +91,11 @@ export const tradeSchema = Type.Object(
     conditions: Type.String({ description: 'Sale conditions as the source writes them' }),
     source: Type.String(),
     sequence: Type.Integer({ description: 'Gap-free per symbol' }),
-    verdict: Type.Enum([...verdicts]),
+    verdict: Type.Enum([...verdicts], {
+      description:
+        'A cancel is a row of its own, with the time and id of the trade it takes back and price ' +
+        'and size 0; that trade is cancelled. What came too late changed no candle.',
+    }),
   },
   { $id: 'Trade' },
 );
@@ -148,7 +152,9 @@ export const candleSchema = Type.Object(
         'it is 0, the prices are those of trades that count to the volume only',
     }),
     revision: Type.Integer(),
-    state: Type.Enum([...candleStates]),
+    state: Type.Enum([...candleStates], {
+      description: 'A candle that lost its last trade to cancels comes once with all figures 0',
+    }),
   },
   { $id: 'Candle' },
 );

@@ -29,19 +29,24 @@ export const RANGED = 15;
 export const REVISION = 16;
 export const PRICE_SCALE = 17;
 export const SIZE_SCALE = 18;
+/** Log offsets of the first and the last batch with trades of this candle, or cancels of them. */
+export const FIRST_BATCH = 19;
+export const LAST_BATCH = 20;
+/** 1 for a day whose trades were not all folded by the rules of shorter candles. */
+export const OWN_RULES = 21;
 /** The fields that are kept when a closed candle leaves memory. */
-export const storedFields = 19;
+export const storedFields = 22;
 // The rest is bookkeeping of the operator, meaningless outside it.
-export const END = 19;
-export const SERIES = 20;
-export const INTERVAL = 21;
+export const END = 22;
+export const SERIES = 23;
+export const INTERVAL = 24;
 /** 0 while open, 1 once closed. */
-export const CLOSED = 22;
+export const CLOSED = 25;
 /** 1 when it changed since it was last published. */
-export const DIRTY = 23;
+export const DIRTY = 26;
 /** 1 when it is closed and changed since the last checkpoint. */
-export const UNSAVED = 24;
-const stride = 26;
+export const UNSAVED = 27;
+const stride = 28;
 
 assert.deepEqual(
   [candleColumns.indexOf('start'), candleColumns.indexOf('trades'), candleColumns.length],
@@ -101,11 +106,19 @@ export class CandleSlots {
     data[slot + SERIES] = series;
     data[slot + INTERVAL] = interval;
     clear(data, slot);
+    data[slot + FIRST_BATCH] = Number.MAX_SAFE_INTEGER;
+    data[slot + LAST_BATCH] = -1;
+    data[slot + OWN_RULES] = 0;
     data[slot + REVISION] = 0;
     data[slot + CLOSED] = 0;
     data[slot + DIRTY] = 0;
     data[slot + UNSAVED] = 0;
     return slot;
+  }
+
+  /** Fills a slot with the stored fields of a candle. */
+  load(slot: number, fields: ArrayLike<number>): void {
+    this.data.set(fields, slot);
   }
 
   release(slot: number): void {
@@ -144,8 +157,13 @@ export class CandleSlots {
   /** Makes a slot the empty run of the `length` of time that `time` falls in. */
   begin(slot: number, time: number, length: number): void {
     const start = Math.floor(time / length) * length;
+    this.cover(slot, start, start + length);
+  }
+
+  /** Makes a slot an empty run of this time. */
+  cover(slot: number, start: number, end: number): void {
     this.data[slot + START] = start;
-    this.data[slot + END] = start + length;
+    this.data[slot + END] = end;
     clear(this.data, slot);
   }
 
@@ -164,6 +182,17 @@ export class CandleSlots {
     data[slot + VOLUME_HIGH] = Math.floor(volume / limb);
     data[slot + VOLUME_LOW] = volume % limb;
     if (volume > 0) data[slot + NOTIONAL_HIGH] = data[slot + NOTIONAL_LOW] = Number.NaN;
+  }
+
+  /** Whether bars with a volume are among what it holds. */
+  holdsBars(slot: number): boolean {
+    return Number.isNaN(this.data[slot + NOTIONAL_HIGH]);
+  }
+
+  /** Takes all trades out of a candle, which stays what it is otherwise. */
+  empty(slot: number): void {
+    clear(this.data, slot);
+    this.data[slot + DIRTY] = 1;
   }
 
   /** Leaves a run empty, and covering no time. */

@@ -5,6 +5,10 @@
 // A batch is folded in runs: consecutive trades of one series in one second go to one slot, which
 // is then merged into the candle of its second and, by way of a run of its minute, into the coarser
 // ones. So a trade costs one fold, a second two merges, and a minute the six other intervals.
+//
+// A cancel cannot be subtracted: open, high, low and close forget what they outdid. So the second
+// is folded anew from the trades that are left of it, and each longer candle is merged anew from
+// shorter ones; see docs/decisions/0009-cancels.md.
 
 import { strict as assert } from 'node:assert/strict';
 import type { BarBatch } from '../contracts/bar.ts';
@@ -23,8 +27,8 @@ import { alwaysOpenCalendar, type BatchInstrument } from '../contracts/instrumen
 import { type Interval, intervalMicros, intervals } from '../contracts/interval.ts';
 import type { MarkBatch } from '../contracts/mark.ts';
 import type { QuoteBatch } from '../contracts/quote.ts';
-import type { TradeBatch } from '../contracts/trade.ts';
-import { late } from '../contracts/verdict.ts';
+import { countingTrades, type TradeBatch } from '../contracts/trade.ts';
+import { cancel, correction, late } from '../contracts/verdict.ts';
 import { bucketOf, day, endOf, startOf } from './buckets.ts';
 import * as at from './candle-slots.ts';
 import { CandleSlots, type FoldInput, type SlotBar } from './candle-slots.ts';
@@ -79,6 +83,19 @@ export interface ClosedCandles {
   readonly fields: Float64Array;
 }
 
+/** A candle to be folded anew, and where in the log its trades and their cancels stand. */
+export interface Refold {
+  readonly symbol: string;
+  /** Index into `intervals`: a second, or a day where the tape has rules of its own for days. */
+  readonly interval: number;
+  /** [start, end), microseconds of event time. */
+  readonly start: number;
+  readonly end: number;
+  /** Log offsets of the first and the last batch. */
+  readonly firstBatch: number;
+  readonly lastBatch: number;
+}
+
 /** How many doubles hold a closed candle. */
 export const closedFields = at.storedFields;
 
@@ -126,6 +143,8 @@ const quarter = intervalMicros[intervals.indexOf('15m')] as number;
 /** Intervals that a fold goes to: before this index. */
 const withinDays = day;
 const wholeDays = intervals.length;
+/** What is 0 of a candle that lost all its trades. */
+const figures = candleColumns.slice(at.OPEN, at.REVISION);
 const noTags = new Uint16Array();
 const second = intervalMicros[0] as number;
 const minuteInterval = intervals.indexOf('1m');
@@ -144,6 +163,8 @@ export class CandleOperator {
   #finals: number[] = [];
   #marks = new MarkRows();
   #openPublished = 0;
+  /** Log offset of the batch being applied. */
+  #batch = 0;
 
   constructor(options: CandleOptions) {
     this.#options = options;
@@ -159,12 +180,151 @@ export class CandleOperator {
     return this.#unsaved.length;
   }
 
-  /** Folds trades. Candles stored elsewhere that `missing` names must have been restored before. */
-  applyTrades(batch: TradeBatch): void {
+  /**
+   * Folds the trades of the batch at `offset` of the log. Candles stored elsewhere that `missing`
+   * names must have been restored before. Cancels are for `cancelled`, which is asked next.
+   */
+  applyTrades(batch: TradeBatch, offset: number): void {
+    this.#batch = offset;
     const { within, day } = movesOfBatch(batch);
-    const trades = { ...batch, kind: 'trade', extraDigits: 0 } as const;
+    const trades = { ...countingTrades(batch), kind: 'trade', extraDigits: 0 } as const;
     this.#fold({ ...trades, moves: within }, day === null ? wholeDays : withinDays);
     if (day !== null) this.#foldDays({ ...trades, moves: day });
+  }
+
+  /**
+   * The candles that cancels in the batch just applied may change: those of their seconds, and of
+   * their days by other rules. The caller refolds those that lost a trade, then `remerge`s.
+   */
+  cancelled(batch: TradeBatch): readonly Refold[] {
+    const refolds = new Map<number, Refold>();
+    for (let row = 0; row < batch.count; row++) {
+      if (batch.verdict[row] !== cancel) continue;
+      const { symbol } = batch.instruments[batch.instrument[row] as number] as BatchInstrument;
+      const series = this.#find(symbol, 'trade');
+      if (!series) continue;
+      for (let interval = 0; interval < intervals.length; interval++) {
+        const slot = this.#held(series, interval, batch.eventTime[row] as number);
+        if (slot === undefined) continue;
+        const data = this.#slots.data;
+        this.#noteBatch(slot);
+        // What was restored for this leaves memory again, changed or not.
+        if (data[slot + at.CLOSED] === 1) this.#save(slot);
+        const isFolded = interval === 0 || data[slot + at.OWN_RULES] === 1;
+        if (isFolded && !this.#slots.holdsBars(slot))
+          refolds.set(slot, this.#refoldOf(series, interval, slot));
+      }
+    }
+    return [...refolds.values()];
+  }
+
+  /** Folds a candle anew from the trades that are left of it: bars are none, so it holds none. */
+  refold(refold: Refold, trades: readonly TradeBatch[]): void {
+    const { symbol, interval, start, end } = refold;
+    const series = this.#find(symbol, 'trade') as Series;
+    const slot = this.#held(series, interval, start) as number;
+    const { run } = series;
+    this.#slots.empty(slot);
+    for (const batch of trades) {
+      const { within, day: daily } = movesOfBatch(batch);
+      const moves = interval === day ? (daily ?? within) : within;
+      const input = this.#inputOf({ ...batch, kind: 'trade', extraDigits: 0, moves }, [series]);
+      this.#slots.cover(run, start, end);
+      this.#slots.foldRuns(input, end - start, () => assert.fail('all are of one candle'));
+      if (!this.#slots.isEmpty(run)) this.#slots.merge(run, slot);
+    }
+    this.#slots.end(run);
+    this.#revise(slot);
+  }
+
+  /** Keys of the closed candles that `remerge` merges and that are not in memory. */
+  parts(refolds: readonly Refold[]): readonly string[] {
+    const keys = new Set<string>();
+    for (const { series, slot } of this.#mergedOf(refolds)) {
+      for (const { interval, bucket } of this.#partsOf(slot)) {
+        if (series.held[interval]?.has(bucket)) continue;
+        keys.add((series.keys[interval] as string) + bucket);
+      }
+    }
+    return [...keys];
+  }
+
+  /** Merges the longer candles of refolded seconds anew, given what `parts` asked for. */
+  remerge(refolds: readonly Refold[], stored: readonly StoredCandle[]): void {
+    const fieldsOf = new Map(stored.map(({ key, fields }) => [key, fields]));
+    for (const { series, slot } of this.#mergedOf(refolds)) {
+      this.#slots.empty(slot);
+      for (const { interval, bucket } of this.#partsOf(slot)) {
+        const held = series.held[interval]?.get(bucket);
+        const fields = fieldsOf.get((series.keys[interval] as string) + bucket);
+        if (held !== undefined) this.#mergePart(held, slot);
+        else if (fields) this.#mergeStored(series, fields, slot);
+      }
+      this.#revise(slot);
+    }
+  }
+
+  /** The candles of refolded seconds that are merged from shorter ones, shortest first. */
+  #mergedOf(refolds: readonly Refold[]): { series: Series; slot: number }[] {
+    const found = new Map<number, { series: Series; slot: number }>();
+    for (let interval = 1; interval < intervals.length; interval++) {
+      for (const { symbol, interval: folded, start } of refolds) {
+        if (folded !== 0) continue;
+        const series = this.#find(symbol, 'trade') as Series;
+        const slot = this.#held(series, interval, start);
+        if (slot === undefined || this.#slots.holdsBars(slot)) continue;
+        if (this.#slots.data[slot + at.OWN_RULES] === 1) continue;
+        found.set(slot, { series, slot });
+      }
+    }
+    return [...found.values()];
+  }
+
+  /** The next shorter candles; of a day its minutes, since it need not begin with a 4 h candle. */
+  *#partsOf(slot: number): Generator<{ interval: number; bucket: number }> {
+    const data = this.#slots.data;
+    const whole = data[slot + at.INTERVAL] as number;
+    const interval = whole === day ? minuteInterval : whole - 1;
+    const length = intervalMicros[interval] as number;
+    const end = data[slot + at.END] as number;
+    for (let start = data[slot + at.START] as number; start < end; start += length) {
+      yield { interval, bucket: start / length };
+    }
+  }
+
+  #mergeStored(series: Series, fields: Float64Array, to: number): void {
+    const part = this.#slots.take(0, 0, series.index, 0);
+    this.#slots.load(part, fields);
+    this.#slots.rescale(part, series.priceScale, series.sizeScale);
+    this.#mergePart(part, to);
+    this.#slots.release(part);
+  }
+
+  #mergePart(part: number, to: number): void {
+    if (!this.#slots.isEmpty(part)) this.#slots.merge(part, to);
+  }
+
+  #find(symbol: string, price: PriceKind): Series | undefined {
+    const index = this.#indexOf.get(seriesKey(symbol, price));
+    return index === undefined ? undefined : this.#series[index];
+  }
+
+  /** The candle in memory that a time falls in. */
+  #held(series: Series, interval: number, time: number): number | undefined {
+    const bucket = bucketOf(interval, startOf(series.calendar, interval, time));
+    return series.held[interval]?.get(bucket);
+  }
+
+  #refoldOf({ symbol }: Series, interval: number, slot: number): Refold {
+    const data = this.#slots.data;
+    return {
+      symbol,
+      interval,
+      start: data[slot + at.START] as number,
+      end: data[slot + at.END] as number,
+      firstBatch: data[slot + at.FIRST_BATCH] as number,
+      lastBatch: data[slot + at.LAST_BATCH] as number,
+    };
   }
 
   /** Folds quotes into bid, ask and mid candles; a side without a price is left alone. */
@@ -222,11 +382,12 @@ export class CandleOperator {
   applyHeartbeat({ source, symbols, eventTime, complete }: Heartbeat): void {
     // The allowed lateness is for what may still come; after the end of a file nothing can.
     const clock = complete ? eventTime + this.#options.allowedLateness : eventTime;
+    // Nor does anything come that would make open candles known: they are due now.
+    if (complete) this.#openPublished = 0;
     for (const symbol of symbols) {
       for (const price of priceKinds) {
-        const index = this.#indexOf.get(seriesKey(symbol, price));
-        if (index === undefined) continue;
-        const series = this.#series[index] as Series;
+        const series = this.#find(symbol, price);
+        if (!series) continue;
         series.marks.beat(eventTime, source);
         series.clock = Math.max(series.clock, clock);
         this.#close(series);
@@ -235,9 +396,9 @@ export class CandleOperator {
   }
 
   /**
-   * Keys of the closed candles that the batch's late rows may touch and that are not in memory:
-   * the caller restores those it has stored before it applies the batch. The rows touch candles of
-   * the `finest` interval and longer ones.
+   * Keys of the closed candles that the batch's late rows and cancels may touch and that are not
+   * in memory: the caller restores those it has stored before it applies the batch. The rows touch
+   * candles of the `finest` interval and longer ones.
    */
   missing(
     batch: EventBatch,
@@ -247,7 +408,8 @@ export class CandleOperator {
     const keys = new Set<string>();
     let previous = Number.NaN;
     for (let row = 0; row < batch.count; row++) {
-      if (batch.verdict[row] !== late) continue;
+      const verdict = batch.verdict[row];
+      if (verdict !== late && verdict !== correction && verdict !== cancel) continue;
       const index = batch.instrument[row] as number;
       const bucket = Math.floor((batch.eventTime[row] as number) / second);
       const here = bucket * batch.instruments.length + index;
@@ -268,8 +430,7 @@ export class CandleOperator {
     time: number,
     keys: Set<string>,
   ): void {
-    const index = this.#indexOf.get(seriesKey(symbol, price));
-    const series = index === undefined ? undefined : (this.#series[index] as Series);
+    const series = this.#find(symbol, price);
     for (let interval = finest; interval < intervals.length; interval++) {
       const bucket = bucketOf(interval, startOf(calendar, interval, time));
       if (series?.held[interval]?.has(bucket)) continue;
@@ -292,7 +453,7 @@ export class CandleOperator {
       extraDigits,
     );
     const slot = this.#hold(series, interval, fields[at.START] as number);
-    this.#load(slot, fields);
+    this.#slots.load(slot, fields);
     this.#slots.rescale(slot, series.priceScale, series.sizeScale);
     this.#slots.data[slot + at.CLOSED] = 1;
     this.#save(slot);
@@ -420,9 +581,8 @@ export class CandleOperator {
       operator.#resume(stored, snapshot.clocks);
     }
     for (const { symbol, price, state } of snapshot.marks) {
-      const index = operator.#indexOf.get(seriesKey(symbol, price));
       // Damage may have taken the series.
-      if (index !== undefined) (operator.#series[index] as Series).marks.resume(state);
+      operator.#find(symbol, price)?.marks.resume(state);
     }
     return operator;
   }
@@ -436,7 +596,7 @@ export class CandleOperator {
     for (let from = seriesFields; from < fields.length; from += openFields) {
       const stored = fields.subarray(from + 2, from + openFields);
       const slot = this.#hold(series, fields[from] as number, stored[at.START] as number);
-      this.#load(slot, stored);
+      this.#slots.load(slot, stored);
       this.#slots.data[slot + at.DIRTY] = fields[from + 1] as number;
       series.open.push(slot);
     }
@@ -462,7 +622,8 @@ export class CandleOperator {
     const series = this.#seriesOf(prices);
     const endRun = (ended: Series): void => {
       const start = this.#slots.data[ended.run + at.START] as number;
-      this.#mergeInto(ended, day, ended.run, start);
+      const slot = this.#mergeInto(ended, day, ended.run, start);
+      this.#slots.data[slot + at.OWN_RULES] = 1;
       this.#slots.end(ended.run);
     };
     const input = this.#inputOf(prices, series);
@@ -533,17 +694,30 @@ export class CandleOperator {
     this.#slots.end(minuteRun);
   }
 
-  #mergeInto(series: Series, interval: number, run: number, start: number): void {
+  #mergeInto(series: Series, interval: number, run: number, start: number): number {
     let slot = series.recent[interval] as number;
     if (slot === -1 || !this.#covers(slot, start)) {
       slot = this.#slotFor(series, interval, start);
       series.recent[interval] = slot;
     }
     this.#slots.merge(run, slot);
-    if (this.#slots.data[slot + at.CLOSED] === 1) {
-      this.#revised.add(slot);
-      this.#save(slot);
-    }
+    this.#noteBatch(slot);
+    this.#revise(slot);
+    return slot;
+  }
+
+  #noteBatch(slot: number): void {
+    const data = this.#slots.data;
+    const batch = this.#batch;
+    if (batch < (data[slot + at.FIRST_BATCH] as number)) data[slot + at.FIRST_BATCH] = batch;
+    if (batch > (data[slot + at.LAST_BATCH] as number)) data[slot + at.LAST_BATCH] = batch;
+  }
+
+  /** A closed candle has changed. */
+  #revise(slot: number): void {
+    if (this.#slots.data[slot + at.CLOSED] !== 1) return;
+    this.#revised.add(slot);
+    this.#save(slot);
   }
 
   #covers(slot: number, time: number): boolean {
@@ -569,10 +743,6 @@ export class CandleOperator {
     this.#slots.data[slot + at.SIZE_SCALE] = series.sizeScale;
     (series.held[interval] as Map<number, number>).set(bucket, slot);
     return slot;
-  }
-
-  #load(slot: number, fields: ArrayLike<number>): void {
-    this.#slots.data.set(fields, slot);
   }
 
   #close(series: Series): void {
@@ -692,6 +862,7 @@ export class CandleOperator {
       batch.symbol[row] = index;
       batch.price[row] = priceKinds.indexOf(series.price);
       batch.interval[row] = data[slot + at.INTERVAL] as number;
+      if (this.#slots.isEmpty(slot)) for (const column of figures) columns[column][row] = 0;
     }
     return batch;
   }

@@ -5,8 +5,15 @@
 import { formatDecimal } from '../contracts/decimal.ts';
 import type { ExplainedTrade, MadeName, RecomputedCandle } from '../contracts/explanation.ts';
 import { type Interval, intervals } from '../contracts/interval.ts';
-import { idAt, type PlacedTag, type PlacedTrades, tagAt } from '../contracts/placed-trades.ts';
+import {
+  idAt,
+  type PlacedTag,
+  type PlacedTrades,
+  tagAt,
+  verdictAt,
+} from '../contracts/placed-trades.ts';
 import { formatTime } from '../contracts/time.ts';
+import { counts, type Verdict, verdicts } from '../contracts/verdict.ts';
 import { candleAt } from '../contracts/wire-objects.ts';
 import { Recomputed } from './recomputed.ts';
 import { highLow, movesOf, openClose, rulesOf, volume } from './tape-rules.ts';
@@ -44,6 +51,7 @@ interface Row extends ExplainedPlace {
   readonly size: number;
   readonly id: number;
   readonly idText: string | null;
+  readonly verdict: Verdict;
   readonly may: number;
   readonly isRepeat: boolean;
 }
@@ -117,6 +125,11 @@ export class CandleExplainer {
   #rowAt(trades: PlacedTrades, row: number, isRepeat: boolean): Row {
     const tag = tagAt(trades, row);
     const tagId = trades.tagId[row];
+    const verdict = verdictAt(trades, row);
+    const may = this.#movesByTag.getOrInsertComputed(tagId, () => {
+      const { day, within } = movesOf(tag.tape, tag.conditions);
+      return this.#interval === '1d' ? day : within;
+    });
     return {
       time: trades.eventTime[row],
       offset: trades.offset[row],
@@ -127,26 +140,25 @@ export class CandleExplainer {
       size: trades.size[row],
       id: trades.id[row],
       idText: idAt(trades, row),
-      may: this.#movesByTag.getOrInsertComputed(tagId, () => {
-        const { day, within } = movesOf(tag.tape, tag.conditions);
-        return this.#interval === '1d' ? day : within;
-      }),
+      verdict,
+      // What was cancelled, and the cancel itself, move nothing.
+      may: counts(verdicts.indexOf(verdict)) ? may : 0,
       isRepeat,
     };
   }
 
-  #count({ tag, may, isRepeat }: Row): void {
-    const counts = this.#counts;
+  #count({ tag, verdict, may, isRepeat }: Row): void {
+    const told = this.#counts;
     this.#epochs.add(tag.epoch);
-    counts.trades++;
-    if (tag.verdict === 'late') counts.late++;
+    told.trades++;
+    if (verdict === 'late') told.late++;
     if (isRepeat) {
-      counts.repeats++;
+      told.repeats++;
       return;
     }
-    if ((may & openClose) !== 0) counts.openClose++;
-    if ((may & highLow) !== 0) counts.highLow++;
-    if ((may & volume) !== 0) counts.volume++;
+    if ((may & openClose) !== 0) told.openClose++;
+    if ((may & highLow) !== 0) told.highLow++;
+    if ((may & volume) !== 0) told.volume++;
   }
 
   #list(row: Row): void {
@@ -156,8 +168,8 @@ export class CandleExplainer {
   }
 
   #explain(row: Row, makers: Record<MadeName, Row | null>): ExplainedTrade {
-    const { tag, may } = row;
-    const { epoch, partition, tape, conditions, venue, source, verdict } = tag;
+    const { tag, may, verdict } = row;
+    const { epoch, partition, tape, conditions, venue, source } = tag;
     const names = Object.keys(makers) as MadeName[];
     return {
       position: { epoch, partition, offset: row.offset },

@@ -22,7 +22,7 @@ export class Recomputed {
     const isNew = this.#repeats.without(trades);
     for (const batch of batchesOf(trades, isNew)) {
       for (const { symbol } of batch.instruments) this.#symbols.add(symbol);
-      this.#operator.applyTrades(batch);
+      this.#operator.applyTrades(batch, 0);
     }
     return isNew;
   }

@@ -9,11 +9,13 @@ import type { EventColumns } from '../contracts/event-columns.ts';
 import { hashId } from '../contracts/identity.ts';
 import { isSymbol } from '../contracts/instrument.ts';
 import type { TradeTag } from '../contracts/trade.ts';
+import { cancel, correction } from '../contracts/verdict.ts';
 import { productMax } from '../contracts/wide.ts';
 import type { Observations } from './feed.ts';
 
 /** Stable codes to count by; the detail beside them is for people. */
 export type Reason =
+  | 'bad-action'
   | 'bad-frame'
   | 'bad-id'
   | 'bad-json'
@@ -62,6 +64,12 @@ export interface RawTrade {
   readonly conditions: string;
   readonly side: TradeTag['side'];
 }
+
+/** The trade that a cancel or a correction is about. */
+export type RawOriginal = Pick<
+  RawTrade,
+  'symbol' | 'eventTime' | 'receiveTime' | 'id' | 'textId' | 'venue'
+>;
 
 /** A trade whose every field is good by itself. */
 export interface SoundTrade extends RawTrade {
@@ -128,11 +136,41 @@ export function admitTrade(into: Observations, raw: RawTrade): Refusal | null {
   return pushTrade(into, trade) ? null : tooLarge(raw.price, raw.size);
 }
 
+/** Appends a cancel of the original, or says why not. */
+export function admitCancel(into: Observations, original: RawOriginal): Refusal | null {
+  const { symbol, eventTime, receiveTime, textId, venue } = original;
+  const id = textId === undefined ? original.id : numberOf(textId);
+  if (!isName(symbol)) return refusal('bad-symbol', symbol);
+  if (eventTime === null) return unreadableTime;
+  if (!isNumber(id) || Number.isNaN(id)) return refusal('bad-id', textId ?? id);
+  const { trades } = into;
+  const tag = trades.tagOf(venue, '', '');
+  trades.push(trades.instrumentOf(symbol), tag, eventTime, receiveTime, 0, 0, id);
+  nameLast(trades, textId);
+  trades.verdict[trades.count - 1] = cancel;
+  return null;
+}
+
+/** Appends a cancel of the original, and the trade that stands for it; or says why not. */
+export function admitCorrection(
+  into: Observations,
+  original: RawOriginal,
+  trade: RawTrade,
+): Refusal | null {
+  const { trades } = into;
+  const refused = admitCancel(into, original);
+  if (refused) return refused;
+  const refusedTrade = admitTrade(into, trade);
+  if (refusedTrade) trades.dropLast();
+  else trades.verdict[trades.count - 1] = correction;
+  return refusedTrade;
+}
+
 /** Appends the trade; false when its numbers are too large, and then nothing has changed. */
 export function pushTrade({ trades }: Observations, trade: SoundTrade): boolean {
   const { price, size, id, eventTime, receiveTime } = trade;
-  const instrument = trades.instrumentOf(trade.symbol, price.scale, size.scale);
-  if (!fits(trades, instrument, price, size)) return false;
+  const instrument = roomFor(trades, trade.symbol, price, size);
+  if (instrument < 0) return false;
   const { priceScale, sizeScale } = trades.instruments[instrument];
   const counted = scaled(price, priceScale);
   const amount = scaled(size, sizeScale);
@@ -154,10 +192,8 @@ export function admitQuote(into: Observations, raw: RawQuote): Refusal | null {
   if ('reason' in bid) return bid;
   if ('reason' in ask) return ask;
   const { quotes } = into;
-  const instrument = quotes.instrumentOf(symbol);
-  if (!quotes.fit(instrument, [bid.price, ask.price], [bid.size, ask.size])) {
-    return tooLarge([raw.bid, raw.ask], [raw.bidSize, raw.askSize]);
-  }
+  const instrument = quotes.roomFor(symbol, [bid.price, ask.price], [bid.size, ask.size]);
+  if (instrument < 0) return tooLarge([raw.bid, raw.ask], [raw.bidSize, raw.askSize]);
   const { priceScale, sizeScale } = quotes.instruments[instrument];
   quotes.push(
     instrument,
@@ -256,11 +292,13 @@ function decimalOf(text: unknown): Decimal | null {
 }
 
 /** Without a look at the rows so far when the batch is fine enough, as it nearly always is. */
-function fits(columns: EventColumns, instrument: number, price: Decimal, size: Decimal): boolean {
+function roomFor(columns: EventColumns, symbol: string, price: Decimal, size: Decimal): number {
+  const instrument = columns.instrumentOf(symbol, price.scale, size.scale);
   const { priceScale, sizeScale } = columns.instruments[instrument];
-  return price.scale <= priceScale && size.scale <= sizeScale
-    ? isExact(price, priceScale) && isExact(size, sizeScale)
-    : columns.fit(instrument, [price], [size]);
+  const isFine = price.scale <= priceScale && size.scale <= sizeScale;
+  return isFine && isExact(price, priceScale) && isExact(size, sizeScale)
+    ? instrument
+    : columns.roomFor(symbol, [price], [size]);
 }
 
 function isExact(decimal: Decimal, scale: number): boolean {

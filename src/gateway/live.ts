@@ -15,8 +15,9 @@ import { alwaysOpenCalendar } from '../contracts/instrument.ts';
 import { type Interval, intervals } from '../contracts/interval.ts';
 import { decodeMarks, type MarkBatch } from '../contracts/mark.ts';
 import { decodeQuotes, type QuoteBatch } from '../contracts/quote.ts';
-import { parseTime } from '../contracts/time.ts';
+import { formatTime, parseTime } from '../contracts/time.ts';
 import { decodeTrades, type TradeBatch } from '../contracts/trade.ts';
+import { counts, verdicts } from '../contracts/verdict.ts';
 import type { Candle, Instrument, Signal } from '../contracts/wire-objects.ts';
 import type { Log, LostRange, StoredBatch, Topic } from '../log/log.ts';
 import type { History } from '../store/history.ts';
@@ -76,6 +77,8 @@ export function candleKey(price: number, interval: number): number {
 
 const retryMs = 1_000;
 /** How many last prices are asked of the store at a time. */
+/** Cancels and what they took back are passed over. */
+const latestAmong = 20;
 const asksAtOnce = 16;
 
 /** What is known of an instrument that no feed has defined. */
@@ -168,6 +171,7 @@ export class Live implements TailReader {
     for (const day of this.#stateOf(symbol).days) days.set(day.start, day);
     const ring = this.candles(symbol, 'trade', '1d');
     for (const [, day] of ring.within(-Infinity, Infinity, 2)) days.set(day.start, day);
+    for (const start of ring.emptied(-Infinity, Infinity)) days.delete(formatTime(start));
     return [...days.values()].sort((a, b) => (a.start < b.start ? -1 : 1)).slice(-2);
   }
 
@@ -284,8 +288,8 @@ export class Live implements TailReader {
   }
 
   async #recallTrade(symbol: string): Promise<void> {
-    const { trades } = await this.#options.history.trades(symbol, { limit: 1 });
-    const [trade] = trades;
+    const { trades } = await this.#options.history.trades(symbol, { limit: latestAmong });
+    const trade = trades.find(({ verdict }) => counts(verdicts.indexOf(verdict)));
     if (trade) this.trades(symbol).keepLatest(trade, parseTime(trade.time) ?? 0);
   }
 }

@@ -53,14 +53,21 @@ export function judgeAmounts(
   refuse: (row: number, reason: AmountRefusal) => void,
 ): void {
   const spans = spansOf(columns, amounts);
-  for (const [index, entry] of columns.instruments.entries()) {
+  const entriesOf = Map.groupBy(
+    columns.instruments.keys(),
+    (index) => (columns.instruments[index] as BatchInstrument).symbol,
+  );
+  for (const entries of entriesOf.values()) {
+    const index = entries[0] as number;
+    const entry = columns.instruments[index] as BatchInstrument;
     const memory = memories[index] as Amounts;
     const span = spans[index] as Span;
-    if (isNear(memory, entry, span, amounts.factorMax) && widen(memory, entry, span)) {
+    const isPlain = entries.length === 1 && isNear(memory, entry, span, amounts.factorMax);
+    if (isPlain && widen(memory, entry, span)) {
       if (span.priceLast > 0) memory.price = span.priceLast / powerOfTen(entry.priceScale);
-      continue;
+    } else {
+      judgeRows(columns, amounts, entries, memory, refuse);
     }
-    judgeRows(columns, amounts, index, memory, refuse);
   }
 }
 
@@ -130,52 +137,60 @@ function widen(
   return true;
 }
 
-/** Judges the rows of one instrument one by one, and leaves it in the scale of those that stay. */
+/** Judges the rows of one symbol one by one, and makes its entries one, in the scale of those. */
 function judgeRows(
   columns: EventColumns,
   amounts: AmountColumns,
-  index: number,
+  entries: readonly number[],
   memory: Amounts,
   refuse: (row: number, reason: AmountRefusal) => void,
 ): void {
-  const entry = columns.instruments[index] as BatchInstrument;
   const { prices, sizes, factorMax } = amounts;
-  const unit = powerOfTen(entry.priceScale);
-  const rows = rowsOf(columns, index);
+  const rows = rowsOf(columns, entries);
+  const entryOf = (row: number) =>
+    columns.instruments[columns.instrument[row] as number] as BatchInstrument;
+  const pricesOf = (row: number): number[] => {
+    const unit = powerOfTen(entryOf(row).priceScale);
+    return prices.map((column) => (column[row] as number) / unit).filter((price) => price > 0);
+  };
   // Of a symbol that nobody knows yet, the middle one of many prices is not the absurd one.
-  if (memory.price === 0) memory.price = middleOf(rows, prices) / unit;
+  if (memory.price === 0) memory.price = middleOf(rows.flatMap(pricesOf));
   const staying: number[] = [];
+  const scales = { priceScale: 0, sizeScale: 0 };
   for (const row of rows) {
-    const own = prices.map((column) => column[row] as number).filter((price) => price > 0);
-    if (!own.every((price) => believe(memory, price / unit, factorMax))) {
+    if (!pricesOf(row).every((price) => believe(memory, price, factorMax))) {
       refuse(row, 'price-too-far');
       continue;
     }
-    const price = coarsest(own, entry.priceScale);
-    const size = coarsest(
-      sizes.map((column) => column[row] as number),
-      entry.sizeScale,
-    );
-    const scales = { priceScale: price.scale, sizeScale: size.scale };
-    if (widen(memory, scales, { priceMax: price.max, sizeMax: size.max })) staying.push(row);
-    else refuse(row, 'too-many-digits');
+    const price = coarsest(prices, row, entryOf(row).priceScale);
+    const size = coarsest(sizes, row, entryOf(row).sizeScale);
+    const own = { priceScale: price.scale, sizeScale: size.scale };
+    if (!widen(memory, own, { priceMax: price.max, sizeMax: size.max })) {
+      refuse(row, 'too-many-digits');
+      continue;
+    }
+    staying.push(row);
+    scales.priceScale = Math.max(scales.priceScale, price.scale);
+    scales.sizeScale = Math.max(scales.sizeScale, size.scale);
   }
-  entry.priceScale = coarsen(prices, staying, entry.priceScale, memory.priceScale);
-  entry.sizeScale = coarsen(sizes, staying, entry.sizeScale, memory.sizeScale);
+  for (const row of staying) {
+    rescaleRow(prices, row, entryOf(row).priceScale, scales.priceScale);
+    rescaleRow(sizes, row, entryOf(row).sizeScale, scales.sizeScale);
+    columns.instrument[row] = entries[0] as number;
+  }
+  for (const index of entries) Object.assign(columns.instruments[index] as BatchInstrument, scales);
 }
 
-function rowsOf({ count, instrument }: EventColumns, index: number): number[] {
+function rowsOf({ count, instrument }: EventColumns, entries: readonly number[]): number[] {
   const rows: number[] = [];
-  for (let row = 0; row < count; row++) if (instrument[row] === index) rows.push(row);
+  for (let row = 0; row < count; row++) {
+    if (entries.includes(instrument[row] as number)) rows.push(row);
+  }
   return rows;
 }
 
-function middleOf(rows: readonly number[], prices: readonly Float64Array[]): number {
-  const sorted = prices
-    .flatMap((column) => rows.map((row) => column[row] as number))
-    .filter((price) => price > 0)
-    .sort((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? 0;
+function middleOf(prices: number[]): number {
+  return prices.sort((a, b) => a - b)[prices.length >> 1] ?? 0;
 }
 
 function believe(memory: Amounts, price: number, factorMax: number): boolean {
@@ -193,24 +208,22 @@ function isWithin(a: number, b: number, factor: number): boolean {
   return a <= b * factor && b <= a * factor;
 }
 
-/** The coarsest scale that holds these counts of `scale`, and the largest of them in it. */
-function coarsest(counts: readonly number[], scale: number): { scale: number; max: number } {
+/** The coarsest scale that holds a row's counts of `scale`, and the largest of them in it. */
+function coarsest(
+  columns: readonly Float64Array[],
+  row: number,
+  scale: number,
+): { scale: number; max: number } {
+  const counts = columns.map((column) => column[row] as number);
   let digits = 0;
   while (digits < scale && counts.every((count) => count % powerOfTen(digits + 1) === 0)) digits++;
   return { scale: scale - digits, max: Math.max(0, ...counts) / powerOfTen(digits) };
 }
 
-/** Brings rows from a scale that only a refused row needed to one that the others need. */
-function coarsen(
-  columns: readonly Float64Array[],
-  rows: readonly number[],
-  from: number,
-  to: number,
-): number {
-  if (to >= from) return from;
-  const factor = powerOfTen(from - to);
+/** Exact: the row was found to need no more than `to`, and to fit there. */
+function rescaleRow(columns: readonly Float64Array[], row: number, from: number, to: number): void {
   for (const column of columns) {
-    for (const row of rows) column[row] = (column[row] as number) / factor;
+    const count = column[row] as number;
+    column[row] = to < from ? count / powerOfTen(from - to) : count * powerOfTen(to - from);
   }
-  return to;
 }

@@ -16,7 +16,7 @@ import { decodeHeartbeat } from '../contracts/heartbeat.ts';
 import type { Interval } from '../contracts/interval.ts';
 import { encodeMarks } from '../contracts/mark.ts';
 import { decodeQuotes } from '../contracts/quote.ts';
-import { decodeTrades } from '../contracts/trade.ts';
+import { decodeTrades, type TradeBatch } from '../contracts/trade.ts';
 import { CandleOperator, type CandleOptions } from '../engine/candles.ts';
 import { movesOfBatch, unknownIn } from '../engine/tape-rules.ts';
 import type { Append, Log, StoredBatch } from '../log/log.ts';
@@ -30,6 +30,7 @@ import {
   packSeries,
   type SmallSnapshot,
 } from './open-candles.ts';
+import { tradesLeft } from './trades-left.ts';
 
 export type DerivedTopic = 'market.trades' | 'market.quotes';
 
@@ -98,14 +99,15 @@ class Candles implements Operated {
     this.#operator = CandleOperator.fromSnapshot(whole, this.#options);
   }
 
-  async apply({ bytes }: StoredBatch): Promise<readonly Append[]> {
+  async apply({ bytes, offset }: StoredBatch): Promise<readonly Append[]> {
     switch (frameKind(bytes)) {
       case 'trades': {
         const batch = decodeTrades(bytes);
         await this.#prepare(batch);
         const unknown = unknownIn(batch, movesOfBatch(batch));
         if (unknown > 0) this.#meters.unknownConditions.inc({ tape: batch.tape }, unknown);
-        this.#operator.applyTrades(batch);
+        this.#operator.applyTrades(batch, offset);
+        await this.#takeBack(batch);
         break;
       }
       case 'quotes': {
@@ -137,6 +139,18 @@ class Candles implements Operated {
     const marks = this.#operator.publishMarks(this.#receiveTime);
     if (marks) appends.push(append(marks.count, encodeMarks(marks)));
     return appends;
+  }
+
+  /** Folds the candles anew that lost trades to the batch's cancels. */
+  async #takeBack(batch: TradeBatch): Promise<void> {
+    const named = this.#operator.cancelled(batch);
+    if (named.length === 0) return;
+    const { trades, lost } = await tradesLeft(this.#log, named, batch);
+    if (lost.length > 0) this.#meters.notRefolded.inc(lost.length);
+    for (const [refold, left] of trades) this.#operator.refold(refold, left);
+    const refolded = [...trades.keys()];
+    const parts = await loadCandles(this.#log, this.#operator.parts(refolded));
+    this.#operator.remerge(refolded, parts);
   }
 
   #appendCandles(candles: CandleBatch): Append {

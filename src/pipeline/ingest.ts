@@ -16,7 +16,19 @@ import { idSpace, numbersRows } from '../contracts/identity.ts';
 import { alwaysOpenCalendar, type BatchInstrument } from '../contracts/instrument.ts';
 import { encodeQuotes, type QuoteColumns } from '../contracts/quote.ts';
 import { encodeTrades, type TradeColumns } from '../contracts/trade.ts';
-import { late, onTime } from '../contracts/verdict.ts';
+import {
+  cancel,
+  cancelled,
+  cancelTooLate,
+  correction,
+  counts,
+  isCancel,
+  late,
+  onTime,
+  tooLate,
+  verdictName,
+  verdicts,
+} from '../contracts/verdict.ts';
 import type { Instrument } from '../contracts/wire-objects.ts';
 import type { Feed, Observations } from '../feeds/feed.ts';
 import { Intake } from '../feeds/feed.ts';
@@ -37,6 +49,11 @@ import { blockSize, SeenIds } from './seen-ids.ts';
 export interface IngestOptions {
   /** Microseconds of event time that a record may be behind the newest and still be on time. */
   readonly allowedLateness: number;
+  /**
+   * Microseconds of event time that a record may be behind the newest of its instrument and still
+   * change candles; Infinity for no bound.
+   */
+  readonly correctionHorizon: number;
 }
 
 const streams = { 'market.trades': 'trades', 'market.quotes': 'quotes' } as const;
@@ -67,6 +84,8 @@ export class Ingest {
   /** What the log knows of each symbol met; null while that is nothing. */
   readonly #instruments = new Map<string, Instrument | null>();
   readonly #seen = new Map<string, SeenIds>();
+  /** By numbering, the ids of cancelled trades; null where there are none, as nearly everywhere. */
+  readonly #cancels = new Map<string, SeenIds | null>();
   /** The numberings of the observations being decided. */
   readonly #touched = new Set<SeenIds>();
   #turn: Promise<void> = Promise.resolve();
@@ -128,6 +147,7 @@ export class Ingest {
     this.#memories.clear();
     this.#instruments.clear();
     this.#seen.clear();
+    this.#cancels.clear();
     this.#touched.clear();
   }
 
@@ -165,16 +185,12 @@ export class Ingest {
     into: Observations,
   ): Promise<void> {
     if (columns.count === 0) return;
-    const keep = new Uint8Array(columns.count).fill(1);
-    await this.#dropRepeats(topic, columns, keep);
-    const now = this.#clock.now();
-    for (let row = 0; row < columns.count; row++) {
-      // What is replayed was received when it happened, so our own clock has to be asked too.
-      const received = Math.min(columns.receiveTime[row] as number, now);
-      const tooEarly = (columns.eventTime[row] as number) > received + futureMax;
-      if (tooEarly && keep[row] === 1) refuse(columns, keep, row, 'time-in-future', into);
-    }
-    if (keep.includes(0)) columns.compact(keep);
+    this.#refuseEarly(columns, into);
+    const spaces = columns.instruments.map(
+      ({ symbol }) => `${streams[topic]} ${idSpace(columns.scope, symbol)}`,
+    );
+    await this.#dropRepeats(topic, columns, spaces);
+    await this.#markCancelled(columns, spaces);
     const memories: Memory[] = [];
     for (const entry of columns.instruments) {
       memories.push(await this.#memoryOf(topic, entry.symbol));
@@ -188,14 +204,37 @@ export class Ingest {
     this.#stamp(topic, columns, memories);
   }
 
-  async #dropRepeats(topic: Stream, columns: EventColumns, keep: Uint8Array): Promise<void> {
-    const spaces = columns.instruments.map(({ symbol }) => this.#seenIn(topic, columns, symbol));
+  /** Before ids are looked at: what is refused for its time may come again with a better one. */
+  #refuseEarly(columns: EventColumns, into: Observations): void {
+    const keep = new Uint8Array(columns.count).fill(1);
+    const now = this.#clock.now();
+    for (let row = 0; row < columns.count; row++) {
+      // What is replayed was received when it happened, so our own clock has to be asked too.
+      const received = Math.min(columns.receiveTime[row] as number, now);
+      const tooEarly = (columns.eventTime[row] as number) > received + futureMax;
+      if (tooEarly) refuse(columns, keep, row, 'time-in-future', into);
+    }
+    if (keep.includes(0)) columns.compact(keep);
+  }
+
+  /** An id is taken in once, and cancelled once. */
+  async #dropRepeats(
+    topic: Stream,
+    columns: EventColumns,
+    spaces: readonly string[],
+  ): Promise<void> {
+    const keep = new Uint8Array(columns.count).fill(1);
+    const seen = spaces.map((space) => this.#seenIn(space));
     let repeats = 0;
     for (let row = 0; row < columns.count; ) {
       const end = runEnd(columns, row);
       const id = columns.id[row] as number;
       if (!Number.isNaN(id)) {
-        const space = spaces[columns.instrument[row] as number] as SeenIds;
+        const index = columns.instrument[row] as number;
+        const space =
+          columns.verdict[row] === cancel
+            ? await this.#cancelsIn(spaces[index] as string)
+            : (seen[index] as SeenIds);
         if (space.lacks(id)) await space.load(this.#log, id);
         if (!space.addRun(id, id + end - row)) {
           for (let at = row; at < end; at++) {
@@ -207,12 +246,45 @@ export class Ingest {
       }
       row = end;
     }
-    const labels = labelsOf(topic, columns);
-    if (repeats > 0) this.#meters.repeats.inc(labels, repeats);
+    if (repeats === 0) return;
+    columns.compact(keep);
+    this.#meters.repeats.inc(labelsOf(topic, columns), repeats);
   }
 
-  #seenIn(topic: Stream, columns: EventColumns, symbol: string): SeenIds {
-    const space = `${streams[topic]} ${idSpace(columns.scope, symbol)}`;
+  /** A trade whose cancel came before it, or beside it, counts for nothing. */
+  async #markCancelled(columns: EventColumns, spaces: readonly string[]): Promise<void> {
+    for (const [index, space] of spaces.entries()) {
+      const cancels = await this.#knownCancels(space);
+      if (cancels === null) continue;
+      for (let row = 0; row < columns.count; row++) {
+        const id = columns.id[row] as number;
+        const isOther = columns.instrument[row] !== index || columns.verdict[row] === cancel;
+        if (isOther || Number.isNaN(id)) continue;
+        if (cancels.lacks(id)) await cancels.load(this.#log, id);
+        if (cancels.has(id)) columns.verdict[row] = cancelled;
+      }
+    }
+  }
+
+  async #knownCancels(space: string): Promise<SeenIds | null> {
+    let cancels = this.#cancels.get(space);
+    if (cancels === undefined) {
+      const known = cancelsOf(space);
+      cancels = (await SeenIds.areIn(this.#log, known)) ? new SeenIds(known) : null;
+      this.#cancels.set(space, cancels);
+    }
+    if (cancels) this.#touched.add(cancels);
+    return cancels;
+  }
+
+  async #cancelsIn(space: string): Promise<SeenIds> {
+    const cancels = (await this.#knownCancels(space)) ?? new SeenIds(cancelsOf(space));
+    this.#cancels.set(space, cancels);
+    this.#touched.add(cancels);
+    return cancels;
+  }
+
+  #seenIn(space: string): SeenIds {
     let seen = this.#seen.get(space);
     if (!seen) {
       seen = new SeenIds(space);
@@ -227,20 +299,39 @@ export class Ingest {
     for (const [index, entry] of columns.instruments.entries()) {
       entry.sequence = (memories[index] as Memory).sequence;
     }
-    const { allowedLateness } = this.#options;
-    let lateCount = 0;
+    const counted = new Float64Array(verdicts.length);
     for (let row = 0; row < columns.count; row++) {
       const memory = memories[columns.instrument[row] as number] as Memory;
       const time = columns.eventTime[row] as number;
-      const isLate = time < memory.clock - allowedLateness;
-      columns.verdict[row] = isLate ? late : onTime;
-      if (isLate) lateCount++;
-      else if (time > memory.clock) memory.clock = time;
+      const verdict = this.#verdictOn(columns.verdict[row] as number, memory.clock - time);
+      columns.verdict[row] = verdict;
+      counted[verdict] = (counted[verdict] as number) + 1;
+      if (counts(verdict) && time > memory.clock) memory.clock = time;
       memory.sequence++;
     }
     noteNewest(columns, memories);
-    const labels = labelsOf(topic, columns);
-    if (lateCount > 0) this.#meters.late.inc(labels, lateCount);
+    // A symbol's further entries have no rows, and nothing may begin with them again.
+    const known = new Set<Memory>();
+    for (const [index, entry] of columns.instruments.entries()) {
+      const memory = memories[index] as Memory;
+      if (known.has(memory)) entry.sequence = memory.sequence;
+      known.add(memory);
+    }
+    const { source } = columns;
+    const lateCount = counted[late] as number;
+    if (lateCount > 0) this.#meters.late.inc(labelsOf(topic, columns), lateCount);
+    for (let code = correction; code < verdicts.length; code++) {
+      const rows = counted[code] as number;
+      if (rows > 0) this.#meters.corrections.inc({ source, verdict: verdictName(code) }, rows);
+    }
+  }
+
+  /** `said` is what is known of a record but its time, which is `behind` the newest. */
+  #verdictOn(said: number, behind: number): number {
+    const { allowedLateness, correctionHorizon } = this.#options;
+    if (behind <= allowedLateness || said === cancelled) return said;
+    if (behind > correctionHorizon) return said === cancel ? cancelTooLate : tooLate;
+    return said === onTime ? late : said;
   }
 
   async #beat(heartbeat: Heartbeat, appends: Append[]): Promise<void> {
@@ -398,13 +489,19 @@ function quoteAmounts({ bid, ask, bidSize, askSize }: QuoteColumns): AmountColum
   return { prices: [bid, ask], sizes: [bidSize, askSize], factorMax: quoteFactorMax };
 }
 
+/** The numbering of the cancels of a numbering. */
+function cancelsOf(space: string): string {
+  return `cancels ${space}`;
+}
+
 function noteNewest(columns: EventColumns, memories: readonly Memory[]): void {
-  const { count, scope, textIds, instrument, id, eventTime } = columns;
+  const { count, scope, textIds, instrument, id, eventTime, verdict } = columns;
   if (textIds !== null || numbersRows(scope)) return;
   const greatest = memories.map(({ newest }) => newest[scope]?.id ?? -1);
   const rows = new Map<number, number>();
   for (let row = 0; row < count; row++) {
     const index = instrument[row] as number;
+    if (isCancel(verdict[row] as number)) continue;
     if (!((id[row] as number) > (greatest[index] as number))) continue;
     greatest[index] = id[row] as number;
     rows.set(index, row);
@@ -438,13 +535,20 @@ function decode(value: Uint8Array | null): string | undefined {
   return value ? Buffer.from(value).toString() : undefined;
 }
 
-/** The row after those that number on from `row`: one instrument, one block of ids. */
-function runEnd({ count, instrument, id }: EventColumns, row: number): number {
+/** The row after those that number on from `row`: one instrument, one block, no cancel between. */
+function runEnd({ count, instrument, id, verdict }: EventColumns, row: number): number {
   const index = instrument[row];
+  const said = verdict[row];
   const blockEnd = (Math.floor((id[row] as number) / blockSize) + 1) * blockSize;
   let next = (id[row] as number) + 1;
   let end = row + 1;
-  while (end < count && instrument[end] === index && id[end] === next && next < blockEnd) {
+  while (
+    end < count &&
+    instrument[end] === index &&
+    id[end] === next &&
+    next < blockEnd &&
+    verdict[end] === said
+  ) {
     end++;
     next++;
   }

@@ -30,6 +30,12 @@ function ingestMeters(registers: Registry[]) {
       labelNames: ['source', 'stream'],
       registers,
     }),
+    corrections: new Counter({
+      name: 'tapeline_ingest_corrections_total',
+      help: 'Corrections, cancels, cancelled trades and what came too late, by verdict.',
+      labelNames: ['source', 'verdict'],
+      registers,
+    }),
     deadLetters: new Counter({
       name: 'tapeline_dead_letters_total',
       help: 'Inputs that could not be taken in, kept with their bytes and the reason.',
@@ -45,6 +51,11 @@ function outputMeters(registers: Registry[]) {
       name: 'tapeline_candles_total',
       help: 'Candles published, by state.',
       labelNames: ['state'],
+      registers,
+    }),
+    notRefolded: new Counter({
+      name: 'tapeline_engine_cancels_without_trades_total',
+      help: 'Candles that a cancel could not change: the log no longer has all their trades.',
       registers,
     }),
     unknownConditions: new Counter({

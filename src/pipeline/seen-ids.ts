@@ -20,7 +20,13 @@ export class SeenIds {
 
   /** `space` names the numbering: see `idSpace`. */
   constructor(space: string) {
-    this.#prefix = `ingest seen ${space} `;
+    this.#prefix = prefixOf(space);
+  }
+
+  /** Whether the log has any id of a numbering. */
+  static async areIn(log: Log, space: string): Promise<boolean> {
+    for await (const _ of log.states(prefixOf(space))) return true;
+    return false;
   }
 
   /** Whether `load` has to be awaited before this id can be added. */
@@ -34,6 +40,13 @@ export class SeenIds {
     const stored = await log.state(this.#prefix + block);
     const ranges = stored ? Array.from(new Float64Array(Uint8Array.from(stored).buffer)) : [];
     this.#blocks.set(block, ranges);
+  }
+
+  /** Whether an id was taken in; its block must be loaded. */
+  has(id: number): boolean {
+    const ranges = this.#rangesOf(id);
+    const at = rangeAfter(ranges, id);
+    return at > 0 && id < (ranges[at - 1] as number);
   }
 
   /** Takes an id in; false when it was in already. */
@@ -86,6 +99,10 @@ export class SeenIds {
     for (const block of oldest) this.#blocks.delete(block);
     this.#recentNumber = -1;
   }
+}
+
+function prefixOf(space: string): string {
+  return `ingest seen ${space} `;
 }
 
 function addToRanges(ranges: Ranges, id: number): boolean {

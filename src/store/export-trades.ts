@@ -2,7 +2,8 @@
 
 import type { Client } from 'pg';
 import { formatDecimal } from '../contracts/decimal.ts';
-import { idAt, type PlacedTrades, tagAt } from '../contracts/placed-trades.ts';
+import { idAt, type PlacedTrades, tagAt, verdictAt } from '../contracts/placed-trades.ts';
+import { isCancel, verdicts } from '../contracts/verdict.ts';
 import type { Cells, ExportColumn, RowBatch } from './export-formats.ts';
 import type { ExportScope } from './export-scope.ts';
 import { storedTrades } from './stored-trades.ts';
@@ -21,7 +22,10 @@ export const tradeExportColumns: readonly ExportColumn[] = [
   { name: 'source', kind: 'text' },
   { name: 'received', kind: 'time' },
   { name: 'verdict', kind: 'text' },
+  { name: 'action', kind: 'text' },
 ];
+
+const cancels: ReadonlySet<string> = new Set(verdicts.filter((_, code) => isCancel(code)));
 
 /** `asker` is a second connection, for what the rows that `reader` streams refer to. */
 export async function* readTrades(
@@ -51,6 +55,7 @@ class TradeCells {
     source: textCells(),
     received: numberCells(),
     verdict: textCells(),
+    action: textCells(),
   };
 
   of(trades: PlacedTrades): readonly Cells[] {
@@ -67,7 +72,8 @@ class TradeCells {
       columns.venue[row] = tag.venue;
       columns.side[row] = tag.side;
       columns.source[row] = tag.source;
-      columns.verdict[row] = tag.verdict;
+      columns.verdict[row] = verdictAt(trades, row);
+      columns.action[row] = cancels.has(tag.verdict) ? 'cancel' : 'trade';
     }
     return Object.values(columns);
   }

@@ -9,11 +9,13 @@ import {
   type CandleSymbol,
   candleStates,
   decodeCandles,
+  isEmptied,
   priceKinds,
 } from '../contracts/candle.ts';
 import { frameKind } from '../contracts/frame.ts';
 import { intervals } from '../contracts/interval.ts';
 import { decodeMarks } from '../contracts/mark.ts';
+import { formatTime } from '../contracts/time.ts';
 import { intervalCodes, isFine, priceKindCodes, stateCodes } from './candle-codes.ts';
 import { copyIn } from './copy.ts';
 import { CopyWriter } from './copy-binary.ts';
@@ -103,7 +105,9 @@ class CandleRows implements TopicRows {
   }
 
   async #store(client: Client, parts: readonly Part[], offsets: Offsets): Promise<void> {
-    const candles = newestVersions(parts, offsets);
+    const versions = newestVersions(parts, offsets);
+    await remove(client, versions.filter(isGone));
+    const candles = versions.filter((candle) => !isGone(candle));
     const isNew = ({ batch, row, series }: Chosen): boolean => batch.start[row] > series.newest;
     const stored = candles.filter((candle) => !isNew(candle));
     const isCopied = await this.#copy(client, candles.filter(isNew));
@@ -224,6 +228,22 @@ async function makeStage(client: Client): Promise<void> {
   await client.query(
     'create temporary table candle_stage (like tapeline.candle_rows) on commit delete rows',
   );
+}
+
+/** Whether the candle lost its last trade. */
+function isGone({ batch, row }: Chosen): boolean {
+  return isEmptied(batch, row);
+}
+
+async function remove(client: Client, candles: readonly Chosen[]): Promise<void> {
+  for (const { batch, row, series } of candles) {
+    const { instrumentId, priceKind, interval } = series;
+    await client.query(
+      `delete from candle_rows
+       where (instrument_id, price_kind, interval_id, start) = ($1, $2, $3, $4)`,
+      [instrumentId, priceKind, interval, formatTime(batch.start[row])],
+    );
+  }
 }
 
 /** In the order of the key, so that two writers cannot block each other. */

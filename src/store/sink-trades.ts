@@ -4,7 +4,9 @@
 import type { Client } from 'pg';
 import { sequencesOf } from '../contracts/event-columns.ts';
 import { frameKind } from '../contracts/frame.ts';
+import { formatTime } from '../contracts/time.ts';
 import { decodeTrades, type TradeBatch } from '../contracts/trade.ts';
+import { isCancel } from '../contracts/verdict.ts';
 import { copyIn } from './copy.ts';
 import { CopyWriter, storable } from './copy-binary.ts';
 import { knownInstruments } from './known-ids.ts';
@@ -44,6 +46,8 @@ interface ReadyPart extends Part {
 }
 
 const rowsAtOnce = 256;
+const copiedColumns =
+  'event_time, delay, instrument_id, tag_id, price, size, trade_id, log_offset, sequence';
 
 class TradeRows implements TopicRows {
   readonly topic = 'market.trades';
@@ -72,13 +76,15 @@ class TradeRows implements TopicRows {
         .map((part) => this.#ready(part, offsets))
         .filter(({ first, end }) => first < end);
       for (const month of months) {
-        await copyIn(client, this.#partitions.tableOf(month), rowsOf(ready, month));
+        const target = `${this.#partitions.tableOf(month)} (${copiedColumns})`;
+        await copyIn(client, target, rowsOf(ready, month));
       }
       const withTexts = ready.filter(({ batch }) => batch.textIds !== null);
       if (withTexts.length > 0) await copyIn(client, 'trade_texts', textsOf(withTexts));
       const hours = new TradeHours();
       for (const part of ready) hours.count(part.batch, part.instrumentIds, part.first, part.end);
       await hours.store(client);
+      for (const part of ready) await flagCancelled(client, part);
     };
   }
 
@@ -102,6 +108,27 @@ class TradeRows implements TopicRows {
       instrumentIds: part.batch.instruments.map(({ symbol }) => this.#instruments.idOf(symbol)),
       tagIds: this.#tags.idsOf(part.tags),
     };
+  }
+}
+
+/** Flags the trades that cancels name; by their times, since that is what the index knows. */
+async function flagCancelled(client: Client, part: ReadyPart): Promise<void> {
+  const { batch, instrumentIds, first, end } = part;
+  for (let row = first; row < end; row++) {
+    if (!isCancel(batch.verdict[row])) continue;
+    await client.query(
+      `update trade_rows set cancelled = true
+       from trade_tags
+       where trade_rows.event_time = $1 and instrument_id = $2 and trade_id = $3
+         and trade_tags.tag_id = trade_rows.tag_id and scope = $4
+         and verdict not in ('cancel', 'cancel too late', 'cancelled')`,
+      [
+        formatTime(batch.eventTime[row]),
+        instrumentIds[batch.instrument[row]],
+        batch.id[row],
+        storable(batch.scope),
+      ],
+    );
   }
 }
 

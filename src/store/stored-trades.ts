@@ -31,7 +31,8 @@ export async function* storedTrades(
   const trades = new StoredTrades(ask, scope);
   for (const span of await spansOf(reader, scope)) {
     const query = `
-      select event_time, delay, instrument_id, tag_id, price, size, trade_id, log_offset
+      select event_time, delay, instrument_id, tag_id, price, size, trade_id, log_offset,
+        cancelled::int
       from trade_rows
       where ${within('event_time', span)} and ${ofInstruments(scope)}
       order by event_time, log_offset, tag_id`;
@@ -88,6 +89,7 @@ class StoredTrades implements PlacedTrades {
   readonly size = new Float64Array(rowsAtOnce);
   readonly id = new Float64Array(rowsAtOnce);
   readonly offset = new Float64Array(rowsAtOnce);
+  readonly cancelled = new Uint8Array(rowsAtOnce);
   readonly instruments: ReadonlyMap<number, PlacedInstrument>;
   readonly tags = new Map<number, Tag>();
   readonly textIds = new Map<number, string | null>();
@@ -108,6 +110,7 @@ class StoredTrades implements PlacedTrades {
     this.size[row] = reader.int8();
     this.id[row] = reader.isNil() ? Number.NaN : reader.int8();
     this.offset[row] = reader.int8();
+    this.cancelled[row] = reader.isNil() ? 0 : reader.int4();
   };
 
   /** Learns what the rows taken refer to. */

@@ -94,7 +94,8 @@ async function readTrades(
            where (texts.tag_id, texts.log_offset) = (newest.tag_id, newest.log_offset)
          )
        end as id,
-       side, venue, conditions, trade_tags.source, sequence, verdict, log_offset as "offset"
+       side, venue, conditions, trade_tags.source, sequence,
+       case when cancelled then 'cancelled' else verdict end as verdict, log_offset as "offset"
      from newest
      join trade_tags using (tag_id)
      join instruments using (instrument_id)

@@ -37,10 +37,12 @@ async function withRig(work: (rig: Rig) => Promise<void>): Promise<void> {
   const logger = { info: warn, warn, error: warn };
   const log = new FaultyLog(await openEmbeddedLog({ folder, logger, clock }));
   const common = { log, clock, logger, keepTrying: true, lingerMs: 0, retentionHours: 24 };
+  const correctionHorizon = Number.POSITIVE_INFINITY;
   const plant = (options?: Partial<PlantOptions>): Plant => {
     const meters = pipelineMeters(new Registry());
     const stored = (): number => Number.POSITIVE_INFINITY;
-    return new Plant({ ...common, meters, stored, retentionGigabytes: 1, ...options });
+    const unbounded = { correctionHorizon, retentionGigabytes: 1 };
+    return new Plant({ ...common, ...unbounded, meters, stored, ...options });
   };
   try {
     await work({ log, clock, warned, plant });
@@ -86,7 +88,7 @@ suite('a full disk', () => {
   test('holds up a plant that serves, until there is room', async () => {
     await withRig(async ({ log, clock, warned, plant }) => {
       const meters = pipelineMeters(new Registry());
-      const ingest = new Ingest(log, clock, { allowedLateness: 0 }, meters);
+      const ingest = new Ingest(log, clock, { allowedLateness: 0, correctionHorizon: 0 }, meters);
       await ingest.run(feedOf(1, 2, 3), new AbortController().signal, false);
       log.isDiskFull = true;
       const serving = plant();

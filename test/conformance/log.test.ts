@@ -220,6 +220,9 @@ for (const { name, open, openingElsewhere, openingBeside } of implementations) {
         );
         assert.equal((await Array.fromAsync(log.states(''))).length, keys.length);
         assert.deepEqual(await Array.fromAsync(log.states('x')), []);
+        // The key that it would begin before is shorter than it.
+        assert.deepEqual(await Array.fromAsync(log.states('engine x')), []);
+        assert.deepEqual(await Array.fromAsync(log.states('en and so on')), []);
       });
     });
 

@@ -149,7 +149,7 @@ suite('bars', () => {
             if (fields) operator.restore({ key, fields });
           }
           if (batch instanceof BarColumns) operator.applyBars(batch);
-          else operator.applyTrades(batch);
+          else operator.applyTrades(batch, 0);
           newest(candles, operator.publish(n));
           if (!checkpoints[n % checkpoints.length]) continue;
           for (const { prefix, buckets, fields } of operator.unsaved()) {

@@ -7,13 +7,19 @@ import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import type { CandleBatch } from '../../src/contracts/candle.ts';
 import { parseDecimal, powerOfTen } from '../../src/contracts/decimal.ts';
+import { noId } from '../../src/contracts/identity.ts';
 import { intervalMicros, intervals } from '../../src/contracts/interval.ts';
 import { QuoteColumns } from '../../src/contracts/quote.ts';
 import { formatTime } from '../../src/contracts/time.ts';
 import { TradeColumns } from '../../src/contracts/trade.ts';
-import { late } from '../../src/contracts/verdict.ts';
+import { cancel, cancelled, late } from '../../src/contracts/verdict.ts';
 import { type Candle, candleAt } from '../../src/contracts/wire-objects.ts';
-import { CandleOperator, closedFields, type StoredSeries } from '../../src/engine/candles.ts';
+import {
+  CandleOperator,
+  type CandleOptions,
+  closedFields,
+  type StoredSeries,
+} from '../../src/engine/candles.ts';
 import { recordedData } from '../recorded-data.ts';
 
 const seed = Number(process.env.FC_SEED ?? 20261121);
@@ -30,6 +36,8 @@ interface SimpleTrade {
   readonly id: number;
   /** A code of tape C. */
   readonly conditions?: string;
+  /** What the source says, and then what ingest would make of it. */
+  readonly verdict?: number;
 }
 
 /**
@@ -75,13 +83,13 @@ function dayStart(symbol: string, time: number): number {
 function batchOf(trades: readonly SimpleTrade[], priceScale = 2, sizeScale = 3): TradeColumns {
   const columns = new TradeColumns();
   columns.tape = 'sip-c';
-  for (const { symbol, time, price, size, id, conditions = '@' } of trades) {
+  for (const { symbol, time, price, size, id, conditions = '@', verdict = late } of trades) {
     const instrument = columns.instrumentOf(symbol, priceScale, sizeScale);
     columns.push(instrument, columns.tagOf('', conditions, ''), time, time, price, size, id);
     const [calendar] = calendars[symbol] ?? ['24/7'];
     columns.instruments[instrument].calendar = calendar;
     // Marked late throughout: the operator has to find out itself what that touches.
-    columns.verdict[columns.count - 1] = late;
+    columns.verdict[columns.count - 1] = verdict;
   }
   return columns;
 }
@@ -102,14 +110,134 @@ class Ledger {
     }
   }
 
-  /** What must not depend on the order of arrival: everything but revision and state. */
+  /**
+   * What must not depend on the order of arrival: everything but revision and state, of candles
+   * that have trades.
+   */
   figures(): Record<string, object> {
-    const entries = [...this.candles].map(([key, candle]) => {
+    const made = [...this.candles].filter(([, candle]) => candle.open !== '0');
+    const entries = made.map(([key, candle]) => {
       const told = Object.entries(candle).filter(([name]) => !['revision', 'state'].includes(name));
       return [key, Object.fromEntries(told)] as const;
     });
     return Object.fromEntries(entries.sort(byKey));
   }
+}
+
+/**
+ * What surrounds the operator, done plainly: repeats are dropped, trades cancelled before they come
+ * count for nothing, batches are kept, and closed candles stored. Everything is marked late, so
+ * that the operator has to find out itself what that touches.
+ */
+class Plant {
+  readonly ledger = new Ledger();
+  readonly #stored = new Map<string, Float64Array>();
+  readonly #batches: SimpleTrade[][] = [];
+  readonly #seen = new Set<string>();
+  readonly #gone = new Set<string>();
+  readonly #open = new Map<string, StoredSeries>();
+  readonly #options: CandleOptions;
+  #operator: CandleOperator;
+
+  constructor(given: CandleOptions = options) {
+    this.#options = given;
+    this.#operator = new CandleOperator(given);
+  }
+
+  get held(): number {
+    return this.#operator.held;
+  }
+
+  take(events: readonly SimpleTrade[]): void {
+    const fresh = events
+      .filter((event) => {
+        const taken = event.verdict === cancel ? this.#gone : this.#seen;
+        return Number.isNaN(event.id) || isNew(taken, nameOf(event));
+      })
+      .map((event) => {
+        const isGone = event.verdict !== cancel && this.#gone.has(nameOf(event));
+        return isGone ? { ...event, verdict: cancelled } : event;
+      });
+    if (fresh.length === 0) return;
+    const offset = this.#batches.push(fresh) - 1;
+    const batch = batchOf(fresh);
+    this.#restore(this.#operator.missing(batch, ['trade']));
+    this.#operator.applyTrades(batch, offset);
+    const refolds = this.#operator.cancelled(batch);
+    for (const refold of refolds) {
+      const { symbol, start, end, firstBatch, lastBatch } = refold;
+      const left = this.#batches
+        .slice(firstBatch, lastBatch + 1)
+        .flat()
+        .filter(
+          (event) =>
+            event.symbol === symbol &&
+            event.time >= start &&
+            event.time < end &&
+            event.verdict === undefined &&
+            !this.#gone.has(nameOf(event)),
+        );
+      this.#operator.refold(refold, left.length > 0 ? [batchOf(left)] : []);
+    }
+    this.#operator.remerge(refolds, this.#load(this.#operator.parts(refolds)));
+    this.ledger.take(this.#operator.publish(offset));
+  }
+
+  /** The state leaves memory, and comes back if there is a restart. */
+  checkpoint(restarts: boolean): void {
+    for (const { prefix, buckets, fields } of this.#operator.unsaved()) {
+      for (const [row, bucket] of buckets.entries()) {
+        const at = row * closedFields;
+        this.#stored.set(prefix + bucket, fields.slice(at, at + closedFields));
+      }
+    }
+    const snapshot = this.#operator.snapshot();
+    for (const series of snapshot.series) this.#open.set(series.symbol, series);
+    this.#operator.evict();
+    if (!restarts) return;
+    const whole = { ...snapshot, series: [...this.#open.values()] };
+    this.#operator = CandleOperator.fromSnapshot(whole, this.#options);
+  }
+
+  /** What was not published for its openness is now. */
+  end(): void {
+    this.ledger.take(this.#operator.publish(Number.POSITIVE_INFINITY));
+  }
+
+  #restore(keys: readonly string[]): void {
+    for (const stored of this.#load(keys)) this.#operator.restore(stored);
+  }
+
+  #load(keys: readonly string[]) {
+    return keys.flatMap((key) => {
+      const fields = this.#stored.get(key);
+      return fields ? [{ key, fields }] : [];
+    });
+  }
+}
+
+function isNew(names: Set<string>, name: string): boolean {
+  const before = names.size;
+  return names.add(name).size > before;
+}
+
+function nameOf({ symbol, id }: SimpleTrade): string {
+  return `${symbol} ${id}`;
+}
+
+/** The trades and what becomes of them as events, and the trades that count in the end. */
+function fated(trades: readonly SimpleTrade[], fates: readonly string[]) {
+  const events: SimpleTrade[] = [];
+  const surviving: SimpleTrade[] = [];
+  for (const [index, trade] of trades.entries()) {
+    events.push(trade);
+    const corrected = { ...trade, id: trade.id + 1_000, price: trade.price + 7 };
+    if (fates[index] !== 'stays') events.push({ ...trade, price: 0, size: 0, verdict: cancel });
+    if (fates[index] === 'corrected') events.push(corrected);
+    if (fates[index] === 'stays') surviving.push(trade);
+    else if (fates[index] === 'corrected') surviving.push(corrected);
+  }
+  return { events, surviving };
 }
 
 function byKey([a]: readonly unknown[], [b]: readonly unknown[]): number {
@@ -140,7 +268,7 @@ function oracle(trades: readonly SimpleTrade[]): Record<string, object> {
       members.filter((trade) => ruleOf(trade, interval as string)[column] === 'Y');
     const orAll = (some: SimpleTrade[]): SimpleTrade[] => (some.length > 0 ? some : members);
     const ordered = orAll(may(0)).toSorted(
-      (a, b) => a.time - b.time || a.id - b.id || a.price - b.price,
+      (a, b) => a.time - b.time || (a.id || 0) - (b.id || 0) || a.price - b.price,
     );
     const prices = orAll(may(1)).map((trade) => trade.price);
     const counted = may(2);
@@ -180,15 +308,27 @@ const anyTrade = fc.record({
     .map((offset) => day + offset),
   price: fc.oneof(fc.integer({ min: 1, max: 1_000 }), fc.integer({ min: 1, max: 2 ** 50 })),
   size: fc.oneof(fc.integer({ min: 1, max: 1_000 }), fc.integer({ min: 1, max: 2 ** 46 })),
-  id: fc.integer({ min: 0, max: 5 }),
+  id: fc.integer({ min: 0, max: 40 }),
   conditions: fc.constantFrom(...Object.keys(tapeC)),
 });
 
 suite('candle operator', () => {
-  test('any order and any batching of the same trades gives the candles of the set', () => {
+  test('any order and any batching of the same events gives the candles of the set', () => {
     const cases = fc.record({
-      trades: fc.array(anyTrade, { minLength: 1, maxLength: 60 }),
-      shuffle: fc.array(fc.nat(), { minLength: 60, maxLength: 60 }),
+      trades: fc.uniqueArray(anyTrade, {
+        selector: ({ symbol, id }) => `${symbol} ${id}`,
+        minLength: 1,
+        maxLength: 60,
+      }),
+      /** Of each trade: whether it is cancelled, or corrected to another price. */
+      fates: fc.array(fc.constantFrom('stays', 'stays', 'cancelled', 'corrected'), {
+        minLength: 60,
+        maxLength: 60,
+      }),
+      /** By event: when it comes, and when it comes again. */
+      shuffle: fc.array(fc.nat(), { minLength: 370, maxLength: 370 }),
+      /** Trades without an id: never repeats, and never cancelled. */
+      nameless: fc.array(anyTrade, { maxLength: 10 }),
       cuts: fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 10 }),
       openEvery: fc.constantFrom(0, 3),
       checkpoints: fc.array(fc.constantFrom('none', 'kept', 'restored'), {
@@ -197,48 +337,79 @@ suite('candle operator', () => {
       }),
     });
     fc.assert(
-      fc.property(cases, ({ trades, shuffle, cuts, openEvery, checkpoints }) => {
-        const options = { allowedLateness: 2 * second, openEvery };
-        const arrived = trades
-          .map((trade, index) => ({ trade, order: shuffle[index] as number }))
+      fc.property(cases, (given) => {
+        const { trades, fates, nameless, shuffle, cuts, openEvery, checkpoints } = given;
+        const { events, surviving } = fated(trades, fates);
+        const others = nameless.map((trade) => ({ ...trade, id: noId }));
+        const twice = [...events, ...events, ...others];
+        const arrived = twice
+          .map((event, index) => ({ event, order: shuffle[index] as number }))
           .sort((a, b) => a.order - b.order)
-          .map(({ trade }) => trade);
-        const ledger = new Ledger();
-        const stored = new Map<string, Float64Array>();
-        const open = new Map<string, StoredSeries>();
-        let operator = new CandleOperator(options);
+          .map(({ event }) => event);
+        const plant = new Plant({ allowedLateness: 2 * second, openEvery });
         for (let from = 0, n = 0; from < arrived.length; n++) {
           const to = from + (cuts[n % cuts.length] as number);
-          const batch = batchOf(arrived.slice(from, to));
-          for (const key of operator.missing(batch, ['trade'])) {
-            const fields = stored.get(key);
-            if (fields) operator.restore({ key, fields });
-          }
-          operator.applyTrades(batch);
-          ledger.take(operator.publish(n));
+          plant.take(arrived.slice(from, to));
           const checkpoint = checkpoints[n % checkpoints.length];
-          if (checkpoint !== 'none') {
-            for (const { prefix, buckets, fields } of operator.unsaved()) {
-              for (const [row, bucket] of buckets.entries()) {
-                const at = row * closedFields;
-                stored.set(prefix + bucket, fields.slice(at, at + closedFields));
-              }
-            }
-            const snapshot = operator.snapshot();
-            for (const series of snapshot.series) open.set(series.symbol, series);
-            operator.evict();
-            if (checkpoint === 'restored') {
-              const whole = { ...snapshot, series: [...open.values()] };
-              operator = CandleOperator.fromSnapshot(whole, options);
-            }
-          }
+          if (checkpoint !== 'none') plant.checkpoint(checkpoint === 'restored');
           from = to;
         }
-        ledger.take(operator.publish(Number.POSITIVE_INFINITY));
-        assert.deepEqual(ledger.figures(), oracle(trades));
+        plant.end();
+        assert.deepEqual(plant.ledger.figures(), oracle([...surviving, ...others]));
       }),
       { seed, numRuns: 10_000 },
     );
+  });
+
+  test('a cancel revises all that is closed, and takes an only trade’s candles away', () => {
+    const plant = new Plant();
+    const at = (seconds: number, id: number, price: number) => ({
+      symbol: 'AAA',
+      time: day + seconds * second,
+      price,
+      size: 10,
+      id,
+    });
+    const high = at(5, 1, 900);
+    plant.take([high, at(5, 2, 300), at(61, 3, 500)]);
+    plant.take([at(4_000, 4, 400)]);
+    plant.checkpoint(true);
+    plant.take([
+      { ...high, verdict: cancel },
+      { ...at(61, 3, 0), verdict: cancel },
+    ]);
+    const told = ['1s', '1m', '5m', '1h', '1d'].flatMap((interval) =>
+      plant.ledger.versions
+        .filter((candle) => candle.interval === interval && candle.revision > 0)
+        .map(({ start, state, high: top, volume, trades }) =>
+          [interval, start.slice(11, 19), state, top, volume, trades].join(' '),
+        ),
+    );
+    assert.deepEqual(told, [
+      '1s 00:00:05 revised 3 0.01 1',
+      '1s 00:01:01 revised 0 0 0',
+      '1m 00:00:00 revised 3 0.01 1',
+      '1m 00:01:00 revised 0 0 0',
+      '5m 00:00:00 revised 3 0.01 1',
+      '1h 00:00:00 revised 3 0.01 1',
+    ]);
+    // The day is still open, and already without them.
+    plant.take([at(4_001, 5, 410)]);
+    const open = plant.ledger.candles.get(`AAA trade 1d ${formatTime(dayStart('AAA', day))}`);
+    assert.deepEqual([open?.state, open?.high, open?.trades], ['open', '4.1', 3]);
+  });
+
+  test('what is restored for a cancel leaves memory again', () => {
+    const plant = new Plant();
+    for (let n = 0; n < 500; n++) {
+      plant.take([{ symbol: 'AAA', time: day + n * 60 * second, price: 1, size: 1, id: n }]);
+      const time = day + (n >> 1) * 60 * second;
+      if (n % 5 === 4) {
+        plant.take([{ symbol: 'AAA', time, price: 0, size: 0, id: n >> 1, verdict: cancel }]);
+      }
+      plant.checkpoint(true);
+      assert(plant.held < 16, `${plant.held} candles held`);
+    }
   });
 
   test('Kraken trades give Kraken OHLC on every non-empty minute', (t) => {
@@ -260,7 +431,7 @@ suite('candle operator', () => {
     }
     const operator = new CandleOperator(options);
     const ledger = new Ledger();
-    operator.applyTrades(columns);
+    operator.applyTrades(columns, 0);
     ledger.take(operator.publish(1));
     const first = (rows[0]?.[2] as number) + 60;
     const last = (rows.at(-1)?.[2] as number) - 60;
@@ -298,7 +469,7 @@ suite('candle operator', () => {
       [30, 4],
     ];
     for (const [n, [seconds, id]] of steps.entries()) {
-      operator.applyTrades(batchOf([at(seconds, id)]));
+      operator.applyTrades(batchOf([at(seconds, id)]), 0);
       ledger.take(operator.publish(n));
     }
     const minute = ledger.versions
@@ -320,7 +491,7 @@ suite('candle operator', () => {
     ] as const) {
       const operator = new CandleOperator(options);
       const ledger = new Ledger();
-      operator.applyTrades(batchOf([{ symbol: 'AAA', time: day, price: 1, size: 1, id: 1 }]));
+      operator.applyTrades(batchOf([{ symbol: 'AAA', time: day, price: 1, size: 1, id: 1 }]), 0);
       ledger.take(operator.publish(0));
       const eventTime = day + end * second;
       const beat = { source: 'x', symbols: ['AAA', 'ZZZ'], eventTime, receiveTime: 0, complete };
@@ -337,7 +508,7 @@ suite('candle operator', () => {
       const time = day + hours * 3_600 * second;
       const batch = batchOf([{ symbol: 'AAA', time, price: 1, size: 1, id }]);
       batch.instruments[0].calendar = id === 0 ? '24/7' : 'XNYS';
-      operator.applyTrades(batch);
+      operator.applyTrades(batch, id);
       ledger.take(operator.publish(id));
     }
     const days = [...ledger.candles.values()].filter(({ interval }) => interval === '1d');
@@ -350,13 +521,30 @@ suite('candle operator', () => {
     );
   });
 
+  test('what a recording leaves open is published at its end, however soon that is', () => {
+    const operator = new CandleOperator({ ...options, openEvery: 3_600 * second });
+    const ledger = new Ledger();
+    const trade = { symbol: 'AAA', time: day + second, price: 100, size: 1, id: 1 };
+    for (const next of [trade, { ...trade, time: day, id: 2 }]) {
+      operator.applyTrades(batchOf([next]), next.id);
+      ledger.take(operator.publish(day));
+    }
+    const known = () =>
+      ledger.candles.get(`AAA trade 1d ${formatTime(dayStart('AAA', day))}`)?.trades;
+    assert.equal(known(), 1);
+    const end = { source: 'x', symbols: ['AAA'], eventTime: day + second, receiveTime: day };
+    operator.applyHeartbeat({ ...end, complete: true });
+    ledger.take(operator.publish(day));
+    assert.equal(known(), 2);
+  });
+
   test('finer decimals that come later change the scale of a candle, not its amounts', () => {
     const operator = new CandleOperator(options);
     const ledger = new Ledger();
     const trade = { symbol: 'AAA', time: day, price: 12_345, size: 1_500, id: 1 };
-    operator.applyTrades(batchOf([trade], 2, 3));
-    operator.applyTrades(batchOf([{ ...trade, price: 1_234_567, size: 5, id: 2 }], 4, 6));
-    operator.applyTrades(batchOf([{ ...trade, price: 123, size: 2, id: 3 }], 0, 0));
+    operator.applyTrades(batchOf([trade], 2, 3), 0);
+    operator.applyTrades(batchOf([{ ...trade, price: 1_234_567, size: 5, id: 2 }], 4, 6), 0);
+    operator.applyTrades(batchOf([{ ...trade, price: 123, size: 2, id: 3 }], 0, 0), 0);
     ledger.take(operator.publish(1));
     const { open, high, low, close, volume, notional } = ledger.candles.get(
       `AAA trade 1h ${formatTime(day)}`,
@@ -398,12 +586,12 @@ suite('candle operator', () => {
   test('finer decimals of a trade that moves nothing are kept by the next checkpoint', () => {
     const operator = new CandleOperator(options);
     const trade = { symbol: 'AAA', time: day, price: 1, size: 1, id: 1 };
-    operator.applyTrades(batchOf([trade]));
+    operator.applyTrades(batchOf([trade]), 0);
     operator.publish(1);
     operator.evict();
-    operator.applyTrades(batchOf([{ ...trade, conditions: 'M' }], 4, 6));
+    operator.applyTrades(batchOf([{ ...trade, conditions: 'M' }], 4, 6), 0);
     const restored = CandleOperator.fromSnapshot(operator.snapshot(), options);
-    restored.applyTrades(batchOf([{ ...trade, id: 2 }]));
+    restored.applyTrades(batchOf([{ ...trade, id: 2 }]), 0);
     const scales = { symbol: 'AAA', priceScale: 4, sizeScale: 6, calendar: 'XNYS' };
     assert.deepEqual(restored.publish(2)?.symbols, [scales]);
   });
@@ -412,7 +600,7 @@ suite('candle operator', () => {
     const operator = new CandleOperator(options);
     const trade = { symbol: 'BBB', time: day + 10 * second, price: 1, size: 1, id: 1 };
     const others = ['AAA', 'CCC'].map((symbol) => ({ ...trade, symbol, time: day + 99 * second }));
-    operator.applyTrades(batchOf([others[0], trade, others[1]]));
+    operator.applyTrades(batchOf([others[0], trade, others[1]]), 0);
     operator.publish(1);
     const { series, ...rest } = operator.snapshot();
     const stored = new Map(series.map((one) => [one.symbol, one]));
@@ -422,7 +610,7 @@ suite('candle operator', () => {
     for (const one of snapshot.series) stored.set(one.symbol, one);
     const mended = { ...snapshot, series: [...stored.values()] };
     const restored = CandleOperator.fromSnapshot(mended, options);
-    restored.applyTrades(batchOf([{ ...trade, id: 2 }]));
+    restored.applyTrades(batchOf([{ ...trade, id: 2 }]), 0);
     const ledger = new Ledger();
     ledger.take(restored.publish(2));
     const states = ledger.versions.map(({ state, trades }) => [state, trades]);
@@ -435,7 +623,7 @@ suite('candle operator', () => {
   test('closed candles that a late trade brought back in vain leave memory too', () => {
     const operator = new CandleOperator(options);
     const trade = { symbol: 'AAA', time: day, price: 1, size: 1, id: 1 };
-    operator.applyTrades(batchOf([trade, { ...trade, time: day + 100 * second, id: 2 }]));
+    operator.applyTrades(batchOf([trade, { ...trade, time: day + 100 * second, id: 2 }]), 0);
     operator.publish(1);
     const [closed] = operator.unsaved();
     assert(closed);
@@ -445,7 +633,7 @@ suite('candle operator', () => {
     const key = closed.prefix + closed.buckets[0];
     assert(operator.missing(nothing, ['trade']).includes(key));
     operator.restore({ key, fields: closed.fields.slice(0, closedFields) });
-    operator.applyTrades(nothing);
+    operator.applyTrades(nothing, 0);
     assert.equal(operator.publish(2), null);
     operator.evict();
     assert.equal(operator.held, held);
@@ -455,7 +643,7 @@ suite('candle operator', () => {
     const operator = new CandleOperator(options);
     for (let minute = 0; minute < 500; minute++) {
       const time = day + minute * 60 * second;
-      operator.applyTrades(batchOf([{ symbol: 'AAA', time, price: 1, size: 1, id: minute }]));
+      operator.applyTrades(batchOf([{ symbol: 'AAA', time, price: 1, size: 1, id: minute }]), 0);
       operator.publish(minute);
       operator.unsaved();
       operator.evict();

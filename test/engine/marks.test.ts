@@ -52,7 +52,7 @@ function apply(operator: CandleOperator, signs: readonly Sign[]): void {
     const instrument = trades.instrumentOf(symbol);
     trades.instruments[instrument].calendar = calendars[symbol] as string;
     trades.push(instrument, trades.tagOf('', '', ''), time, time, 1, 1, Number.NaN);
-    operator.applyTrades(trades);
+    operator.applyTrades(trades, 0);
   }
 }
 
@@ -74,7 +74,7 @@ function applyBatches(operator: CandleOperator, signs: readonly Sign[]): void {
     for (const { time } of signs.slice(from, to)) {
       trades.push(instrument, trades.tagOf('', '', ''), time, time, 1, 1, Number.NaN);
     }
-    operator.applyTrades(trades);
+    operator.applyTrades(trades, 0);
   }
 }
 

@@ -54,7 +54,7 @@ async function storeTrades(
 /** The candles that the engine makes of trades, closed. */
 async function storeCandles(database: DatabaseAddress, rows: readonly SimpleTrade[]) {
   const operator = new CandleOperator({ allowedLateness: 0, openEvery: 0 });
-  operator.applyTrades(decodeTrades(tradeBatch(0, rows, { tape: 'sip-c' }).bytes));
+  operator.applyTrades(decodeTrades(tradeBatch(0, rows, { tape: 'sip-c' }).bytes), 0);
   const symbols = [...new Set(rows.map(({ symbol }) => symbol))];
   const at = { source: '', receiveTime: 0, complete: true };
   operator.applyHeartbeat({ ...at, symbols, eventTime: noon + 2 * day });

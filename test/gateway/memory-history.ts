@@ -2,7 +2,7 @@
 // the log: what the log holds after it is not in the store yet.
 
 import type { Micros } from '../../src/base/clock.ts';
-import { decodeCandles } from '../../src/contracts/candle.ts';
+import { decodeCandles, isEmptied } from '../../src/contracts/candle.ts';
 import type { CorporateAction } from '../../src/contracts/corporate-action.ts';
 import type { DeadLetter } from '../../src/contracts/dead-letter.ts';
 import { sequencesOf } from '../../src/contracts/event-columns.ts';
@@ -127,6 +127,7 @@ export class MemoryHistory implements History {
       offset: column(({ offset }) => offset),
       instrumentId: new Int32Array(found.length),
       tagId: Int32Array.from(found.keys()),
+      cancelled: Uint8Array.from(found, ({ trade }) => Number(trade.verdict === 'cancelled')),
       instruments: new Map([[0, { symbol, calendar: alwaysOpenCalendar }]]),
       tags: new Map(found.map((one, tagId) => [tagId, this.#tagOf(one)])),
       textIds: new Map(),
@@ -220,7 +221,9 @@ export class MemoryHistory implements History {
       for (let row = 0; row < batch.count; row++) {
         const candle = candleAt(batch, row);
         const { symbol, price, interval, start } = candle;
-        this.#candles.set([symbol, price, interval, start].join(' '), candle);
+        const key = [symbol, price, interval, start].join(' ');
+        if (isEmptied(batch, row)) this.#candles.delete(key);
+        else this.#candles.set(key, candle);
       }
     }
     if (kind === 'marks') {

@@ -143,11 +143,34 @@ suite('pages of trades over memory, log and store', () => {
   });
 });
 
+suite('a cancelled trade', () => {
+  test('is flagged as soon as its cancel is known, wherever it stands itself', async (t) => {
+    for (const stores of ['neither', 'the trade', 'both']) {
+      const one = await rig(t, { log: new MemoryLog(), limits: tiny });
+      const trade = { time: monday, price: 100, id: 7 };
+      await one.tape.trades(trade);
+      if (stores === 'the trade') await one.history.persist('market.trades');
+      const others = Array.from({ length: 40 }, (_, n) => ({ time: monday + 1 + n, id: 100 + n }));
+      await one.tape.trades(...others.map((other) => ({ ...other, price: 100 })));
+      await one.tape.trades({ ...trade, verdict: 'cancel' });
+      if (stores === 'both') await one.history.persist('market.trades');
+      await one.settled();
+      const { body } = await one.get('/api/v1/trades/AAPL?limit=100');
+      assert.deepEqual(
+        body.trades.slice(-3).map((found: { verdict: string }) => found.verdict),
+        ['on time', 'cancel', 'cancelled'],
+      );
+      await one.gateway.close();
+    }
+  });
+});
+
 suite('pages of candles over memory, log and store', () => {
   test('hold the newest version of each, for any cut of the three', async (t) => {
     const change = fc.record({
       minute: fc.nat({ max: 15 }),
-      close: fc.integer({ min: 1, max: 99_999 }),
+      /** 0 is a candle that lost all its trades. */
+      close: fc.oneof(fc.integer({ min: 1, max: 99_999 }), fc.constant(0)),
       store: fc.boolean(),
     });
     const changes = fc.array(change, { minLength: 1, maxLength: 40 });
@@ -159,7 +182,8 @@ suite('pages of candles over memory, log and store', () => {
           const time = monday + minute * intervalLength('1m');
           const ohlc = [close, close, close, close] as const;
           await one.tape.candles({ interval: '1m', time, ohlc }, { interval: '1h', time, ohlc });
-          expected.set(formatTime(time), String(close / 100));
+          if (close === 0) expected.delete(formatTime(time));
+          else expected.set(formatTime(time), String(close / 100));
           if (store) await one.history.persist('market.candles');
         }
         await one.settled();

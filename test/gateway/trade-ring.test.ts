@@ -98,6 +98,17 @@ suite('the latest trade', () => {
     assert.equal(latest(rig), '100.01');
   });
 
+  test('says in the list that it was cancelled, also before it came', async () => {
+    const rig = new RingRig();
+    await rig.write({ ...at(1), id: 71 }, { ...at(2), id: 72 }, { ...at(2, 'cancel'), id: 72 });
+    await rig.write({ ...at(9, 'cancelled'), id: 79 });
+    assert.deepEqual(
+      rig.ring.newestFirst({}, 10).map(({ id, verdict }) => `${id} ${verdict}`),
+      ['79 cancelled', '72 cancel', '72 cancelled', '71 on time'],
+    );
+    assert.equal(latest(rig), '100.01');
+  });
+
   test('is the correction of itself', async () => {
     const rig = new RingRig();
     await rig.write({ ...at(3), id: 7 });

@@ -101,7 +101,12 @@ async function run(steps: Steps, crashes: boolean): Promise<Signal[]> {
   const begin = async (): Promise<void> => {
     const meters = pipelineMeters(new Registry());
     const options = { allowedLateness, openEvery: microsPerSecond };
-    ingest = new Ingest(log, clock, { allowedLateness }, meters);
+    ingest = new Ingest(
+      log,
+      clock,
+      { allowedLateness, correctionHorizon: Number.POSITIVE_INFINITY },
+      meters,
+    );
     followers = [
       deriveCandles(log, 'market.trades', options, clock, meters),
       deriveCandles(log, 'market.quotes', options, clock, meters),

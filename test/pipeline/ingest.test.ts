@@ -2,20 +2,27 @@
 
 import { strict as assert } from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { Registry } from '@prometheus-io/client';
 import { ManualClock, microsPerSecond } from '../../src/base/clock.ts';
 import { Failure } from '../../src/base/failure.ts';
 import { noId } from '../../src/contracts/identity.ts';
 import { decodeTrades } from '../../src/contracts/trade.ts';
+import { cancel, correction, onTime } from '../../src/contracts/verdict.ts';
 import { admitQuote, admitTrade } from '../../src/feeds/admit.ts';
 import { Observations } from '../../src/feeds/feed.ts';
 import type { Log } from '../../src/log/log.ts';
 import { knownTrades } from '../../src/pipeline/ingest.ts';
+import { pipelineMeters } from '../../src/pipeline/meters.ts';
 import {
+  atOnce,
   batchesOf,
+  candlesOf,
+  deriveFrom,
   ingestInto,
   never,
   observed,
   reasonsOf,
+  type SimpleTrade,
   start,
   tradesOf,
   withLog,
@@ -41,12 +48,12 @@ suite('absurd amounts', () => {
     await withLog(async (open) => {
       const ingest = ingestInto(await open());
       await ingest.take(written(['105433.65', '1']), false, never);
-      await ingest.take(written(['9000000000000000', '1'], ['105434', '1']), false, never);
+      await ingest.take(written(['9000000000000000', '1'], ['105433.66', '1']), false, never);
       // A restart knows it too.
       const log = await open();
       await ingestInto(log).take(written(['0.000000000001', '1']), false, never);
       await ingestInto(log).take(written(['105433.6789', '1']), false, never);
-      assert.deepEqual(await pricesOf(log), ['105433.65', '105434', '105433.6789']);
+      assert.deepEqual(await pricesOf(log), ['105433.65', '105433.66', '105433.6789']);
       assert.deepEqual(await reasonsOf(log), ['price-too-far', 'price-too-far']);
     });
   });
@@ -54,10 +61,20 @@ suite('absurd amounts', () => {
   test('the first row of a symbol may be the absurd one', async () => {
     await withLog(async (open) => {
       const log = await open();
-      const rows = written(['0.000001', '1'], ['105433.6', '1'], ['105433.7', '1']);
+      const rows = written(['9000000000000000', '1'], ['105433.6', '1'], ['105433.75', '1']);
       await ingestInto(log).take(rows, false, never);
+      const [batch] = await batchesOf(log, 'market.trades');
+      const { instruments, instrument } = decodeTrades(batch?.bytes as Uint8Array);
+      assert.deepEqual([...instrument], [0, 0]);
+      assert.deepEqual(
+        instruments.map(({ priceScale, sequence }) => [priceScale, sequence]),
+        [
+          [2, 0],
+          [2, 2],
+        ],
+      );
       await ingestInto(log).take(written(['105433.6789', '1']), false, never);
-      assert.deepEqual(await pricesOf(log), ['105433.6', '105433.7', '105433.6789']);
+      assert.deepEqual(await pricesOf(log), ['105433.6', '105433.75', '105433.6789']);
       assert.deepEqual(await reasonsOf(log), ['price-too-far']);
     });
   });
@@ -78,8 +95,8 @@ suite('absurd amounts', () => {
       const log = await open();
       const ingest = ingestInto(log);
       await ingest.take(written(['10', '0.00000001']), false, never);
-      // 10^15 does not fit beside eight decimals; 7 and 2 do, before it and behind it.
-      const rows = written(['11', '7'], ['12', '1000000000000000'], ['13', '2']);
+      // 10^15 does not fit beside eight decimals; 7 and 2.5 do, before it and behind it.
+      const rows = written(['11', '7'], ['12', '1000000000000000'], ['13', '2.5']);
       await ingest.take(rows, false, never);
       await ingest.take(written(['14', '0.00000002']), false, never);
       assert.deepEqual(await pricesOf(log), ['10', '11', '13', '14']);
@@ -146,6 +163,20 @@ suite('times in the future', () => {
         ['0', '1', '3'],
       );
       assert.deepEqual(await reasonsOf(log), ['time-in-future']);
+    });
+  });
+
+  test('use up no id: the trade may come with its true time, and is not cancelled', async () => {
+    await withLog(async (open) => {
+      const log = await open();
+      const ingest = ingestInto(log);
+      const wrong = { symbol: 'AAA', seconds: 10_000_000, price: 100, id: 1 };
+      await ingest.take(observed([wrong, { ...wrong, verdict: cancel }]), false, never);
+      await ingest.take(observed([{ ...wrong, seconds: 1 }]), false, never);
+      assert.deepEqual(
+        (await tradesOf(log)).map(({ id, verdict }) => `${id} ${verdict}`),
+        ['1 on time'],
+      );
     });
   });
 });
@@ -226,6 +257,95 @@ suite('what a live feed is told of an earlier run', () => {
           ['BBB', { id: 5, eventTime: start + 2 * microsPerSecond }],
         ],
       );
+    });
+  });
+});
+
+suite('corrections and cancels', () => {
+  const trade = (id: number, seconds: number, verdict = onTime): SimpleTrade => ({
+    symbol: 'AAA',
+    seconds,
+    price: verdict === cancel ? 0 : 100 + id,
+    id,
+    verdict,
+  });
+  const verdictsOf = async (log: Log) =>
+    (await tradesOf(log)).map(({ id, verdict }) => `${id} ${verdict}`);
+
+  test('are taken in once, before their trade, beside it and after it', async () => {
+    await withLog(async (open) => {
+      const first = [trade(1, 1), trade(2, 2), trade(2, 2, cancel), trade(9, 9, cancel)];
+      await ingestInto(await open()).take(observed(first), false, never);
+      const second = [trade(9, 9), trade(1, 1, cancel), trade(2, 2, cancel), trade(9, 9, cancel)];
+      await ingestInto(await open()).take(observed(second), false, never);
+      const log = await open();
+      await ingestInto(log).take(observed([trade(1, 1), trade(1, 1, cancel)]), false, never);
+      assert.deepEqual(await verdictsOf(log), [
+        '1 on time',
+        '2 cancelled',
+        '2 cancel',
+        '9 cancel',
+        '9 cancelled',
+        '1 cancel',
+      ]);
+    });
+  });
+
+  test('beyond the horizon are flagged, as are late trades, and change nothing', async () => {
+    await withLog(async (open) => {
+      const log = await open();
+      const clock = new ManualClock(start);
+      const ingest = ingestInto(log, clock, 60 * microsPerSecond);
+      const derive = deriveFrom(log, clock);
+      await derive.recover();
+      const take = async (...trades: readonly SimpleTrade[]) => {
+        await ingest.take(observed(trades), false, never);
+        await derive.step(atOnce, never);
+      };
+      await take(trade(1, 0), trade(2, 30), trade(3, 90));
+      const before = (await candlesOf(log)).filter(({ state }) => state !== 'open');
+      await take(trade(1, 0, cancel), trade(4, 29), trade(5, 29, correction));
+      const revised = (await candlesOf(log)).filter(({ state }) => state !== 'open');
+      assert.deepEqual(revised, before);
+      await take(trade(2, 30, cancel), trade(6, 30), trade(7, 30, correction));
+      assert.deepEqual((await verdictsOf(log)).slice(3), [
+        '1 cancel too late',
+        '4 too late',
+        '5 too late',
+        '2 cancel',
+        '6 late',
+        '7 correction',
+      ]);
+      const [second] = (await candlesOf(log)).filter(
+        ({ interval, revision }) => interval === '1s' && revision === 1,
+      );
+      assert.deepEqual(
+        [second?.start, second?.low, second?.high, second?.trades],
+        ['2024-05-06T14:30:30Z', '1.06', '1.07', 2],
+      );
+    });
+  });
+
+  test('a cancel whose trades have left the log changes nothing, and that is counted', async () => {
+    await withLog(async (open) => {
+      const log = await open();
+      const ingest = ingestInto(log);
+      const meters = pipelineMeters(new Registry());
+      const derive = deriveFrom(log, new ManualClock(start), 'market.trades', 1, meters);
+      await derive.recover();
+      await ingest.take(observed([trade(1, 1), trade(2, 2)]), false, never);
+      await derive.step(atOnce, never);
+      await ingest.take(observed([trade(3, 100)]), false, never);
+      await derive.step(atOnce, never);
+      const closed = async () => (await candlesOf(log)).filter(({ state }) => state !== 'open');
+      const before = await closed();
+      await log.trim({ bytesMax: 0, keepFrom: (topic) => (topic === 'market.trades' ? 2 : 0) });
+      assert.equal(log.range('market.trades', 0).start, 2);
+      await ingest.take(observed([trade(1, 1, cancel)]), false, never);
+      await derive.step(atOnce, never);
+      assert.deepEqual(await closed(), before);
+      const { values } = await meters.notRefolded.get();
+      assert.equal(values[0]?.value, 1);
     });
   });
 });

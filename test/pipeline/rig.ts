@@ -11,6 +11,7 @@ import { decodeCandles } from '../../src/contracts/candle.ts';
 import type { DeadLetter } from '../../src/contracts/dead-letter.ts';
 import { decodeJson, frameKind } from '../../src/contracts/frame.ts';
 import { decodeTrades } from '../../src/contracts/trade.ts';
+import { onTime } from '../../src/contracts/verdict.ts';
 import { type Candle, candleAt, tradeAt } from '../../src/contracts/wire-objects.ts';
 import { Observations } from '../../src/feeds/feed.ts';
 import type { Log, StoredBatch, Topic } from '../../src/log/log.ts';
@@ -18,7 +19,7 @@ import { openEmbeddedLog } from '../../src/log/log-embedded.ts';
 import { type DerivedTopic, deriveCandles } from '../../src/pipeline/derive.ts';
 import type { Follower } from '../../src/pipeline/follower.ts';
 import { Ingest } from '../../src/pipeline/ingest.ts';
-import { pipelineMeters } from '../../src/pipeline/meters.ts';
+import { type Meters, pipelineMeters } from '../../src/pipeline/meters.ts';
 
 export const start = Date.UTC(2024, 4, 6, 14, 30) * 1000;
 const allowedLateness = 2 * microsPerSecond;
@@ -30,6 +31,7 @@ export interface SimpleTrade {
   readonly seconds: number;
   readonly price: number;
   readonly id: number;
+  readonly verdict?: number;
 }
 
 export function observed(
@@ -38,11 +40,12 @@ export function observed(
   now = 0,
 ): Observations {
   const seen = new Observations('test', scope);
-  for (const { symbol, seconds, price, id } of trades) {
+  for (const { symbol, seconds, price, id, verdict = onTime } of trades) {
     const instrument = seen.trades.instrumentOf(symbol, 2, 0);
     const tag = seen.trades.tagOf('', '', '');
     const time = start + seconds * microsPerSecond;
     seen.trades.push(instrument, tag, time, start + 1e9 + now, price, 10, id);
+    seen.trades.verdict[seen.trades.count - 1] = verdict;
   }
   return seen;
 }
@@ -93,8 +96,13 @@ export async function candlesOf(log: Log): Promise<Candle[]> {
   });
 }
 
-export function ingestInto(log: Log, clock: Clock = new ManualClock(start)): Ingest {
-  return new Ingest(log, clock, { allowedLateness }, pipelineMeters(new Registry()));
+export function ingestInto(
+  log: Log,
+  clock: Clock = new ManualClock(start),
+  correctionHorizon = Number.POSITIVE_INFINITY,
+): Ingest {
+  const limits = { allowedLateness, correctionHorizon };
+  return new Ingest(log, clock, limits, pipelineMeters(new Registry()));
 }
 
 export function deriveFrom(
@@ -102,9 +110,10 @@ export function deriveFrom(
   clock: Clock,
   topic: DerivedTopic = 'market.trades',
   openEvery = 1,
+  meters: Meters = pipelineMeters(new Registry()),
 ): Follower {
   const options = { allowedLateness, openEvery };
-  return deriveCandles(log, topic, options, clock, pipelineMeters(new Registry()));
+  return deriveCandles(log, topic, options, clock, meters);
 }
 
 /** The reasons of the dead letters, in order. */

@@ -14,6 +14,7 @@ import { encodeJson } from '../../src/contracts/frame.ts';
 import { encodeHeartbeat } from '../../src/contracts/heartbeat.ts';
 import { type Interval, intervals } from '../../src/contracts/interval.ts';
 import { encodeTrades, type Tape, TradeColumns } from '../../src/contracts/trade.ts';
+import { onTime } from '../../src/contracts/verdict.ts';
 import { wideFromBigInt } from '../../src/contracts/wide.ts';
 import type { SinkBatch } from '../../src/store/sink.ts';
 
@@ -26,6 +27,7 @@ export interface SimpleTrade {
   readonly textId?: string;
   readonly conditions?: string;
   readonly venue?: string;
+  readonly verdict?: number;
 }
 
 export interface BatchFacts {
@@ -61,6 +63,7 @@ export function tradeBatch(
       id,
     );
     if (trade.textId !== undefined) columns.nameLast(trade.textId);
+    columns.verdict[columns.count - 1] = trade.verdict ?? onTime;
   }
   for (const entry of columns.instruments) entry.sequence = sequence;
   return { offset, count: trades.length, bytes: encodeTrades(columns) };
@@ -123,7 +126,7 @@ export function candleBatch(
     symbols: symbols.map((symbol) => ({ symbol, priceScale, sizeScale, calendar: '24/7' })),
     receiveTime: 0,
     start: column(({ start }) => start),
-    open: column(() => 1_000),
+    open: column(({ trades = 1 }) => (trades > 0 ? 1_000 : 0)),
     high: column(({ close = 1_000 }) => Math.max(1_000, close)),
     low: column(({ close = 1_000 }) => Math.min(1_000, close)),
     close: column(({ close = 1_000 }) => close),

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { suite, type TestContext, test } from 'node:test';
 import { micros } from '../../src/base/clock.ts';
+import { cancel } from '../../src/contracts/verdict.ts';
 import type { DatabaseAddress } from '../../src/store/database.ts';
 import { exportCandles, exportTrades } from '../../src/store/export.ts';
 import { openCandlesSink } from '../../src/store/sink-candles.ts';
@@ -104,7 +105,8 @@ suite('candles as CSV', () => {
   });
 });
 
-const tradeHeader = 'symbol,time,price,size,id,conditions,venue,side,source,received,verdict\n';
+const tradeHeader =
+  'symbol,time,price,size,id,conditions,venue,side,source,received,verdict,action\n';
 
 suite('trades as CSV', () => {
   test('come by time and place in the log, with all that a replay needs', async () => {
@@ -118,15 +120,15 @@ suite('trades as CSV', () => {
       { symbol: 'AAA', time: noon + 10, textId: 'T,1' },
       { symbol: 'AAA', time: noon },
     ]);
-    const received = '2013-10-07T12:00:01';
+    const soon = '2013-10-07T12:00:01';
     assert.equal(
       await textOf(exportTrades(database, { format: 'csv' })),
       `${tradeHeader}${[
-        `BBB,2013-10-07T12:00:00Z,100.02,100,9007199254740991,,V,buy,test,${received}Z,on time`,
-        `AAA,2013-10-07T12:00:00Z,100.01,100,,,V,buy,test,${received}Z,on time`,
-        `AAA,2013-10-07T12:00:00.000001Z,100.01,100,,,,buy,test,${received}.000001Z,on time`,
-        `AAA,2013-10-07T12:00:00.000010Z,100,100,"T,1",,V,buy,test,${received}.000010Z,on time`,
-        `BBB,2013-10-07T12:00:00.001Z,10.5,7,42,"@, ""F""",V,buy,test,${received}.001Z,on time`,
+        `BBB,2013-10-07T12:00:00Z,100.02,100,9007199254740991,,V,buy,test,${soon}Z,on time,trade`,
+        `AAA,2013-10-07T12:00:00Z,100.01,100,,,V,buy,test,${soon}Z,on time,trade`,
+        `AAA,2013-10-07T12:00:00.000001Z,100.01,100,,,,buy,test,${soon}.000001Z,on time,trade`,
+        `AAA,2013-10-07T12:00:00.000010Z,100,100,"T,1",,V,buy,test,${soon}.000010Z,on time,trade`,
+        `BBB,2013-10-07T12:00:00.001Z,10.5,7,42,"@, ""F""",V,buy,test,${soon}.001Z,on time,trade`,
       ].join('\n')}\n`,
     );
     assert.equal(
@@ -139,7 +141,7 @@ suite('trades as CSV', () => {
         }),
       ),
       `${tradeHeader}BBB,2013-10-07T12:00:00.001Z,10.5,7,42,"@, ""F""",V,buy,test,` +
-        `${received}.001Z,on time\n`,
+        `${soon}.001Z,on time,trade\n`,
     );
   });
 
@@ -234,6 +236,20 @@ suite('an export', () => {
     // 9007.199254740991 x 10^13, in 16 bytes, big-endian.
     const unscaled = Buffer.from((BigInt(price) * 10n).toString(16).padStart(32, '0'), 'hex');
     assert(bytes.includes(unscaled), 'the price is in the file digit by digit');
+  });
+
+  test('of a cancelled trade says so, and has the cancel as a row of its own', async () => {
+    const database = await cluster.migratedDatabase();
+    const trade = { symbol: 'AAA', time: noon, id: 7 };
+    await storeTrades(database, [trade, { ...trade, price: 0, size: 0, verdict: cancel }]);
+    const received = '2013-10-07T12:00:01Z';
+    assert.equal(
+      await textOf(exportTrades(database, { format: 'csv' })),
+      `${tradeHeader}${[
+        `AAA,2013-10-07T12:00:00Z,100,100,7,,V,buy,test,${received},cancelled,trade`,
+        `AAA,2013-10-07T12:00:00Z,0,0,7,,V,buy,test,${received},cancel,cancel`,
+      ].join('\n')}\n`,
+    );
   });
 
   test('of an empty store is an empty file of its format', async () => {

@@ -199,6 +199,25 @@ suite('the candles sink keeps the newest version', () => {
     );
   });
 
+  test('and none of a candle that lost all its trades, until it has some again', async (t) => {
+    const { client, sink } = await opened(t);
+    const at = (n: number, trades: number, revision: number): SimpleCandle => ({
+      symbol: 'AAA',
+      start: noon + n * second,
+      trades,
+      revision,
+      state: 'revised',
+    });
+    const stored = async () =>
+      await linesOf(client, 'select trades, revision from candles order by start');
+    await sink.write(batchesOf([at(0, 1, 0), at(1, 1, 0)], [at(0, 0, 1), at(2, 0, 1)]), 4);
+    assert.deepEqual(await stored(), ['1|0']);
+    await sink.write([candleBatch(4, [at(1, 0, 1)])], 5);
+    assert.deepEqual(await stored(), []);
+    await sink.write([candleBatch(5, [at(1, 2, 2)])], 6);
+    assert.deepEqual(await stored(), ['2|2']);
+  });
+
   test('also beside another writer of the same candles', async (t) => {
     const { client, open } = await opened(t);
     const [one, two] = [open('one'), open('two')];

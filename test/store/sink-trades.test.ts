@@ -9,6 +9,7 @@ import fc from 'fast-check';
 import type { Client } from 'pg';
 import { Failure } from '../../src/base/failure.ts';
 import { prng } from '../../src/base/prng.ts';
+import { cancel, onTime } from '../../src/contracts/verdict.ts';
 import type { DatabaseAddress } from '../../src/store/database.ts';
 import type { Sink, SinkBatch } from '../../src/store/sink.ts';
 import { openTradesSink } from '../../src/store/sink-trades.ts';
@@ -91,6 +92,32 @@ suite('the trades sink stores', () => {
       'snow ☃ man',
       '∅',
       'nul \ufffd and \ufffd half',
+    ]);
+  });
+
+  test('that a trade was cancelled, whether both come in one write or in two', async (t) => {
+    const { client, sink } = await opened(t);
+    const at = (id: number, verdict = onTime, symbol = 'AAA') => ({
+      symbol,
+      time: noon + id,
+      id,
+      verdict,
+    });
+    const first = [at(1), at(2), at(3), at(3, onTime, 'BBB'), at(1, cancel)];
+    await sink.write([tradeBatch(0, first)], 5);
+    await sink.write([tradeBatch(5, [at(3, cancel), { ...at(2, cancel), time: noon }])], 7);
+    const lines = await linesOf(
+      client,
+      'select symbol, id, verdict from trades order by log_offset',
+    );
+    assert.deepEqual(lines, [
+      'AAA|1|cancelled',
+      'AAA|2|on time',
+      'AAA|3|cancelled',
+      'BBB|3|on time',
+      'AAA|1|cancel',
+      'AAA|3|cancel',
+      'AAA|2|cancel',
     ]);
   });
 

@@ -4,7 +4,7 @@
 
 import { constants, setPriority } from 'node:os';
 import { Registry } from '@prometheus-io/client';
-import { systemClock } from '../../base/clock.ts';
+import { microsPerSecond, systemClock } from '../../base/clock.ts';
 import type { Interval } from '../../contracts/interval.ts';
 import { type Meters, pipelineMeters } from '../../pipeline/meters.ts';
 import type { Config } from '../config.ts';
@@ -57,6 +57,8 @@ export async function replay(
     keepTrying: false,
     lingerMs: 0,
     stored: (topic) => store.positions.of(topic),
+    // A replay loads the past on purpose, so it has no horizon unless one was asked for.
+    correctionHorizon: (config.correctionHours ?? Infinity) * 3_600 * microsPerSecond,
     retentionHours: config.retentionHours,
     retentionGigabytes: config.retentionGigabytes,
   });

@@ -22,8 +22,9 @@ export const priceChange: SignalDefinition = {
   others: '',
 };
 
-export function askPriceChange(state: SymbolState, span: PriceSpan): void {
-  state.settle({ kind: 'price-change', start: span.start }, changeOf(state, span));
+export function askPriceChange(state: SymbolState, span: PriceSpan, isPriced: boolean): void {
+  const finding = isPriced ? changeOf(state, span) : null;
+  state.settle({ kind: 'price-change', start: span.start }, finding);
 }
 
 function changeOf(state: SymbolState, { start, open, close }: PriceSpan): Finding | null {

@@ -7,6 +7,7 @@ import {
   type CandleBatch,
   type CandleSymbol,
   candleStates,
+  isEmptied,
   notionalOf,
   priceKinds,
 } from '../../contracts/candle.ts';
@@ -33,6 +34,7 @@ import {
   type PriceSpan,
   place,
   type QuoteSpan,
+  remove,
   secondsLateMax,
   spanAt,
 } from './span.ts';
@@ -165,8 +167,8 @@ export class SignalOperator {
     // Prices of trades that may not set any are no reason to call somebody.
     const isPriced = batch.priced[row] !== 0;
     if (interval === intervalOf['1m']) this.#takeMinute(batch, row, isPriced);
-    else if (interval === intervalOf['1s'] && isPriced) this.#takeSecond(batch, row);
-    else if (interval === intervalOf['1h'] && isPriced) this.#takeHour(batch, row);
+    else if (interval === intervalOf['1s']) this.#takeSecond(batch, row, isPriced);
+    else if (interval === intervalOf['1h']) this.#takeHour(batch, row, isPriced);
   }
 
   #takeQuotes(batch: CandleBatch, row: number): void {
@@ -175,13 +177,14 @@ export class SignalOperator {
     else if (interval === intervalOf['1m']) this.#takeQuoteMinute(batch, row);
   }
 
-  #takeSecond(batch: CandleBatch, row: number): void {
+  #takeSecond(batch: CandleBatch, row: number, isPriced: boolean): void {
     const state = this.#stateOf(batch, row);
     const { seconds } = state;
     const span = priceSpanOf(batch, row, state);
     const newest = seconds.at(-1)?.start ?? Number.NEGATIVE_INFINITY;
     if (span.start <= newest - secondsLateMax) return;
-    place(seconds, span);
+    if (isPriced) place(seconds, span);
+    else if (remove(seconds, span.start) < 0) return;
     if (span.start > newest) {
       askNewestSpike(state);
       askNewestPrints(state);
@@ -199,9 +202,21 @@ export class SignalOperator {
     const at = sessionMinuteAt(state.calendar, span.start);
     if (at) this.#volumes.put(state, at, span.volume);
     const isBeyond = isBeyondMinutes(minutes, span.start);
-    if (!isBeyond) this.#askMinute(state, span, place(minutes, span));
+    if (isEmptied(batch, row)) this.#takeMinuteAway(state, span.start);
+    else if (!isBeyond) this.#askMinute(state, span, place(minutes, span));
     askLaterVolumes(state, this.#volumes, span.start);
     dropMinutes(minutes);
+  }
+
+  /** Cancels took the last trade of a minute. */
+  #takeMinuteAway(state: SymbolState, start: number): void {
+    const index = remove(state.minutes, start);
+    if (index < 0) return;
+    state.settle({ kind: 'volatility', start }, null);
+    state.settle({ kind: 'volume-anomaly', start }, null);
+    askVolumesFrom(state, this.#volumes, index);
+    askPrintMinutes(state, start);
+    askStaleAt(state, start, this.#market.quotedUntil);
   }
 
   #askMinute(state: SymbolState, span: MinuteSpan, index: number): void {
@@ -238,9 +253,9 @@ export class SignalOperator {
     dropMinutes(quoteMinutes);
   }
 
-  #takeHour(batch: CandleBatch, row: number): void {
+  #takeHour(batch: CandleBatch, row: number, isPriced: boolean): void {
     const state = this.#stateOf(batch, row);
-    askPriceChange(state, priceSpanOf(batch, row, state));
+    askPriceChange(state, priceSpanOf(batch, row, state), isPriced);
   }
 
   #stateOf(batch: CandleBatch, row: number): SymbolState {

@@ -63,6 +63,13 @@ export function place<S extends Span>(spans: S[], span: S): number {
   return at;
 }
 
+/** Takes a candle out; the place that it had, or -1. */
+export function remove(spans: Span[], start: number): number {
+  const at = spans.findLastIndex((span) => span.start === start);
+  if (at >= 0) spans.splice(at, 1);
+  return at;
+}
+
 /** The candle with that start. */
 export function spanAt<S extends Span>(spans: readonly S[], start: number): S | undefined {
   const span = spans.findLast((other) => other.start <= start);
@@ -71,8 +78,8 @@ export function spanAt<S extends Span>(spans: readonly S[], start: number): S | 
 
 /** Drops what is too old, once that is much, so that the rest is copied rarely. */
 export function dropSeconds<S extends Span>(spans: S[]): void {
-  const newest = (spans.at(-1) as S).start;
-  if ((spans[0] as S).start > newest - secondsKept - minute) return;
+  const newest = spans.at(-1)?.start ?? Number.NEGATIVE_INFINITY;
+  if ((spans[0]?.start ?? Number.POSITIVE_INFINITY) > newest - secondsKept - minute) return;
   spans.splice(
     0,
     spans.findIndex(({ start }) => start > newest - secondsKept),

@@ -4,7 +4,19 @@ import type { TradeTag } from '../../contracts/trade.ts';
 import { fieldsOf } from './csv-text.ts';
 import type { LocalTime } from './local-time.ts';
 
-const columns = ['symbol', 'time', 'price', 'size', 'id', 'conditions', 'venue', 'side'] as const;
+const columns = [
+  'symbol',
+  'time',
+  'price',
+  'size',
+  'id',
+  'conditions',
+  'venue',
+  'side',
+  'action',
+  'original',
+  'original_time',
+] as const;
 export type CsvColumn = (typeof columns)[number];
 
 /** By position; null is a column that we do not read. */

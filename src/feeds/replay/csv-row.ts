@@ -92,6 +92,10 @@ export class PlainRow {
         return this.#readWord('venue', this.#words, stop);
       case 'side':
         return this.#readWord('side', this.#sides, stop);
+      case 'action':
+      case 'original':
+      case 'original_time':
+        return this.#expectTrade(column, stop);
       case null:
         return this.#skip(stop);
     }
@@ -107,6 +111,13 @@ export class PlainRow {
     if (word === null) return false;
     this.trade[column] = word;
     return true;
+  }
+
+  /** Cancels and corrections are rare, and left to be read as text. */
+  #expectTrade(column: 'action' | 'original' | 'original_time', stop: number): boolean {
+    const word = this.#words.find(this.#scan.bytes, this.#scan.at, stop);
+    this.#scan.at = this.#words.end;
+    return word === '' || (column === 'action' && word === 'trade');
   }
 
   /** In the smallest scale that holds it, as `parseDecimal` does. */

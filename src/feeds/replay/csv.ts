@@ -1,12 +1,24 @@
 // Trades as CSV: a header that names at least time, price and size, and symbol unless it is given;
 // id, conditions, venue and side are read, other columns ignored. A row without an id is known by
 // its file and number, so that equal rows are two trades.
+//
+// `action` says of a row that it is no trade but a `cancel`, or the trade that is the `correction`
+// of another; `original` is the id of that other (a cancel may write it as `id`), and
+// `original_time` its event time where that is not the row's own.
 
 import type { Micros } from '../../base/clock.ts';
 import { alwaysOpenCalendar } from '../../contracts/instrument.ts';
 import { parseTime } from '../../contracts/time.ts';
 import type { Instrument } from '../../contracts/wire-objects.ts';
-import { admitTrade, pushTrade, type Refusal, refusal } from '../admit.ts';
+import {
+  admitCancel,
+  admitCorrection,
+  admitTrade,
+  pushTrade,
+  type RawTrade,
+  type Refusal,
+  refusal,
+} from '../admit.ts';
 import { parseEpoch } from '../epoch-time.ts';
 import type { Observations } from '../feed.ts';
 import type { ByteWindow } from './byte-window.ts';
@@ -92,11 +104,11 @@ export class CsvTrades extends RecordingParser<CsvRecording> {
     if (fields?.length !== header.length) {
       return refusal('bad-row', `not ${header.length} fields: ${text}`);
     }
-    const field = (column: CsvColumn): string => fields[this.#at.get(column) ?? -1]?.trim() ?? '';
+    const field: Field = (column) => fields[this.#at.get(column) ?? -1]?.trim() ?? '';
     const eventTime = this.#timeOf(field('time'));
     if (eventTime === null) return refusal('bad-time', field('time'));
     if (!this.#isDue(eventTime, until)) return null;
-    const refused = admitTrade(into, {
+    const refused = this.#admit(into, field, {
       symbol: (field('symbol') || (symbol ?? '')).toUpperCase(),
       eventTime,
       // The file does not say when: the same every time, so that replays agree.
@@ -110,6 +122,23 @@ export class CsvTrades extends RecordingParser<CsvRecording> {
     });
     if (!refused) this.#see(eventTime);
     return refused;
+  }
+
+  #admit(into: Observations, field: Field, trade: RawTrade): Refusal | null {
+    const action = field('action').toLowerCase() || 'trade';
+    const original = field('original') || (action === 'cancel' ? field('id') : '');
+    if (action === 'trade') {
+      return original === '' ? admitTrade(into, trade) : refusal('bad-action', noAction);
+    }
+    if (action !== 'cancel' && action !== 'correction') return refusal('bad-action', action);
+    if (!this.#at.has('id')) return refusal('bad-action', noIds);
+    if (original === '') return refusal('bad-action', noOriginal);
+    if (action === 'correction' && original === field('id')) return refusal('bad-id', sameId);
+    const time = field('original_time');
+    const { symbol, receiveTime, venue } = trade;
+    const eventTime = time === '' ? trade.eventTime : this.#timeOf(time);
+    const named = { symbol, eventTime, receiveTime, venue, ...this.#idOf(original) };
+    return action === 'cancel' ? admitCancel(into, named) : admitCorrection(into, named, trade);
   }
 
   #isDue(eventTime: number, until: number): boolean {
@@ -142,5 +171,12 @@ export class CsvTrades extends RecordingParser<CsvRecording> {
     return read === null || zoned.test(dated) ? read : time.toUtc(read);
   }
 }
+
+type Field = (column: CsvColumn) => string;
+
+const noAction = 'original is given, but action is neither cancel nor correction';
+const noIds = 'without a column id no trade of this file can be cancelled';
+const noOriginal = 'original does not say which trade';
+const sameId = 'a correction has an id of its own, not that of its original';
 
 const zoned = /:.*(?:Z|[+-]\d{2}:?\d{2})$/i;

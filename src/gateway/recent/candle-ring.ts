@@ -7,6 +7,7 @@ import {
   type CandleColumn,
   type CandleSymbol,
   candleColumns,
+  isEmptied,
 } from '../../contracts/candle.ts';
 import { type Candle, candleAt } from '../../contracts/wire-objects.ts';
 import type { RowBudget } from './row-budget.ts';
@@ -63,9 +64,25 @@ export class CandleRing {
 
   /** By start, ascending: the newest `limit` that start in [from, to). */
   within(from: number, to: number, limit: number): [start: number, candle: Candle][] {
-    const starts = [...this.#slots.keys()].filter((start) => start >= from && start < to);
-    const newest = starts.sort((a, b) => a - b).slice(-limit);
-    return newest.map((start) => [start, candleAt(this.#rows, this.#slots.get(start) ?? 0)]);
+    return this.#startsOf(from, to, false)
+      .sort((a, b) => a - b)
+      .slice(-limit)
+      .map((start) => [start, candleAt(this.#rows, this.#slots.get(start) ?? 0)]);
+  }
+
+  /** Starts in [from, to) of candles that lost all their trades: others may still have them. */
+  emptied(from: number, to: number): number[] {
+    return this.#startsOf(from, to, true);
+  }
+
+  #startsOf(from: number, to: number, emptied: boolean): number[] {
+    const starts: number[] = [];
+    for (const [start, slot] of this.#slots) {
+      if (start >= from && start < to && isEmptied(this.#rows, slot) === emptied) {
+        starts.push(start);
+      }
+    }
+    return starts;
   }
 
   /** A slot at the head of the ring; the version that the start had elsewhere goes. */

@@ -7,7 +7,7 @@
 import { formatDecimal } from '../../contracts/decimal.ts';
 import { formatTime } from '../../contracts/time.ts';
 import type { TradeBatch, TradeTag } from '../../contracts/trade.ts';
-import { verdictName, verdicts } from '../../contracts/verdict.ts';
+import { cancelled, counts, isCancel, verdictName } from '../../contracts/verdict.ts';
 import type { Trade } from '../../contracts/wire-objects.ts';
 import type { RowBudget } from './row-budget.ts';
 import type { RowsBySymbol } from './rows-by-symbol.ts';
@@ -29,7 +29,6 @@ interface Origin extends TradeTag {
 
 const capacityMin = 32;
 const originsMax = 0xffff;
-const cancel = verdicts.indexOf('cancel');
 
 export class TradeRing {
   readonly #symbol: string;
@@ -164,9 +163,10 @@ export class TradeRing {
     if (this.#textIds) this.#textIds[slot] = batch.textIds?.[row];
     this.#next = sequence + 1;
     this.#count++;
-    if (batch.verdict[row] === cancel) {
-      this.#uncover(slot);
-    } else if (time >= this.#latestTime) {
+    const verdict = batch.verdict[row];
+    if (isCancel(verdict)) {
+      this.#takeBack(slot);
+    } else if (verdict !== cancelled && time >= this.#latestTime) {
       this.#latestTime = time;
       this.#latestSequence = sequence;
     }
@@ -193,22 +193,29 @@ export class TradeRing {
     this.#next = sequence;
   }
 
-  /** After a cancel: where it took the latest trade, the latest of those that are left. */
-  #uncover(cancelSlot: number): void {
-    if (this.#latestSequence < this.oldestSequence) return;
-    if (this.#idAt(this.#latestSequence % this.#capacity) !== this.#idAt(cancelSlot)) return;
-    const slots = Array.from(
-      { length: this.#count },
-      (_, index) => (this.#next - this.#count + index) % this.#capacity,
-    );
-    const isCancel = (slot: number): boolean => this.#verdict[slot] === cancel;
-    const cancelled = new Set(slots.filter(isCancel).map((slot) => this.#idAt(slot)));
+  /** Marks the trade that a cancel names; where that was the latest, another takes its place. */
+  #takeBack(cancelSlot: number): void {
+    const id = this.#idAt(cancelSlot);
+    let isLatest = false;
+    for (let sequence = this.#next - this.#count; sequence < this.#next; sequence++) {
+      const slot = sequence % this.#capacity;
+      if (this.#time[slot] !== this.#time[cancelSlot] || this.#idAt(slot) !== id) continue;
+      if (isCancel(this.#verdict[slot])) continue;
+      this.#verdict[slot] = cancelled;
+      if (sequence === this.#latestSequence) isLatest = true;
+    }
+    if (isLatest) this.#uncover();
+  }
+
+  /** The latest of the trades that are left. */
+  #uncover(): void {
     this.#latestTime = Number.NEGATIVE_INFINITY;
     this.#latestSequence = -1;
-    for (const [index, slot] of slots.entries()) {
-      if (this.#time[slot] < this.#latestTime || cancelled.has(this.#idAt(slot))) continue;
+    for (let sequence = this.#next - this.#count; sequence < this.#next; sequence++) {
+      const slot = sequence % this.#capacity;
+      if (this.#time[slot] < this.#latestTime || !counts(this.#verdict[slot])) continue;
       this.#latestTime = this.#time[slot];
-      this.#latestSequence = this.#next - this.#count + index;
+      this.#latestSequence = sequence;
     }
   }
 

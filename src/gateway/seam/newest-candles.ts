@@ -21,11 +21,18 @@ export async function newestCandles(
 ): Promise<readonly Candle[]> {
   const { limit, from, to } = span;
   const recent = ring.within(from, to, limit);
+  const emptied = ring.emptied(from, to);
   const between = await unstoredCandles(sources, symbol, ring.completeFrom, span);
-  const stored = await sources.history.candles(symbol, span);
+  const emptiedBefore = between.emptied(from, to);
+  const more = emptied.length + emptiedBefore.length;
+  const stored = await sources.history.candles(symbol, { ...span, limit: limit + more });
   const byStart = new Map(stored.map((candle) => [parseTime(candle.start) ?? 0, candle]));
-  for (const [start, candle] of [...between.within(from, to, limit), ...recent]) {
-    byStart.set(micros(start), candle);
+  for (const [newer, gone] of [
+    [between.within(from, to, limit + emptied.length), emptiedBefore],
+    [recent, emptied],
+  ] as const) {
+    for (const [start, candle] of newer) byStart.set(micros(start), candle);
+    for (const start of gone) byStart.delete(micros(start));
   }
   const sorted = [...byStart].sort(([a], [b]) => a - b);
   return sorted.slice(-limit).map(([, candle]) => candle);

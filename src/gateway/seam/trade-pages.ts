@@ -7,6 +7,7 @@ import { type Micros, micros } from '../../base/clock.ts';
 import { frameKind } from '../../contracts/frame.ts';
 import { parseTime } from '../../contracts/time.ts';
 import { decodeTrades, type TradeBatch } from '../../contracts/trade.ts';
+import { isCancel, verdicts } from '../../contracts/verdict.ts';
 import { type Trade, tradeAt } from '../../contracts/wire-objects.ts';
 import { formatTradeCursor, type TradePageCursor } from '../cursor.ts';
 import { follows, type TradePlace } from '../recent/trade-order.ts';
@@ -130,7 +131,18 @@ function merge(trades: readonly Trade[], { before, limit }: TradePageQuery): Tra
     byPlace.set(`${place.time} ${place.sequence}`, { trade, place });
   }
   const sorted = [...byPlace.values()].sort((a, b) => (follows(a.place, b.place) ? 1 : -1));
-  return sorted.slice(0, limit + 1).map(({ trade }) => trade);
+  return flagged(sorted.slice(0, limit + 1).map(({ trade }) => trade));
+}
+
+/** A cancel may be known here before the store has flagged the trade that it takes back. */
+function flagged(trades: readonly Trade[]): Trade[] {
+  const nameOf = ({ time, id }: Trade): string => `${time} ${id}`;
+  const isCancelRow = ({ verdict }: Trade): boolean => isCancel(verdicts.indexOf(verdict));
+  const named = new Set(trades.filter(isCancelRow).map(nameOf));
+  return trades.map((trade) => {
+    const isNamed = named.has(nameOf(trade)) && !isCancelRow(trade);
+    return isNamed ? { ...trade, verdict: 'cancelled' } : trade;
+  });
 }
 
 function pageOf(sorted: Trade[], { limit, before }: TradePageQuery, more: boolean): TradePage {

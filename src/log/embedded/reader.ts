@@ -93,7 +93,7 @@ export class LogReader {
       const begin = Buffer.from(prefix);
       const range = begin.length > 0 ? { start: begin } : {};
       for (const { key, value } of this.#environment.state.getRange(range)) {
-        if (begin.compare(key, 0, begin.length) !== 0) break;
+        if (!begin.equals(key.subarray(0, begin.length))) break;
         found.push([key.toString(), this.#unsealed(key, value)]);
       }
       return found;

@@ -65,7 +65,7 @@ function applyTo(candles: CandleOperator, records: readonly Record[]): void {
     // Marked late throughout: the operator has to find out itself what that touches.
     columns.verdict[columns.count - 1] = late;
   }
-  if (trades.count > 0) candles.applyTrades(trades);
+  if (trades.count > 0) candles.applyTrades(trades, 0);
   if (quotes.count > 0) candles.applyQuotes(quotes);
 }
 

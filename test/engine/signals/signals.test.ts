@@ -21,6 +21,11 @@ import {
   standing,
 } from './candles.ts';
 
+/** As the engine says that a candle has lost all its trades. */
+function emptied({ interval, start }: SimpleCandle): SimpleCandle {
+  return flat(interval, start, 0, 0);
+}
+
 function apply(...candles: readonly SimpleCandle[]): readonly Signal[] {
   return new SignalOperator().apply(batchOf(candles));
 }
@@ -116,7 +121,8 @@ suite('signal operator', () => {
         anyCandles,
         fc.array(fc.integer(), { minLength: 60, maxLength: 60 }),
         fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1 }),
-        ([seconds, minutes], shuffle, cuts) => {
+        fc.array(fc.boolean(), { minLength: 1 }),
+        ([seconds, minutes], shuffle, cuts, fates) => {
           const bySecond = new Map(seconds.map((one) => [one.at, one]));
           const candles: SimpleCandle[] = [
             ...[...bySecond.values()].map(({ at, price }) => ({
@@ -136,6 +142,8 @@ suite('signal operator', () => {
             .map((candle, index) => ({ candle, key: shuffle[index % shuffle.length] ?? 0 }))
             .sort((a, b) => a.key - b.key)
             .map(({ candle }) => candle);
+          const isGone = ({ start }: SimpleCandle): boolean =>
+            fates[(start / second) % fates.length] === true;
           const published: Signal[] = [];
           const kept = new Map<string, KeptState>();
           let operator = new SignalOperator();
@@ -144,6 +152,8 @@ suite('signal operator', () => {
           for (const [given, state] of [
             [wrong, 'final'],
             [arrived, 'revised'],
+            // Cancels take all trades of some.
+            [arrived.filter(isGone).map(emptied), 'revised'],
           ] as const) {
             for (let from = 0, n = 0; from < given.length; n++) {
               const to = from + (cuts[n % cuts.length] ?? 1);
@@ -152,7 +162,8 @@ suite('signal operator', () => {
               from = to;
             }
           }
-          assert.deepEqual(figuresOf(standing(published)), oracle(candles));
+          const left = candles.filter((candle) => !isGone(candle));
+          assert.deepEqual(figuresOf(standing(published)), oracle(left));
         },
       ),
       { seed, numRuns: 500 },

@@ -83,6 +83,54 @@ suite('CSV', () => {
     assert.equal(seen.trades.id[2], hashId('A-1'));
   });
 
+  test('a cancel names a trade by id and time; a correction also brings the right one', () => {
+    const { trades, refused } = read(
+      'symbol,time,price,size,id,action,original,original_time\n' +
+        'BAC,2013-10-07T13:30:00Z,13.94,5,1,,,\n' +
+        'BAC,2013-10-07T13:30:01Z,13.95,5,A-2,Trade,,\n' +
+        'BAC,2013-10-07T13:30:00Z,13.94,5,,cancel,1,\n' +
+        'bac,2013-10-07T13:30:01Z,,,A-2,CANCEL,,\n' +
+        'BAC,2013-10-07T13:31:00Z,13.99,7,9,correction,3,2013-10-07T13:30:02Z\n',
+    );
+    assert.deepEqual(refused, []);
+    assert.deepEqual(pick(trades, 'id', 'verdict', 'time', 'price', 'size'), [
+      ['1', 'on time', '2013-10-07T13:30:00Z', '13.94', '5'],
+      ['A-2', 'on time', '2013-10-07T13:30:01Z', '13.95', '5'],
+      ['1', 'cancel', '2013-10-07T13:30:00Z', '0', '0'],
+      ['A-2', 'cancel', '2013-10-07T13:30:01Z', '0', '0'],
+      ['3', 'cancel', '2013-10-07T13:30:02Z', '0', '0'],
+      ['9', 'correction', '2013-10-07T13:31:00Z', '13.99', '7'],
+    ]);
+    assert.deepEqual(
+      trades.map(({ symbol }) => symbol),
+      Array.from({ length: 6 }, () => 'BAC'),
+    );
+  });
+
+  test('cancels and corrections that make no sense are refused, and change nothing', () => {
+    const time = '2013-10-07T13:30:00Z';
+    const rows: readonly (readonly [reason: string, row: string])[] = [
+      ['bad-action', `BAC,${time},1,1,1,delete,,`],
+      ['bad-action', `BAC,${time},1,1,1,,7,`],
+      ['bad-action', `BAC,${time},1,1,1,correction,,`],
+      ['bad-action', `BAC,${time},,,,cancel,,`],
+      ['bad-id', `BAC,${time},1,1,7,correction,7,`],
+      ['bad-time', `BAC,${time},1,1,8,correction,7,yesterday`],
+      ['bad-price', `BAC,${time},0,1,8,correction,7,`],
+      ['bad-symbol', `B A C,${time},,,,cancel,7,`],
+    ];
+    const text = rows.map(([, row]) => row).join('\n');
+    const header = 'symbol,time,price,size,id,action,original,original_time';
+    const { trades, refused } = read(`${header}\n${text}\n`);
+    assert.deepEqual(trades, []);
+    assert.deepEqual(
+      refused,
+      rows.map(([reason]) => reason),
+    );
+    const nameless = read(`symbol,time,price,size,action,original\nBAC,${time},1,1,cancel,2\n`);
+    assert.deepEqual(nameless.refused, ['bad-action']);
+  });
+
   test('times are ISO 8601 or counted from the epoch, in any of its units', () => {
     const times = [
       '2013-10-07T13:30:00.000125Z',
