@@ -116,6 +116,21 @@ program
   });
 
 program
+  .command('rebuild')
+  .description('compute candles and signals anew from stored trades, and compare or replace them')
+  .addHelpText('after', '\nEnds with 2 when there are differences that were not replaced.')
+  .option('--from <time>', 'ISO 8601; every candle that overlaps the span is rebuilt', parseInstant)
+  .option('--to <time>', 'not included; a date alone includes that whole day', parseEnd)
+  .option('--symbols <symbols>', 'separated by commas; all when not given', upperCase)
+  .option('--replace', 'put what is computed in the place of what differs')
+  .option('--limit <n>', 'differences told one by one', parseLimit, 20)
+  .addOption(formatOption())
+  .action(async (options) => {
+    const { rebuildStored } = await import('./commands/rebuild.ts');
+    await rebuildStored(readConfig(process.env, 'warn'), options);
+  });
+
+program
   .command('status')
   .description('what runs on the data folder, and what it holds')
   .option('--json', 'for programs')

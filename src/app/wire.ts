@@ -2,6 +2,7 @@
 // knows the ports alone. Each is loaded when it is asked for, so that a command starts with no more
 // than it needs.
 
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../base/clock.ts';
 import type { Failure } from '../base/failure.ts';
@@ -19,10 +20,11 @@ import type { Feed } from '../feeds/feed.ts';
 import type { KnownTrade } from '../feeds/live-feed.ts';
 import type { ReplayProgress } from '../feeds/replay/replay.ts';
 import { signalBytes } from '../log/embedded/signal.ts';
-import type { Log } from '../log/log.ts';
+import type { Log, Topic } from '../log/log.ts';
 import type { ImportCounts } from '../store/corporate-actions.ts';
 import type { Database } from '../store/database.ts';
 import type { History, Span } from '../store/history.ts';
+import type { Rework } from '../store/rework.ts';
 import type { Sink } from '../store/sink.ts';
 import type { Config, FeedName } from './config.ts';
 import { type DataFolderLock, lockDataFolder } from './data-folder.ts';
@@ -75,6 +77,15 @@ export async function borrowDatabase(
   const { runningPostgres } = await import('../store/embedded-postgres.ts');
   const running = await runningPostgres(postgresFolder(config));
   if (running) return notOurs(running);
+  return await ownDatabase(config, command, logger);
+}
+
+/** The database for a command that nobody else may run beside. */
+export async function ownDatabase(
+  config: Config,
+  command: string,
+  logger: PlantLogger,
+): Promise<OpenDatabase> {
   const lock = await lockFolder(config, command, null);
   try {
     const database = await openDatabase(config, logger);
@@ -141,6 +152,31 @@ export async function openSinks(
     signals.openSignalsSink(options),
     deadLetters.openDeadLettersSink(options),
   ];
+}
+
+/** How many records the log holds that the store does not; for whoever owns the data folder. */
+export async function unstoredRecords(
+  config: Config,
+  logger: PlantLogger,
+  database: DatabaseConnection,
+): Promise<number> {
+  if (!existsSync(join(config.dataDir, 'log'))) return 0;
+  const log = await openLog(config, logger, growthSignal());
+  const sinks = await openSinks(database, log.epoch);
+  try {
+    const behind = sinks.map(async (sink) => {
+      return log.range(sink.topic as Topic, 0).end - (await sink.position());
+    });
+    return (await Promise.all(behind)).reduce((sum, records) => sum + records, 0);
+  } finally {
+    await Promise.all(sinks.map((sink) => sink.close()));
+    await log.close();
+  }
+}
+
+export async function openRework(database: DatabaseConnection): Promise<Rework> {
+  const store = await import('../store/rework-postgres.ts');
+  return await store.openRework(database);
 }
 
 export type OpenHistory = History & { close(): Promise<void> };

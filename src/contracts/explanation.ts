@@ -72,6 +72,7 @@ export const comparedFields = [
   'trades',
   'priced',
 ] as const satisfies readonly (keyof RecomputedCandle)[];
+export type ComparedField = (typeof comparedFields)[number];
 
 const counts = Type.Object({
   trades: Type.Integer({ description: 'All in the span of the candle' }),

@@ -1,5 +1,6 @@
 // Candles computed anew from stored trades, by the operator that runs live. All the trades of a
-// candle must be given; nothing closes before the end, so that their order does not matter.
+// candle must be given before it is asked for; till then nothing closes, so that the order of the
+// trades does not matter.
 
 import type { CandleBatch } from '../contracts/candle.ts';
 import { idSpace } from '../contracts/identity.ts';
@@ -27,17 +28,14 @@ export class Recomputed {
     return isNew;
   }
 
-  /** The candles of all intervals, closed; null where no trade made any. */
-  candles(): CandleBatch | null {
+  /** The candles of all intervals that end by then, and were not returned before; null for none. */
+  candles(end = forever): CandleBatch | null {
     const symbols = [...this.#symbols];
-    this.#operator.applyHeartbeat({
-      source: '',
-      symbols,
-      eventTime: forever,
-      complete: true,
-      receiveTime: 0,
-    });
-    return this.#operator.publish(0);
+    const beat = { source: '', symbols, eventTime: end, complete: true, receiveTime: 0 };
+    this.#operator.applyHeartbeat(beat);
+    const candles = this.#operator.publish(0);
+    this.#operator.evict();
+    return candles;
   }
 }
 

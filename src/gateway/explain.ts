@@ -44,7 +44,8 @@ export async function explainCandle(
   const [stored = null] = await history.candles(symbol, { interval, price, from, to, limit: 1 });
   const { next, epochs, ...parts } = explainer.end();
   const differences = differencesOf(stored, parts.recomputed);
-  const isComparable = price === 'trade' && parts.counts.trades > 0;
+  // Bars that were folded into it are not in the database: trades alone do not give it.
+  const isComparable = price === 'trade' && parts.counts.trades > 0 && stored?.notional !== null;
   return {
     symbol,
     price,
@@ -111,8 +112,13 @@ function* notesOn(
   }
   if (counts.trades === 0) {
     yield stored
-      ? 'No stored trade is behind this candle: it was imported, or its trades were dropped.'
+      ? 'No stored trade is behind this candle: it was made of bars, or its trades were dropped.'
       : 'No trade of this time is stored, and so there is no candle.';
+    return;
+  }
+  if (stored?.notional === null) {
+    yield 'Bars were folded into this candle as well as trades. They are kept in the log and not ' +
+      'in the database, so that the candle cannot be computed again.';
     return;
   }
   if (!recomputed) yield 'None of these trades may move anything, so there is no candle.';

@@ -18,6 +18,16 @@ export const intervalCodes: Record<Interval, number> = {
 
 export const stateCodes: Record<CandleState, number> = { open: 0, final: 1, revised: 2 };
 
+export const priceKindNames: readonly PriceKind[] = byCode(priceKindCodes);
+export const intervalNames: readonly Interval[] = byCode(intervalCodes);
+export const stateNames: readonly CandleState[] = byCode(stateCodes);
+
+function byCode<Name extends string>(codes: Readonly<Record<Name, number>>): Name[] {
+  const names: Name[] = [];
+  for (const [name, code] of Object.entries<number>(codes)) names[code] = name as Name;
+  return names;
+}
+
 /** These have monthly partitions: candle_rows_fine. */
 export function isFine(interval: number): boolean {
   return interval <= intervalCodes['1m'];

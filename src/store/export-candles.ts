@@ -4,7 +4,7 @@ import type { Client } from 'pg';
 import type { PriceKind } from '../contracts/candle.ts';
 import type { Interval } from '../contracts/interval.ts';
 import { formatTime } from '../contracts/time.ts';
-import { intervalCodes, priceKindCodes, stateCodes } from './candle-codes.ts';
+import { intervalCodes, intervalNames, priceKindCodes, stateNames } from './candle-codes.ts';
 import { copyOut } from './copy.ts';
 import type { CopyReader } from './copy-binary.ts';
 import type { Cells, ExportColumn, RowBatch } from './export-formats.ts';
@@ -26,15 +26,8 @@ export const candleExportColumns: readonly ExportColumn[] = [
 ];
 
 const rowsAtOnce = 1_024;
-const intervalNames = byCode(intervalCodes);
 /** Those of candles, and behind them what an interval without a candle can be. */
-const stateNames = [...byCode(stateCodes), 'no_trades', 'no_data'];
-
-function byCode(codes: Readonly<Record<string, number>>): string[] {
-  const names: string[] = [];
-  for (const [name, code] of Object.entries(codes)) names[code] = name;
-  return names;
-}
+const exportedStates: readonly string[] = [...stateNames, 'no_trades', 'no_data'];
 
 function textCells(): (string | null)[] {
   return [];
@@ -74,7 +67,7 @@ export async function* readCandles(
       trades[row] = reader.int4();
       revisions[row] = reader.int4();
       names[row] = intervalNames[reader.int4()];
-      states[row] = stateNames[reader.int4()];
+      states[row] = exportedStates[reader.int4()];
     };
     for await (const count of copyOut(client, query, rowsAtOnce, take)) yield { count, cells };
   }
@@ -86,7 +79,7 @@ function emptyIntervals(ours: string, scope: ExportScope): string {
   return `
     select
       bucket, null, null, null, null, null, null, 0, 0, interval_id::int,
-      ${stateNames.indexOf('no_trades')} + (state = 'no_data')::int
+      ${exportedStates.indexOf('no_trades')} + (state = 'no_data')::int
     from (select * from silences where ${ours} and ${overlapping}) silence
     join candle_intervals using (interval_id)
     -- Of a day with 23 or 25 hours there is one, too.

@@ -258,18 +258,18 @@ export class PostgresHistory implements History {
   };
 }
 
-const selectSignals = `
+export const selectSignals = `
   select
     id, kind, symbol, micros(time) as time, micros(start) as start, severity, state, revision,
     text, "values"
   from signals`;
 
-type SignalRow = Omit<Signal, 'time' | 'start'> & {
+export type SignalRow = Omit<Signal, 'time' | 'start'> & {
   readonly time: string;
   readonly start: string;
 };
 
-function signalOf(row: SignalRow): Signal {
+export function signalOf(row: SignalRow): Signal {
   return {
     ...row,
     time: formatTime(Number(row.time)),

@@ -33,7 +33,12 @@ import {
 } from './sink-postgres.ts';
 
 export function openCandlesSink(options: SinkOptions): Sink {
-  return new PostgresSink(new CandleRows(), options);
+  return new PostgresSink(candleRows(), options);
+}
+
+/** For whoever else stores candles. */
+export function candleRows(): TopicRows {
+  return new CandleRows();
 }
 
 /** The candles of one instrument, price kind and interval; the last two as the database's codes. */

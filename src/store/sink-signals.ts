@@ -10,7 +10,7 @@ export function openSignalsSink(options: SinkOptions): Sink {
   return openRecordsSink('market.signals', storeSignals, options);
 }
 
-async function storeSignals(client: Client, signals: readonly Signal[]): Promise<void> {
+export async function storeSignals(client: Client, signals: readonly Signal[]): Promise<void> {
   const newest = new Map(signals.map((signal) => [signal.id, signal]));
   await client.query(
     `insert into signals (

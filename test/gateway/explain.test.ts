@@ -202,7 +202,7 @@ suite('what cannot be explained from trades', () => {
     assert.match(bid.notes.join(), /Quotes are kept in the log and not in the database/);
     const before = { ...asked, start: formatTime(noon - day) };
     const whole = await explainCandle(history, { ...before, interval: '1d' });
-    assert.match(whole.notes.join(), /imported/);
+    assert.match(whole.notes.join(), /made of bars/);
     const quiet = await explainCandle(history, { ...before, interval: '1m' });
     assert.match(quiet.notes.join(), /no candle/);
     for (const told of [bid, whole, quiet]) {

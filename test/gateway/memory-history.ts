@@ -84,6 +84,12 @@ export class MemoryHistory implements History {
     }
   }
 
+  /** As a rebuild does. */
+  put(candle: Candle): void {
+    const { symbol, price, interval, start } = candle;
+    this.#candles.set([symbol, price, interval, start].join(' '), candle);
+  }
+
   async instruments(): Promise<readonly Instrument[]> {
     this.#mayFail();
     return [...this.#instruments.values()].sort((a, b) => (a.symbol < b.symbol ? -1 : 1));
@@ -221,9 +227,11 @@ export class MemoryHistory implements History {
       for (let row = 0; row < batch.count; row++) {
         const candle = candleAt(batch, row);
         const { symbol, price, interval, start } = candle;
-        const key = [symbol, price, interval, start].join(' ');
-        if (isEmptied(batch, row)) this.#candles.delete(key);
-        else this.#candles.set(key, candle);
+        if (isEmptied(batch, row)) {
+          this.#candles.delete([symbol, price, interval, start].join(' '));
+        } else {
+          this.put(candle);
+        }
       }
     }
     if (kind === 'marks') {

@@ -166,6 +166,21 @@ suite('a cancelled trade', () => {
 });
 
 suite('pages of candles over memory, log and store', () => {
+  test('show what was rebuilt in the store, and not what memory has of it', async (t) => {
+    const one = await rig(t);
+    await one.tape.candles({ interval: '1m', time: monday, ohlc: [100, 100, 100, 100] });
+    await one.history.persistAll();
+    await one.settled();
+    const [candle] = await one.history.candles('AAPL', {
+      interval: '1m',
+      price: 'trade',
+      limit: 1,
+    });
+    one.history.put({ ...candle, close: '2', revision: 1, state: 'revised' });
+    const { body } = await one.get('/api/v1/candles/AAPL');
+    assert.deepEqual(body.candles, [{ ...candle, close: '2', revision: 1, state: 'revised' }]);
+  });
+
   test('hold the newest version of each, for any cut of the three', async (t) => {
     const change = fc.record({
       minute: fc.nat({ max: 15 }),

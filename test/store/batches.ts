@@ -33,6 +33,7 @@ export interface SimpleTrade {
 export interface BatchFacts {
   readonly source?: string;
   readonly tape?: Tape;
+  readonly calendar?: string;
   readonly priceScale?: number;
   readonly sizeScale?: number;
   /** Per symbol: sequence of its first trade. */
@@ -42,7 +43,14 @@ export interface BatchFacts {
 export function tradeBatch(
   offset: number,
   trades: readonly SimpleTrade[],
-  { source = 'test', tape = '', priceScale = 2, sizeScale = 0, sequence = 0 }: BatchFacts = {},
+  {
+    source = 'test',
+    tape = '',
+    calendar,
+    priceScale = 2,
+    sizeScale = 0,
+    ...facts
+  }: BatchFacts = {},
 ): SinkBatch {
   const columns = new TradeColumns();
   columns.source = source;
@@ -65,7 +73,10 @@ export function tradeBatch(
     if (trade.textId !== undefined) columns.nameLast(trade.textId);
     columns.verdict[columns.count - 1] = trade.verdict ?? onTime;
   }
-  for (const entry of columns.instruments) entry.sequence = sequence;
+  for (const entry of columns.instruments) {
+    entry.sequence = facts.sequence ?? 0;
+    if (calendar !== undefined) entry.calendar = calendar;
+  }
   return { offset, count: trades.length, bytes: encodeTrades(columns) };
 }
 

@@ -31,7 +31,11 @@ export async function newestCandles(
     [between.within(from, to, limit + emptied.length), emptiedBefore],
     [recent, emptied],
   ] as const) {
-    for (const [start, candle] of newer) byStart.set(micros(start), candle);
+    for (const [start, candle] of newer) {
+      // What was rebuilt in the store since the log was read is newer than the log.
+      const known = byStart.get(micros(start));
+      if (!known || known.revision <= candle.revision) byStart.set(micros(start), candle);
+    }
     for (const start of gone) byStart.delete(micros(start));
   }
   const sorted = [...byStart].sort(([a], [b]) => a - b);
