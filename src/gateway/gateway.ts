@@ -56,11 +56,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const limits = { ...defaultLimits, ...options.limits };
   const metrics = gatewayMetrics(registry);
   const live = new Live({ log, history, limits, metrics, clock, logger });
-  const webSockets = new WebSockets({ log, live, metrics, limits, clock });
-  const { app, handle } = await httpApp(listener.server, limits, metrics, logger);
   const { unstoredRecordsMax } = limits;
   const stored = options.stored ?? (() => Number.POSITIVE_INFINITY);
   const sources = { log, history, stored, unstoredRecordsMax };
+  const webSockets = new WebSockets({ sources, live, metrics, limits, clock });
+  const { app, handle } = await httpApp(listener.server, limits, metrics, logger);
   addRoutes(app, { live, sources, clock }, options);
   pageRoutes(app, await pageFiles());
   gatewayGauges(registry, {

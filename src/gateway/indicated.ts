@@ -14,24 +14,36 @@ import {
   createIndicator,
   type IndicatorSpec,
   indicatorKinds,
+  parseIndicator,
+  restoreIndicator,
   type Unit,
 } from '../engine/indicators/indicators.ts';
 
 /** Values by column; null while there is too little history. */
-export type IndicatorValues = Readonly<Record<string, number>> | null;
+type IndicatorValues = Readonly<Record<string, number>> | null;
 
-export interface IndicatedCandle extends Candle {
-  /** By the indicator's text, such as `sma:20`. */
-  readonly indicators: Readonly<Record<string, IndicatorValues>>;
+interface IndicatedCandle extends Candle {
+  readonly indicators: Indicators;
 }
 
-export const indicatorsMax = 10;
+/** By the indicator's text, such as `sma:20`. */
+export type Indicators = Readonly<Record<string, IndicatorValues>>;
+
+const indicatorsMax = 10;
 const seedLengths = 10;
 const candlesBeforeMax = 10_000;
 /** A day on which clocks are set back. */
 const longestDay = 25 * 3_600 * microsPerSecond;
 /** Digits of a value: the last ones of a double are the rounding's. */
 const digits = 12;
+
+/** Reads `sma:20;macd:12,26,9`. Throws Failure `bad-request`. */
+export function parseIndicators(text: string): IndicatorSpec[] {
+  const texts = text.split(';');
+  if (texts.length <= indicatorsMax) return texts.map(parseIndicator);
+  const detail = `${texts.length} indicators were asked for at once.`;
+  throw new Failure('bad-request', detail, `Ask for at most ${indicatorsMax}.`);
+}
 
 /** How many candles before the first one answered are needed. */
 export function candlesBefore(specs: readonly IndicatorSpec[], interval: Interval): number {
@@ -50,50 +62,110 @@ export function indicated(
   candles: readonly Candle[],
   days: Days,
 ): IndicatedCandle[] {
-  const all = [...before, ...candles];
-  const priceScale = Math.max(0, ...all.map(({ close }) => scaleOf(close)), ...all.map(finest));
-  const sizeScale = Math.max(0, ...all.map(({ volume }) => scaleOf(volume)));
-  const columns = specs.map((spec) => valuesOf(spec, all, days, priceScale, sizeScale));
-  return candles.map((candle, row) => ({
-    ...candle,
-    indicators: Object.fromEntries(
-      specs.map(({ text }, index) => [text, columns[index][before.length + row]]),
-    ),
-  }));
-}
-
-function valuesOf(
-  spec: IndicatorSpec,
-  candles: readonly Candle[],
-  days: Days,
-  priceScale: number,
-  sizeScale: number,
-): IndicatorValues[] {
-  const { outputs, perSession } = indicatorKinds[spec.name];
-  let indicator: Indicator = createIndicator(spec);
-  let day = Number.NaN;
+  const scales = [...before, ...candles].map(scalesOf).reduce(finer, wholes);
+  const operators = new Operators(specs, days, scales.price);
+  for (const candle of before) operators.add(startOf(candle), numbersOf(candle, scales));
   return candles.map((candle) => {
-    if (perSession) {
-      const today = days.of(parseTime(candle.start) ?? 0).number;
-      if (today !== day) indicator = createIndicator(spec);
-      day = today;
-    }
-    const values = indicator.add(numbersOf(candle, priceScale, sizeScale));
-    if (values === null) return null;
-    return Object.fromEntries(
-      outputs.map(({ name, unit }) => [name, shown(values[name], unit, priceScale)]),
-    );
+    const [start, numbers] = [startOf(candle), numbersOf(candle, scales)];
+    const indicators = operators.peek(start, numbers);
+    operators.add(start, numbers);
+    return { ...candle, indicators };
   });
 }
 
-function numbersOf(candle: Candle, priceScale: number, sizeScale: number): CandleNumbers {
+/** Several indicators over the candles of one series, which they take in order. */
+export class Operators {
+  readonly #specs: readonly IndicatorSpec[];
+  readonly #days: Days;
+  readonly #priceScale: number;
+  readonly #running: Indicator[];
+  /** The number of the day that those of a session are of. */
+  #day = Number.NaN;
+
+  /** All candles are going to be in this scale. */
+  constructor(specs: readonly IndicatorSpec[], days: Days, priceScale: number) {
+    this.#specs = specs;
+    this.#days = days;
+    this.#priceScale = priceScale;
+    this.#running = specs.map(createIndicator);
+  }
+
+  add(start: number, numbers: CandleNumbers): void {
+    const day = this.#days.of(start).number;
+    for (const [index, spec] of this.#specs.entries()) {
+      if (begins(spec, day, this.#day)) this.#running[index] = createIndicator(spec);
+      this.#running[index].add(numbers);
+    }
+    this.#day = day;
+  }
+
+  /** The values, if this were the next candle. */
+  peek(start: number, numbers: CandleNumbers): Indicators {
+    const day = this.#days.of(start).number;
+    const told = this.#specs.map((spec, index) => {
+      const indicator = begins(spec, day, this.#day) ? createIndicator(spec) : this.#running[index];
+      const values = indicator.peek(numbers);
+      if (values === null) return [spec.text, null];
+      const { outputs } = indicatorKinds[spec.name];
+      const columns = outputs.map(({ name, unit }) => [
+        name,
+        shown(values[name], unit, this.#priceScale),
+      ]);
+      return [spec.text, Object.fromEntries(columns)];
+    });
+    return Object.fromEntries(told);
+  }
+
+  /** Goes on from here by itself. */
+  clone(): Operators {
+    const clone = new Operators(this.#specs, this.#days, this.#priceScale);
+    for (const [index, { name }] of this.#specs.entries()) {
+      clone.#running[index] = restoreIndicator(name, this.#running[index].snapshot());
+    }
+    clone.#day = this.#day;
+    return clone;
+  }
+}
+
+/** Whether an indicator of a session starts anew with this day. */
+function begins({ name }: IndicatorSpec, day: number, previous: number): boolean {
+  return indicatorKinds[name].perSession && day !== previous;
+}
+
+/** Digits after the point. */
+export interface Scales {
+  readonly price: number;
+  readonly size: number;
+}
+
+export const wholes: Scales = { price: 0, size: 0 };
+
+export function finer(a: Scales, b: Scales): Scales {
+  return { price: Math.max(a.price, b.price), size: Math.max(a.size, b.size) };
+}
+
+export function scalesOf({ open, high, low, close, volume }: Candle): Scales {
   return {
-    high: counted(candle.high, priceScale),
-    low: counted(candle.low, priceScale),
-    close: counted(candle.close, priceScale),
-    volume: Number(candle.volume) * 10 ** sizeScale,
-    notional: Number(candle.notional ?? Number.NaN) * 10 ** (priceScale + sizeScale),
+    price: Math.max(scaleOf(open), scaleOf(high), scaleOf(low), scaleOf(close)),
+    size: scaleOf(volume),
   };
+}
+
+export function numbersOf(
+  { high, low, close, volume, notional }: Candle,
+  { price, size }: Scales,
+): CandleNumbers {
+  return {
+    high: counted(high, price),
+    low: counted(low, price),
+    close: counted(close, price),
+    volume: counted(volume, size),
+    notional: notional === null ? Number.NaN : counted(notional, price + size),
+  };
+}
+
+export function startOf({ start }: Candle): number {
+  return parseTime(start) ?? Number.NaN;
 }
 
 function counted(text: string, scale: number): number {
@@ -105,18 +177,7 @@ function shown(value: number, unit: Unit, priceScale: number): number {
   return Number((unit === 'price' ? value / 10 ** priceScale : value).toPrecision(digits));
 }
 
-function finest({ open, high, low }: Candle): number {
-  return Math.max(scaleOf(open), scaleOf(high), scaleOf(low));
-}
-
 function scaleOf(text: string): number {
   const point = text.indexOf('.');
   return point < 0 ? 0 : text.length - point - 1;
-}
-
-/** Throws Failure `bad-request`. */
-export function requireFew(specs: readonly IndicatorSpec[]): void {
-  if (specs.length <= indicatorsMax) return;
-  const detail = `${specs.length} indicators were asked for at once.`;
-  throw new Failure('bad-request', detail, `Ask for at most ${indicatorsMax}.`);
 }

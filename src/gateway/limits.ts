@@ -40,6 +40,8 @@ export interface GatewayLimits {
   /** Candles held in memory for one symbol, price kind and interval, and for all of them. */
   readonly recentCandlesMax: number;
   readonly recentCandlesTotalMax: number;
+  /** Candles held for the indicators of streams, each as often as it has indicators. */
+  readonly indicatedCandlesMax: number;
   /** Signals held in memory. */
   readonly recentSignalsMax: number;
   /** Records of the log's end that fill the memory at start. */
@@ -71,6 +73,7 @@ export const defaultLimits: GatewayLimits = {
   recentTradesTotalMax: 1 << 20,
   recentCandlesMax: 256,
   recentCandlesTotalMax: 1 << 18,
+  indicatedCandlesMax: 1 << 18,
   recentSignalsMax: 10_000,
   fillRecords: 1 << 16,
   fillCandles: 1 << 17,

@@ -126,7 +126,7 @@ async function describe(app: HttpServer): Promise<void> {
           'Market data as it arrives and as it was. Prices and sizes are exact decimal strings, ' +
           'times ISO 8601 in UTC, errors problem documents (RFC 9457). /api/X is the same as ' +
           '/api/v1/X. Live streams are at /ws/trades/{symbol}, /ws/quotes/{symbol} and ' +
-          '/ws/candles/{symbol}?interval=&price=, market-wide alerts at /ws/alerts.',
+          '/ws/candles/{symbol}?interval=&price=&indicators=, market-wide alerts at /ws/alerts.',
       },
     },
     refResolver: {

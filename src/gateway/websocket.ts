@@ -1,7 +1,8 @@
 // The ready-made streams, one subscription for each WebSocket: /ws/trades/{symbol},
 // /ws/quotes/{symbol}, /ws/candles/{symbol} and /ws/alerts. First a `hello` with the current value
 // and the cursor at which the stream begins, then a JSON message for each change, with its cursor.
-// What is refused is refused before the upgrade, as an HTTP problem.
+// What is refused is refused before the upgrade, as an HTTP problem; where candles are wanted with
+// indicators, the upgrade waits for the history that those need.
 
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
@@ -9,15 +10,17 @@ import type { Duplex } from 'node:stream';
 import { type ServerOptions, WebSocketServer } from 'ws';
 import type { Clock } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
-import type { Log } from '../log/log.ts';
 import { isLoopback, plainAddress } from './address.ts';
 import { cursorHead } from './cursor.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { Live } from './live.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import { refuseUpgrade, unknownSymbol } from './problem.ts';
-import { Connection } from './stream/connection.ts';
+import type { SeamSources } from './seam/unstored.ts';
+import { Connection, failureForClient } from './stream/connection.ts';
 import { Hub } from './stream/hub.ts';
+import type { IndicatedSeries } from './stream/indicated-series.ts';
+import { SeriesPool } from './stream/series-pool.ts';
 import { Subscriber } from './stream/subscribe.ts';
 import { parseWanted, type Stream, type Wanted } from './stream/wanted.ts';
 
@@ -26,7 +29,7 @@ const checkMs = 1_000;
 const closeMsMax = 2_000;
 
 export interface WebSocketOptions {
-  readonly log: Log;
+  readonly sources: SeamSources;
   readonly live: Live;
   readonly metrics: GatewayMetrics;
   readonly limits: GatewayLimits;
@@ -37,17 +40,22 @@ export class WebSockets {
   readonly #options: WebSocketOptions;
   readonly #hub: Hub;
   readonly #subscriber: Subscriber;
+  readonly #series: SeriesPool;
   readonly #handshakes: WebSocketServer;
   readonly #connections = new Set<Connection>();
+  /** Clients that were let in, those among them that still wait for history too. */
+  #admitted = 0;
   readonly #perAddress = new Map<string, number>();
   #isClosing = false;
 
   constructor(options: WebSocketOptions) {
-    const { log, live, metrics, limits, clock } = options;
+    const { sources, live, metrics, limits, clock } = options;
+    const { log } = sources;
     const head = cursorHead(log.epoch);
     this.#options = options;
     this.#hub = new Hub(head, clock, metrics);
     this.#subscriber = new Subscriber(log, live, this.#hub, metrics, head);
+    this.#series = new SeriesPool(live, sources, this.#hub, limits.indicatedCandlesMax);
     const handshake: ServerOptions & { closeTimeout: number } = {
       noServer: true,
       clientTracking: false,
@@ -94,15 +102,29 @@ export class WebSockets {
     // Until `ws` listens: a client that goes away in between is no error of ours.
     socket.on('error', () => socket.destroy());
     const url = request.url ?? '';
-    try {
-      const address = plainAddress(request.socket.remoteAddress);
-      const wanted = this.#admit(url, address);
+    const join = (wanted: Wanted, series: IndicatedSeries | null): void => {
       this.#handshakes.handleUpgrade(request, socket, head, (webSocket) => {
         const { limits, clock } = this.#options;
         // A server that listens on TCP upgrades a net.Socket.
-        const connection = new Connection(webSocket, socket as Socket, limits, clock);
-        this.#join(connection, address, wanted);
+        this.#join(new Connection(webSocket, socket as Socket, limits, clock), wanted, series);
       });
+    };
+    try {
+      const address = plainAddress(request.socket.remoteAddress);
+      const wanted = this.#admit(url, address);
+      this.#count(socket, address);
+      if (wanted.indicators.length === 0) {
+        join(wanted, null);
+        return;
+      }
+      const { series, filled, leave } = this.#series.join(wanted);
+      socket.once('close', leave);
+      void filled
+        .then(() => this.#requireReady())
+        .then(
+          () => join(wanted, series),
+          (error: unknown) => this.#refuse(socket, url, failureForClient(error)),
+        );
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       this.#refuse(socket, url, error);
@@ -117,15 +139,12 @@ export class WebSockets {
       throw new Failure('bad-request', detail, `Use at most ${limits.urlLengthMax}.`);
     }
     const wanted = parseWanted(url);
-    const waitsFor = this.#isClosing ? 'the server stops' : live.waitsFor;
-    if (waitsFor !== null) {
-      throw new Failure('not-ready', `Not ready: ${waitsFor}.`, 'Connect again in a moment.');
-    }
+    this.#requireReady();
     const { stream, symbol } = wanted;
     if (stream !== 'alerts' && !live.has(symbol ?? '')) throw unknownSymbol(symbol ?? '');
     const ofAddress = this.#perAddress.get(address) ?? 0;
     const isTooMany = ofAddress >= limits.webSocketsPerAddressMax && !isLoopback(address);
-    if (isTooMany || this.#connections.size >= limits.webSocketsMax) {
+    if (isTooMany || this.#admitted >= limits.webSocketsMax) {
       const whose = isTooMany ? `from ${address}` : 'at this server';
       const detail = `Too many WebSockets ${whose}.`;
       throw new Failure('limit-exceeded', detail, 'Close some, then connect again.');
@@ -133,16 +152,30 @@ export class WebSockets {
     return wanted;
   }
 
-  #join(connection: Connection, address: string, wanted: Wanted): void {
-    this.#connections.add(connection);
+  #requireReady(): void {
+    const waitsFor = this.#isClosing ? 'the server stops' : this.#options.live.waitsFor;
+    if (waitsFor === null) return;
+    throw new Failure('not-ready', `Not ready: ${waitsFor}.`, 'Connect again in a moment.');
+  }
+
+  /** Counts a client until its socket has closed. */
+  #count(socket: Duplex, address: string): void {
+    this.#admitted++;
     this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
-    const leave = this.#subscriber.subscribe(connection, wanted);
-    void connection.ended.then((reason) => {
-      leave();
-      this.#connections.delete(connection);
+    socket.once('close', () => {
+      this.#admitted--;
       const left = (this.#perAddress.get(address) ?? 1) - 1;
       if (left > 0) this.#perAddress.set(address, left);
       else this.#perAddress.delete(address);
+    });
+  }
+
+  #join(connection: Connection, wanted: Wanted, series: IndicatedSeries | null): void {
+    this.#connections.add(connection);
+    const leave = this.#subscriber.subscribe(connection, wanted, series);
+    void connection.ended.then((reason) => {
+      leave();
+      this.#connections.delete(connection);
       this.#options.metrics.closed.inc({ reason });
     });
   }

@@ -1,7 +1,9 @@
 // A gateway on a port of its own, over a log and a store that the test fills, and clients for it.
 
+import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -132,6 +134,24 @@ export async function fetchJson(url: string, init?: RequestInit): Promise<Answer
     headers: response.headers,
     body: isJson && text !== '' ? JSON.parse(text) : text,
   };
+}
+
+/** The status and problem of a handshake that is refused. */
+export async function refusal(one: Rig, path: string, headers: Record<string, string> = {}) {
+  const { hostname, port } = new URL(one.gateway.url);
+  const handshake = {
+    connection: 'Upgrade',
+    upgrade: 'websocket',
+    'sec-websocket-version': '13',
+    'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+  };
+  const asked = request({ hostname, port, path, headers: { ...handshake, ...headers } });
+  asked.end();
+  const [response] = await once(asked, 'response');
+  let text = '';
+  for await (const chunk of response) text += chunk;
+  assert.match(response.headers['content-type'], /problem\+json/);
+  return { status: response.statusCode, ...JSON.parse(text) };
 }
 
 export type Message = Json;

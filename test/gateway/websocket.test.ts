@@ -6,7 +6,7 @@ import { suite, test } from 'node:test';
 import { WebSocket } from 'ws';
 import { ManualClock } from '../../src/base/clock.ts';
 import { MemoryLog } from './memory-log.ts';
-import { type Rig, rig } from './rig.ts';
+import { refusal, rig } from './rig.ts';
 import { monday, second } from './tape.ts';
 
 suite('a stream', () => {
@@ -120,24 +120,6 @@ suite('a stream', () => {
   });
 });
 
-/** The status and problem of a handshake that is refused. */
-async function refusal(one: Rig, path: string, headers: Record<string, string> = {}) {
-  const { hostname, port } = new URL(one.gateway.url);
-  const handshake = {
-    connection: 'Upgrade',
-    upgrade: 'websocket',
-    'sec-websocket-version': '13',
-    'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
-  };
-  const asked = request({ hostname, port, path, headers: { ...handshake, ...headers } });
-  asked.end();
-  const [response] = await once(asked, 'response');
-  let text = '';
-  for await (const chunk of response) text += chunk;
-  assert.match(response.headers['content-type'], /problem\+json/);
-  return { status: response.statusCode, ...JSON.parse(text) };
-}
-
 suite('a handshake is refused as an HTTP problem', () => {
   test('when there is no such stream, symbol or parameter', async (t) => {
     const one = await rig(t);
@@ -148,6 +130,10 @@ suite('a handshake is refused as an HTTP problem', () => {
       ['/', 404, /no stream/],
       ['/ws/candles/AAPL?interval=2m', 400, /"interval" is "2m"/],
       ['/ws/candles/AAPL?price=', 400, /"price" is ""/],
+      ['/ws/candles/AAPL?indicators=sma:20;magic:7', 400, /magic:7/],
+      ['/ws/candles/AAPL?indicators=', 400, /indicator ""/],
+      [`/ws/candles/AAPL?indicators=${'vwap;'.repeat(10)}sma`, 400, /11 indicators/],
+      ['/ws/trades/AAPL?indicators=sma:20', 400, /"indicators" is unknown here/],
       ['/ws/candles/AAPL?interval=1m&interval=5m', 400, /given twice/],
       ['/ws/trades/AAPL?interval=1m', 400, /"interval" is unknown here/],
       ['/ws/trades/%E0%A4%A', 404, /no symbol/],

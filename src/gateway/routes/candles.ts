@@ -12,9 +12,8 @@ import {
   splitSchema,
 } from '../../contracts/wire-objects.ts';
 import { requireBearer } from '../../corporate-actions/series.ts';
-import { parseIndicator } from '../../engine/indicators/indicators.ts';
 import { parseCandleCursor } from '../cursor.ts';
-import { candlesBefore, indicated, requireFew } from '../indicated.ts';
+import { candlesBefore, indicated, parseIndicators } from '../indicated.ts';
 import { silencesOf } from '../seam/silences.ts';
 import { appliedTo, knownSeries, readerOf, seriesPage, startOf } from '../series-page.ts';
 import type { HttpServer } from '../server.ts';
@@ -114,8 +113,7 @@ export function candleRoutes(app: HttpServer, context: RouteContext): void {
       const before = cursor === undefined ? undefined : parseCandleCursor(cursor);
       const { calendar } = context.live.instrument(symbol.toUpperCase());
       const { days } = calendarOf(calendar);
-      const specs = (indicators?.split(';') ?? []).map(parseIndicator);
-      requireFew(specs);
+      const specs = indicators === undefined ? [] : parseIndicators(indicators);
       const times = parseSpan(span, interval === '1d' ? days : undefined);
       const wanted = { interval, price, limit, before, ...times };
       const series = await knownSeries(context, symbol, adjustment, asof);

@@ -6,12 +6,13 @@ import type { CandleBatch } from '../../contracts/candle.ts';
 import type { MarkBatch } from '../../contracts/mark.ts';
 import type { QuoteBatch } from '../../contracts/quote.ts';
 import type { TradeBatch } from '../../contracts/trade.ts';
-import { candleAt, markAt, type Signal } from '../../contracts/wire-objects.ts';
+import { type Candle, candleAt, markAt, type Signal } from '../../contracts/wire-objects.ts';
 import type { LostRange, Topic } from '../../log/log.ts';
 import { type Arrival, candleKey, type EventArrival, type LiveListener } from '../live.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import { isWanted, type SignalFilter } from '../recent/recent-signals.ts';
 import type { ConflatedSubscription } from './conflated.ts';
+import type { IndicatedSeries } from './indicated-series.ts';
 import type { LosslessSubscription, Messages } from './lossless.ts';
 import { writeQuotes } from './quote-frames.ts';
 import { TextFrames } from './text-frames.ts';
@@ -36,6 +37,7 @@ export class Hub implements LiveListener {
   readonly #trades = new Watchers<LosslessSubscription>();
   readonly #quotes = new Watchers<ConflatedSubscription>();
   readonly #candles = new Watchers<LosslessSubscription>();
+  readonly #series = new Watchers<IndicatedSeries>();
   readonly #alerts = new Map<LosslessSubscription, SignalFilter>();
 
   constructor(cursorHead: string, clock: Clock, metrics: GatewayMetrics) {
@@ -57,6 +59,11 @@ export class Hub implements LiveListener {
     return this.#candles.add(symbol, key, subscription);
   }
 
+  /** Keeps a series up to date, and tells its subscriptions. `key` is a candleKey. */
+  watchSeries(symbol: string, key: number, series: IndicatedSeries): () => void {
+    return this.#series.add(symbol, key, series);
+  }
+
   /** Of all symbols: alerts are few, so each subscription is asked what it wants. */
   watchAlerts(filter: SignalFilter, subscription: LosslessSubscription): () => void {
     this.#alerts.set(subscription, filter);
@@ -69,7 +76,7 @@ export class Hub implements LiveListener {
     return [
       ['trades', this.#trades.count],
       ['quotes', this.#quotes.count],
-      ['candles', this.#candles.count],
+      ['candles', this.#candles.count + [...this.#indicated()].length],
       ['alerts', this.#alerts.size],
     ];
   }
@@ -102,18 +109,45 @@ export class Hub implements LiveListener {
 
   candles({ offset, batch }: Arrival<CandleBatch>): void {
     const symbols = batch.symbols.map(({ symbol }) => symbol);
-    for (const [watchers, rows] of this.#watched(batch, symbols)) {
-      const messages = candleMessages(this.#frames, batch, rows, this.#cursorHead, offset);
-      for (const subscription of watchers) subscription.deliver(offset, messages);
-      this.#observe('candles', batch.receiveTime);
+    for (const [watchers, rows] of watchedRows(this.#candles, batch, symbols)) {
+      const candles = rows.map((row) => candleAt(batch, row));
+      this.#tellCandles(watchers, { offset, batch }, rows, candles);
+    }
+    for (const [series, rows] of watchedRows(this.#series, batch, symbols)) {
+      const candles = rows.map((row) => candleAt(batch, row));
+      for (const one of series) {
+        for (const candle of candles) one.put(candle);
+        if (one.subscriptions.size === 0) continue;
+        const told = candles.map((candle) => ({
+          ...candle,
+          indicators: one.indicatorsOf(candle),
+        }));
+        this.#tellCandles(one.subscriptions, { offset, batch }, rows, told);
+      }
     }
   }
 
   marks({ offset, batch }: Arrival<MarkBatch>): void {
-    for (const [watchers, rows] of this.#watched(batch, batch.symbols)) {
+    const tell = (watchers: Iterable<LosslessSubscription>, rows: readonly number[]): void => {
       const messages = markMessages(this.#frames, batch, rows, this.#cursorHead, offset);
       for (const subscription of watchers) subscription.deliver(offset, messages);
+    };
+    const { symbols } = batch;
+    for (const [watchers, rows] of watchedRows(this.#candles, batch, symbols)) tell(watchers, rows);
+    for (const [series, rows] of watchedRows(this.#series, batch, symbols)) {
+      for (const { subscriptions } of series) tell(subscriptions, rows);
     }
+  }
+
+  #tellCandles(
+    watchers: ReadonlySet<LosslessSubscription>,
+    { offset, batch }: Arrival<CandleBatch>,
+    rows: readonly number[],
+    candles: readonly Candle[],
+  ): void {
+    const messages = candleMessages(this.#frames, candles, rows, this.#cursorHead, offset);
+    for (const subscription of watchers) subscription.deliver(offset, messages);
+    this.#observe('candles', batch.receiveTime);
   }
 
   signals({ offset, batch }: Arrival<readonly Signal[]>): void {
@@ -127,7 +161,7 @@ export class Hub implements LiveListener {
     const watchers = {
       trades: () => this.#trades.all(),
       quotes: () => this.#quotes.all(),
-      candles: () => this.#candles.all(),
+      candles: () => [...this.#candles.all(), ...this.#indicated()],
       alerts: () => this.#alerts.keys(),
     };
     const stream = streams.find((one) => topicOf[one] === topic);
@@ -135,19 +169,8 @@ export class Hub implements LiveListener {
     for (const subscription of watchers[stream]()) subscription.lost(range);
   }
 
-  /** The rows that somebody watches, by who does. */
-  #watched(
-    { count, symbol, price, interval }: SeriesRows,
-    symbols: readonly string[],
-  ): Map<ReadonlySet<LosslessSubscription>, number[]> {
-    const watched = new Map<ReadonlySet<LosslessSubscription>, number[]>();
-    if (this.#candles.count === 0) return watched;
-    const ofSymbols = symbols.map((name) => this.#candles.of(name));
-    for (let row = 0; row < count; row++) {
-      const watchers = ofSymbols[symbol[row]]?.[candleKey(price[row], interval[row])];
-      if (watchers) watched.getOrInsertComputed(watchers, () => []).push(row);
-    }
-    return watched;
+  *#indicated(): Generator<LosslessSubscription> {
+    for (const series of this.#series.all()) yield* series.subscriptions;
   }
 
   #observe(stream: Stream, receiveTime: number): void {
@@ -158,14 +181,14 @@ export class Hub implements LiveListener {
 /** Candles are few beside trades, and their sums need BigInt: they go through their wire object. */
 export function candleMessages(
   frames: TextFrames,
-  batch: CandleBatch,
+  candles: readonly Candle[],
   rows: readonly number[],
   cursorHead: string,
   offset: number,
 ): Messages {
-  for (const row of rows) {
+  for (const [index, row] of rows.entries()) {
     const cursor = `${cursorHead}${offset + row}`;
-    frames.message({ type: 'candle', cursor, ...candleAt(batch, row) });
+    frames.message({ type: 'candle', cursor, ...candles[index] });
   }
   return { frames: frames.take(), count: rows.length };
 }
@@ -198,6 +221,22 @@ export function alertMessages(
     count++;
   }
   return { frames: frames.take(), count };
+}
+
+/** The rows of a batch that are watched, by those who watch them. */
+function watchedRows<Watcher>(
+  watchers: Watchers<Watcher>,
+  { count, symbol, price, interval }: SeriesRows,
+  symbols: readonly string[],
+): Map<ReadonlySet<Watcher>, number[]> {
+  const watched = new Map<ReadonlySet<Watcher>, number[]>();
+  if (watchers.count === 0) return watched;
+  const ofSymbols = symbols.map((name) => watchers.of(name));
+  for (let row = 0; row < count; row++) {
+    const ofKey = ofSymbols[symbol[row]]?.[candleKey(price[row], interval[row])];
+    if (ofKey) watched.getOrInsertComputed(ofKey, () => []).push(row);
+  }
+  return watched;
 }
 
 /** The subscriptions to a kind of stream, by symbol and, for candles, by candleKey. */

@@ -1,13 +1,15 @@
 // Joins a client to a stream: what it is told first, what it is told live, and how it reads on from
 // the log when it was too slow. Trades and closed candles are lossless; quotes and open candles are
-// conflated.
+// conflated. Of candles with indicators that are read again, the values are not told.
 
 import { candleStates, decodeCandles, priceKinds } from '../../contracts/candle.ts';
 import { decodeJson, frameKind } from '../../contracts/frame.ts';
 import { intervals } from '../../contracts/interval.ts';
 import { decodeMarks } from '../../contracts/mark.ts';
 import { decodeTrades } from '../../contracts/trade.ts';
+import { type Candle, candleAt } from '../../contracts/wire-objects.ts';
 import type { Log, LostRange, StoredBatch, Topic } from '../../log/log.ts';
+import type { Indicators } from '../indicated.ts';
 import { candleKey, type Live } from '../live.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import type { SignalFilter } from '../recent/recent-signals.ts';
@@ -23,6 +25,7 @@ import {
   type SeriesRows,
   topicOf,
 } from './hub.ts';
+import type { IndicatedSeries } from './indicated-series.ts';
 import type { StreamCounts } from './lossless.ts';
 import { type LosslessStream, LosslessSubscription, type Messages } from './lossless.ts';
 import { TextFrames, textFrame } from './text-frames.ts';
@@ -49,9 +52,12 @@ export class Subscriber {
     this.#cursorHead = cursorHead;
   }
 
-  /** Greets the client and subscribes it, with no message between; answers how to end it. */
-  subscribe(connection: Connection, wanted: Wanted): () => void {
-    connection.write(textFrame(this.#hello(wanted)));
+  /**
+   * Greets the client and subscribes it, with no message between; answers how to end it. `series`
+   * has the indicators where they are wanted.
+   */
+  subscribe(connection: Connection, wanted: Wanted, series: IndicatedSeries | null): () => void {
+    connection.write(textFrame(this.#hello(wanted, series)));
     const symbol = wanted.symbol ?? '';
     switch (wanted.stream) {
       case 'trades':
@@ -59,20 +65,22 @@ export class Subscriber {
       case 'quotes':
         return this.#subscribeQuotes(connection, symbol);
       case 'candles':
-        return this.#subscribeCandles(connection, symbol, wanted);
+        return this.#subscribeCandles(connection, symbol, wanted, series);
       case 'alerts':
         return this.#subscribeAlerts(connection, wanted);
     }
   }
 
-  #hello(wanted: Wanted): object {
+  #hello(wanted: Wanted, series: IndicatedSeries | null): object {
     const { stream, symbol, interval, price } = wanted;
-    const series = stream === 'candles' ? { interval, price } : {};
+    const ofCandles = stream === 'candles' ? { interval, price } : {};
+    const indicators = series ? { indicators: series.specs.map(({ text }) => text) } : {};
     const cursor = this.#cursor(this.#live.tail.position(topicOf[stream]) - 1);
-    return { type: 'hello', stream, symbol, ...series, cursor, snapshot: this.#snapshot(wanted) };
+    const snapshot = this.#snapshot(wanted, series);
+    return { type: 'hello', stream, symbol, ...ofCandles, ...indicators, cursor, snapshot };
   }
 
-  #snapshot(wanted: Wanted): object | null {
+  #snapshot(wanted: Wanted, series: IndicatedSeries | null): object | null {
     const { stream, interval, price } = wanted;
     const symbol = wanted.symbol ?? '';
     switch (stream) {
@@ -83,7 +91,7 @@ export class Subscriber {
       case 'quotes':
         return this.#live.quote(symbol).get();
       case 'candles':
-        return this.#live.candles(symbol, price, interval).newest();
+        return withIndicators(this.#live.candles(symbol, price, interval).newest(), series);
     }
   }
 
@@ -113,19 +121,22 @@ export class Subscriber {
     connection: Connection,
     symbol: string,
     { interval, price }: Wanted,
+    series: IndicatedSeries | null,
   ): () => void {
     const key = candleKey(priceKinds.indexOf(price), intervals.indexOf(interval));
     const subscription = new LosslessSubscription(connection, {
       ...this.#losslessFrom('candles', symbol),
-      encode: (stored) => this.#encodeCandles(stored, symbol, key),
+      encode: (stored) => this.#encodeCandles(stored, symbol, key, series),
       trailing: () => {
         const ring = this.#live.candles(symbol, price, interval);
-        const candle = ring.newest();
+        const candle = withIndicators(ring.newest(), series);
         if (candle?.state !== 'open') return null;
         return textFrame({ type: 'candle', cursor: this.#cursor(ring.newestOffset), ...candle });
       },
     });
-    return this.#hub.watchCandles(symbol, key, subscription);
+    if (!series) return this.#hub.watchCandles(symbol, key, subscription);
+    series.subscriptions.add(subscription);
+    return () => series.subscriptions.delete(subscription);
   }
 
   #subscribeAlerts(connection: Connection, wanted: Wanted): () => void {
@@ -160,8 +171,16 @@ export class Subscriber {
     return { frames: this.#frames.take(), count };
   }
 
-  /** Of what is read again, only closed candles: an open one has been overtaken by then. */
-  #encodeCandles({ offset, bytes }: StoredBatch, symbol: string, key: number): Messages {
+  /**
+   * Of what is read again, only closed candles: an open one has been overtaken by then. And without
+   * their indicators, which a slow client could have us make for long stretches of the past.
+   */
+  #encodeCandles(
+    { offset, bytes }: StoredBatch,
+    symbol: string,
+    key: number,
+    series: IndicatedSeries | null,
+  ): Messages {
     const kind = frameKind(bytes);
     if (kind === 'marks') {
       const batch = decodeMarks(bytes);
@@ -174,7 +193,11 @@ export class Subscriber {
     const ours = rowsOf(batch, index, key);
     const closed = ours.filter((row) => batch.state[row] !== open);
     this.#counts('candles').conflated(ours.length - closed.length);
-    return candleMessages(this.#frames, batch, closed, this.#cursorHead, offset);
+    const candles = closed.map((row) => {
+      const candle = candleAt(batch, row);
+      return series ? { ...candle, indicators: null } : candle;
+    });
+    return candleMessages(this.#frames, candles, closed, this.#cursorHead, offset);
   }
 
   /** Records from `from` to before `to` are missing; not all need have been this symbol's. */
@@ -201,6 +224,13 @@ export class Subscriber {
 
 function filterOf({ symbol, severity }: Wanted): SignalFilter {
   return { ...(symbol === null ? {} : { symbol }), ...(severity === null ? {} : { severity }) };
+}
+
+function withIndicators(
+  candle: Candle | null,
+  series: IndicatedSeries | null,
+): (Candle & { readonly indicators?: Indicators | null }) | null {
+  return candle && series ? { ...candle, indicators: series.indicatorsOf(candle) } : candle;
 }
 
 function rowsOf(batch: SeriesRows, index: number, key: number): number[] {

@@ -4,6 +4,8 @@ import { Failure } from '../../base/failure.ts';
 import { type PriceKind, priceKinds } from '../../contracts/candle.ts';
 import { type Interval, intervals } from '../../contracts/interval.ts';
 import { type Severity, severities } from '../../contracts/signal.ts';
+import type { IndicatorSpec } from '../../engine/indicators/indicators.ts';
+import { parseIndicators } from '../indicated.ts';
 
 export const streams = ['trades', 'quotes', 'candles', 'alerts'] as const;
 export type Stream = (typeof streams)[number];
@@ -17,13 +19,15 @@ export interface Wanted {
   /** For candles. */
   readonly interval: Interval;
   readonly price: PriceKind;
+  /** For candles: each once, in the order of their texts. */
+  readonly indicators: readonly IndicatorSpec[];
 }
 
 const path = /^\/ws\/([a-z]+)(?:\/([^/]+))?$/;
 const parameters: Record<Stream, readonly string[]> = {
   trades: [],
   quotes: [],
-  candles: ['interval', 'price'],
+  candles: ['interval', 'price', 'indicators'],
   alerts: ['symbol', 'severity'],
 };
 
@@ -54,7 +58,14 @@ export function parseWanted(url: string): Wanted {
     severity: severityOf(searchParams.get('severity')),
     interval: oneOf(intervals, 'interval', searchParams.get('interval') ?? '1m'),
     price: oneOf(priceKinds, 'price', searchParams.get('price') ?? 'trade'),
+    indicators: indicatorsOf(searchParams.get('indicators')),
   };
+}
+
+function indicatorsOf(given: string | null): readonly IndicatorSpec[] {
+  if (given === null) return [];
+  const byText = new Map(parseIndicators(given).map((spec) => [spec.text, spec]));
+  return [...byText.values()].sort((a, b) => (a.text < b.text ? -1 : 1));
 }
 
 function severityOf(given: string | null): Severity | null {
