@@ -511,8 +511,9 @@ export class CandleOperator {
     return Array.from(slotsOf, ([group, slots]) => {
       const series = this.#series[Math.floor(group / intervals.length)] as Series;
       const fields = new Float64Array(slots.length * closedFields);
-      for (const [row, slot] of slots.entries()) {
-        fields.set(data.subarray(slot, slot + closedFields), row * closedFields);
+      let to = 0;
+      for (const slot of slots) {
+        for (let at = slot; at < slot + closedFields; at++) fields[to++] = data[at] as number;
       }
       return {
         prefix: series.keys[group % intervals.length] as string,
@@ -605,7 +606,7 @@ export class CandleOperator {
   /** Folds prices into the candles of a second, and of a minute up to before `end`. */
   #fold(prices: Prices, end: number): void {
     const series = this.#seriesOf(prices);
-    if (prices.moves !== null) advance(prices, series);
+    if (prices.moves !== null) advance(prices, prices.moves, series);
     const endRun = (index: number): void => this.#endRun(series[index] as Series, prices, end);
     this.#slots.foldRuns(this.#inputOf(prices, series), second, endRun);
     for (const touched of series) {
@@ -868,19 +869,20 @@ export class CandleOperator {
   }
 }
 
-/** Moves the clocks by all trades, also by those that move no price. */
-function advance(batch: EventBatch, series: readonly Series[]): void {
-  const { count, instrument, eventTime, source, recording } = batch;
-  const seen = new Float64Array(series.length).fill(Number.NaN);
-  for (let row = 0; row < count; row++) {
+/** Moves the clocks by all trades, also by those that move no price, or nothing at all. */
+function advance(batch: Prices, moves: Uint8Array, series: readonly Series[]): void {
+  const { count, instrument, eventTime, tag, source, recording } = batch;
+  for (let row = 0; row < count; ) {
     const index = instrument[row] as number;
     const of = series[index] as Series;
-    const time = eventTime[row] as number;
-    if (time > of.clock) of.clock = time;
-    // One sign of life a second proves as much as all.
-    if (Math.abs(time - (seen[index] as number)) < second) continue;
-    seen[index] = time;
-    of.marks.see(time, source, recording);
+    let { clock } = of;
+    for (; row < count && instrument[row] === index; row++) {
+      const time = eventTime[row] as number;
+      if (time > clock) clock = time;
+      // No run tells of it.
+      if (moves[tag[row] as number] === 0) of.marks.see(time, source, recording);
+    }
+    of.clock = clock;
   }
 }
 

@@ -110,10 +110,13 @@ function causeOf(interval: '1s' | '1m', start: number, side: Side): Cause {
 function secondAt(state: SymbolState, index: number, side: Side): Finding | null {
   const { seconds, quoteSeconds: quotes } = state;
   const span = seconds[index] as PriceSpan;
+  const next = seconds[index + 1];
+  // Before anything that takes time: nearly always.
+  if (!next || !isFar(side, span[side], next[side], farPercent)) return null;
   const isBeside = (other?: PriceSpan): boolean =>
     other !== undefined && Math.abs(other.start - span.start) <= besideMax;
   const before = isBeside(seconds[index - 1]) ? seconds[index - 1] : undefined;
-  const after = isBeside(seconds[index + 1]) ? seconds[index + 1] : undefined;
+  const after = isBeside(next) ? next : undefined;
   return findingOf(state, { span, length: second, before, after, quotes }, side);
 }
 
@@ -131,10 +134,7 @@ function findingOf(state: SymbolState, print: Print, side: Side): Finding | null
   const price = span[side];
   if (!after) return null;
   const beside = [after[side], ...ownPrices(span, side)];
-  // Before anything that takes time: nearly always.
-  if (!isFar(side, price, nearestOf(side, beside), farPercent)) {
-    return null;
-  }
+  if (!isFar(side, price, nearestOf(side, beside), farPercent)) return null;
   if (!isSameDay(state.calendar, span.start, after.start)) return null;
   const { start } = span;
   const isSeen = print.before !== undefined && isSameDay(state.calendar, print.before.start, start);

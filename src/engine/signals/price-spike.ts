@@ -33,6 +33,8 @@ export const priceSpike: SignalDefinition = {
 
 /** Asks the newest second. What is raised in a minute is not raised in it again. */
 export function askNewestSpike(state: SymbolState): void {
+  // Nearly always.
+  if (!isFar(state.range.high, state.range.low)) return;
   const index = state.seconds.length - 1;
   const start = floor((state.seconds[index] as PriceSpan).start, minute);
   for (const direction of directions) {
@@ -79,6 +81,11 @@ function spikeAt(state: SymbolState, index: number, direction: Direction): Findi
     text: `${verb} ${percent.replace('-', '')} % within a minute, to ${state.price(to)}`,
     values: { direction, from: state.price(from), to: state.price(to), percent },
   };
+}
+
+/** Whether a price is so far from a lower one that a spike lies between, up or down. */
+function isFar(high: number, low: number): boolean {
+  return isAbove(high, 100, low, 100 + spikePercent) || isAbove(high, 100 - spikePercent, low, 100);
 }
 
 /** The price that the second at `index` is too far away from; null when there is none. */

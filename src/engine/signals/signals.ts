@@ -183,8 +183,12 @@ export class SignalOperator {
     const span = priceSpanOf(batch, row, state);
     const newest = seconds.at(-1)?.start ?? Number.NEGATIVE_INFINITY;
     if (span.start <= newest - secondsLateMax) return;
-    if (isPriced) place(seconds, span);
-    else if (remove(seconds, span.start) < 0) return;
+    if (isPriced) {
+      place(seconds, span);
+      state.range.include(span);
+    } else if (remove(seconds, span.start) < 0) {
+      return;
+    }
     if (span.start > newest) {
       askNewestSpike(state);
       askNewestPrints(state);

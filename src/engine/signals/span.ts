@@ -65,8 +65,9 @@ export function place<S extends Span>(spans: S[], span: S): number {
 
 /** Takes a candle out; the place that it had, or -1. */
 export function remove(spans: Span[], start: number): number {
-  const at = spans.findLastIndex((span) => span.start === start);
-  if (at >= 0) spans.splice(at, 1);
+  const at = spans.findLastIndex((span) => span.start <= start);
+  if (spans[at]?.start !== start) return -1;
+  spans.splice(at, 1);
   return at;
 }
 

@@ -7,6 +7,7 @@ import { type Severity, type SignalKind, signalId } from '../../contracts/signal
 import { formatTime } from '../../contracts/time.ts';
 import { wideFromBigInt, wideToBigInt } from '../../contracts/wide.ts';
 import type { Signal } from '../../contracts/wire-objects.ts';
+import { RecentRange } from './recent-range.ts';
 import type { MinuteSpan, PriceSpan, QuoteSpan, SessionSpan } from './span.ts';
 
 /** What a signal is of: `start` is that of its window, `part` for what a window can have two of. */
@@ -54,6 +55,8 @@ export class SymbolState {
   calendar: string;
   /** Closed candles of a second and of a minute, of trades. */
   seconds: PriceSpan[] = [];
+  /** What their prices lie within. */
+  readonly range = new RecentRange();
   minutes: MinuteSpan[] = [];
   sessions: SessionSpan[] = [];
   /** The same of quotes. */
@@ -61,6 +64,8 @@ export class SymbolState {
   quoteMinutes: QuoteSpan[] = [];
   /** Newest versions of the signals of those candles, by cause: an id costs a hash to make. */
   readonly #raised: Map<string, Signal>;
+  /** The kinds among them: of most there is none, and then nothing to look for. */
+  readonly #kinds: Set<SignalKind>;
   readonly #publish: Publish;
 
   constructor(of: CandleSymbol, publish: Publish, raised: Saved['raised'] = []) {
@@ -69,16 +74,17 @@ export class SymbolState {
     this.sizeScale = of.sizeScale;
     this.calendar = of.calendar;
     this.#raised = new Map(raised);
+    this.#kinds = new Set(raised.map(([, { kind }]) => kind));
     this.#publish = publish;
   }
 
   isRaised(cause: Cause): boolean {
-    return this.#raised.get(keyOf(cause))?.state === 'raised';
+    return this.#knownOf(cause)?.state === 'raised';
   }
 
   /** Makes known what is true of a cause now, if that is news. */
   settle(cause: Cause, finding: Finding | null): void {
-    const known = this.#raised.get(keyOf(cause));
+    const known = this.#knownOf(cause);
     const isRaised = known?.state === 'raised';
     const revision = known ? known.revision + 1 : 0;
     if (!finding) {
@@ -105,6 +111,10 @@ export class SymbolState {
     });
   }
 
+  #knownOf(cause: Cause): Signal | undefined {
+    return this.#kinds.has(cause.kind) ? this.#raised.get(keyOf(cause)) : undefined;
+  }
+
   price(value: number): string {
     return formatDecimal(value, this.priceScale);
   }
@@ -125,6 +135,7 @@ export class SymbolState {
       close: span.close * factor,
     });
     this.seconds = this.seconds.map(scaled);
+    this.range.rebuild(this.seconds);
     this.minutes = this.minutes.map((span) => ({
       ...scaled(span),
       volume: span.volume * sizeFactor,
@@ -181,6 +192,7 @@ export class SymbolState {
     const [seconds = 0, minutes = 0, sessions = 0, ...quotes] = saved.lengths;
     const state = new SymbolState(saved, publish, saved.raised);
     state.seconds = unpack(numbers, seconds, priceFields);
+    state.range.rebuild(state.seconds);
     state.minutes = unpack(numbers, minutes, minuteFields).map(minuteOf);
     state.sessions = unpack(numbers, sessions, sessionFields);
     state.quoteSeconds = unpack(numbers, quotes[0] ?? 0, quoteFields);
@@ -193,6 +205,7 @@ export class SymbolState {
     const raised = this.#raised;
     raised.delete(key);
     raised.set(key, signal);
+    this.#kinds.add(signal.kind);
     if (raised.size > raisedMax) raised.delete(raised.keys().next().value as string);
     this.#publish(signal, this);
   }
