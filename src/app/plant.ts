@@ -29,9 +29,9 @@ export interface PlantOptions {
   readonly lingerMs: number;
   /** The offset up to which the store surely holds a topic: the log keeps what comes after. */
   readonly stored: (topic: Topic) => number;
-  /** Records older than this may leave the log once they are derived and stored. */
   /** Records this far behind their instrument, in event time, change no candle; microseconds. */
   readonly correctionHorizon: number;
+  /** Records older than this may leave the log once they are derived and stored. */
   readonly retentionHours: number;
   readonly retentionGigabytes: number;
 }

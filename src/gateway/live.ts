@@ -76,9 +76,9 @@ export function candleKey(price: number, interval: number): number {
 }
 
 const retryMs = 1_000;
-/** How many last prices are asked of the store at a time. */
 /** Cancels and what they took back are passed over. */
 const latestAmong = 20;
+/** How many last prices are asked of the store at a time. */
 const asksAtOnce = 16;
 
 /** What is known of an instrument that no feed has defined. */
