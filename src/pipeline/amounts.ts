@@ -84,21 +84,34 @@ function spansOf(columns: EventColumns, { prices, sizes }: AmountColumns): reado
   const spans = columns.instruments.map(
     (): Span => ({ priceMin: Number.POSITIVE_INFINITY, priceMax: 0, priceLast: 0, sizeMax: 0 }),
   );
+  // Instruments come in runs, which local variables are fast for.
   for (const column of prices) {
-    for (let row = 0; row < count; row++) {
-      const price = column[row] as number;
-      if (price === 0) continue;
-      const span = spans[instrument[row] as number] as Span;
-      if (price < span.priceMin) span.priceMin = price;
-      if (price > span.priceMax) span.priceMax = price;
-      span.priceLast = price;
+    for (let row = 0; row < count; ) {
+      const index = instrument[row] as number;
+      const span = spans[index] as Span;
+      let { priceMin, priceMax, priceLast } = span;
+      for (; row < count && instrument[row] === index; row++) {
+        const price = column[row] as number;
+        if (price === 0) continue;
+        if (price < priceMin) priceMin = price;
+        if (price > priceMax) priceMax = price;
+        priceLast = price;
+      }
+      span.priceMin = priceMin;
+      span.priceMax = priceMax;
+      span.priceLast = priceLast;
     }
   }
   for (const column of sizes) {
-    for (let row = 0; row < count; row++) {
-      const span = spans[instrument[row] as number] as Span;
-      const size = column[row] as number;
-      if (size > span.sizeMax) span.sizeMax = size;
+    for (let row = 0; row < count; ) {
+      const index = instrument[row] as number;
+      const span = spans[index] as Span;
+      let { sizeMax } = span;
+      for (; row < count && instrument[row] === index; row++) {
+        const size = column[row] as number;
+        if (size > sizeMax) sizeMax = size;
+      }
+      span.sizeMax = sizeMax;
     }
   }
   return spans;
