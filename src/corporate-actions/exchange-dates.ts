@@ -1,19 +1,18 @@
-// The dates of corporate actions as moments: each is of the calendar of its exchange.
+// The dates of corporate actions as moments: each is a day of the calendar of its exchange.
 
-import { type Micros, micros } from '../base/clock.ts';
+import { type Micros, microsPerDay } from '../base/clock.ts';
 import { calendarOf } from '../calendars/calendar.ts';
+import { dayNumber } from '../calendars/days.ts';
 
-/** When a date begins where the exchange is. */
+/** When the exchange's day of a date begins. */
 export function startOfDate(date: string, calendar: string): Micros {
-  const { zone } = calendarOf(calendar);
-  return micros(Temporal.PlainDate.from(date).toZonedDateTime(zone).epochMilliseconds * 1000);
+  return calendarOf(calendar).days.numbered(dayNumber(Date.parse(date) * 1000)).start;
 }
 
-/** The date at a moment where the exchange is. */
+/** The date of the exchange's day that a moment belongs to. */
 export function dateAt(time: Micros, calendar: string): string {
-  const { zone } = calendarOf(calendar);
-  const instant = Temporal.Instant.fromEpochMilliseconds(Math.floor(time / 1000));
-  return instant.toZonedDateTimeISO(zone).toPlainDate().toString();
+  const { number } = calendarOf(calendar).days.of(time);
+  return new Date((number * microsPerDay) / 1000).toISOString().slice(0, 10);
 }
 
 /** The first day with a session after a date. Throws a RangeError outside the calendar's years. */

@@ -1,11 +1,14 @@
-// The candles of an instrument over its names, adjusted. Candles are stored as traded and are on
-// the UTC grid, the days of actions are the exchange's. So a candle of hours or a day can begin
-// before an action and end after it: such a one is put together anew from its quarter hours, each
-// adjusted for itself. The days of all our exchanges begin on a quarter hour of UTC.
+// The candles of an instrument over its names, adjusted. Candles are stored as traded, those within
+// a day on the grid of UTC, and actions begin with a day of their exchange. So a candle of hours,
+// or a day of another calendar, can begin before an action and end after it: such a one is put
+// together anew from its quarter hours, each adjusted for itself. The days of all our exchanges
+// begin on a quarter hour of UTC.
 
 import { type Micros, micros } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
 import { calendarOf } from '../calendars/calendar.ts';
+import type { Days } from '../calendars/days.ts';
+import type { Span } from '../calendars/session.ts';
 import type { PriceKind } from '../contracts/candle.ts';
 import type { Adjustment } from '../contracts/corporate-action.ts';
 import { bucketStart, type Interval, intervalLength } from '../contracts/interval.ts';
@@ -38,12 +41,15 @@ const partInterval: Interval = '15m';
 /** Reads one series; remembers the factors that it worked out. */
 export class SeriesReader {
   readonly #series: Series;
+  readonly #days: Days;
   readonly #read: ReadCandles;
   /** From the newest action back: up to which moment the factors hold. */
   readonly #steps: { readonly until: Micros; readonly factors: Factors }[] = [];
 
-  constructor(series: Series, read: ReadCandles) {
+  /** `days` are the instrument's. */
+  constructor(series: Series, days: Days, read: ReadCandles) {
     this.#series = series;
+    this.#days = days;
     this.#read = read;
   }
 
@@ -53,16 +59,16 @@ export class SeriesReader {
    */
   async candles(span: CandleSpan): Promise<SeriesCandle[]> {
     const { names, adjustment } = this.#series;
-    const length = intervalLength(span.interval);
-    const broken = brokenBuckets(this.#series, length);
-    const whole = await newest(names, this.#read, span, length);
+    const bucketAt = bucketsOf(span.interval, this.#days);
+    const broken = brokenBuckets(this.#series, bucketAt);
+    const whole = await newest(names, this.#read, span, bucketAt);
     const reached = whole.length < span.limit ? span.from : startOf(whole[0]);
     const found: Parts[] = whole
       .filter((candle) => !broken.has(startOf(candle)))
       .map((candle) => ({ whole: candle, parts: [candle] }));
-    for (const start of broken) {
+    for (const [start, bucket] of broken) {
       if (start < reached || start >= span.to) continue;
-      const mended = await partsOf(names, this.#read, span, start, length);
+      const mended = await partsOf(names, this.#read, span, bucket);
       if (mended) found.push(mended);
     }
     found.sort((a, b) => startOf(a.whole) - startOf(b.whole));
@@ -99,11 +105,37 @@ interface Parts {
   readonly parts: readonly Candle[];
 }
 
-/** The starts of the buckets that a change of name or of prices lies within. */
-function brokenBuckets({ names, actions }: Series, length: number): ReadonlySet<Micros> {
+/** The bucket that a moment lies in. */
+type BucketAt = (time: Micros) => Span;
+
+function bucketsOf(interval: Interval, days: Days): BucketAt {
+  return interval === '1d' ? (time) => days.of(time) : onGrid(interval);
+}
+
+function onGrid(interval: Interval): BucketAt {
+  const length = intervalLength(interval);
+  return (time) => {
+    const start = bucketStart(time, length);
+    return { start, end: micros(start + length) };
+  };
+}
+
+/** By start, the buckets that a change of name or of prices lies within. */
+function brokenBuckets({ names, actions }: Series, bucketAt: BucketAt): ReadonlyMap<Micros, Span> {
   const changes = [...names.slice(1).map(({ from }) => from), ...actions.map(({ at }) => at)];
-  const within = changes.filter((at) => at % length !== 0);
-  return new Set(within.map((at) => bucketStart(at, length)));
+  const within = changes.map((at) => [at, bucketAt(at)] as const);
+  return new Map(
+    within.filter(([at, { start }]) => start !== at).map(([, bucket]) => [bucket.start, bucket]),
+  );
+}
+
+/** The part of a span, infinite or not, that is whole buckets. */
+function wholeBuckets({ from, to }: NameSpan, bucketAt: BucketAt): Span {
+  const first = Number.isFinite(from) ? bucketAt(from) : null;
+  return {
+    start: first && first.start < from ? first.end : from,
+    end: Number.isFinite(to) ? bucketAt(to).start : to,
+  };
 }
 
 /** The newest candles of buckets that lie within the span of one name. */
@@ -111,16 +143,17 @@ async function newest(
   names: readonly NameSpan[],
   read: ReadCandles,
   span: CandleSpan,
-  length: number,
+  bucketAt: BucketAt,
 ): Promise<Candle[]> {
   let candles: readonly Candle[] = [];
-  for (const { symbol, from, to } of names.toReversed()) {
+  for (const name of names.toReversed()) {
     const limit = span.limit - candles.length;
-    const start = micros(Math.max(span.from, Math.ceil(from / length) * length));
-    const end = micros(Math.min(span.to, Math.floor(to / length) * length));
+    const { start, end } = wholeBuckets(name, bucketAt);
+    const from = micros(Math.max(span.from, start));
+    const to = micros(Math.min(span.to, end));
     if (limit === 0) break;
-    if (start >= end) continue;
-    candles = [...(await read(symbol, { ...span, limit, from: start, to: end })), ...candles];
+    if (from >= to) continue;
+    candles = [...(await read(name.symbol, { ...span, limit, from, to })), ...candles];
   }
   return [...candles];
 }
@@ -132,18 +165,16 @@ async function partsOf(
   names: readonly NameSpan[],
   read: ReadCandles,
   { interval, price }: CandleSpan,
-  start: Micros,
-  length: number,
+  { start, end }: Span,
 ): Promise<Parts | null> {
-  const end = micros(start + length);
   const ours = names.filter(({ from, to }) => from < end && to > start);
   const bucket = { price, from: start, to: end };
   const wholes = await Promise.all(
     ours.map(({ symbol }) => read(symbol, { ...bucket, interval, limit: 1 })),
   );
-  const partLength = intervalLength(partInterval);
-  const quarters = { ...bucket, interval: partInterval, limit: length / partLength };
-  const parts = await newest(ours, read, quarters, partLength);
+  const limit = (end - start) / intervalLength(partInterval);
+  const quarters = { ...bucket, interval: partInterval, limit };
+  const parts = await newest(ours, read, quarters, onGrid(partInterval));
   if (parts.length === 0) return null;
   const states = wholes.flat().map(({ state }) => state);
   const state = unsettled.find((one) => states.includes(one)) ?? 'final';
@@ -188,7 +219,7 @@ async function closeBefore(
   if (at < Date.UTC(known.firstYear, 1) * 1000) return null;
   const { open, close } = known.previousSession(at);
   const minute = { interval: '1m', price: 'trade', limit: 1, from: open, to: close } as const;
-  const [candle] = await newest(names, read, minute, intervalLength(minute.interval));
+  const [candle] = await newest(names, read, minute, onGrid(minute.interval));
   return candle?.close ?? null;
 }
 

@@ -2,6 +2,7 @@
 
 import { type Micros, micros } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
+import type { Days } from '../calendars/days.ts';
 import type { PriceKind } from '../contracts/candle.ts';
 import type { Adjustment } from '../contracts/corporate-action.ts';
 import type { Interval } from '../contracts/interval.ts';
@@ -46,9 +47,19 @@ export async function knownSeries(
   return series;
 }
 
+/** The calendar of a series' days: its latest name may not have traded yet. */
+export function calendarOfSeries({ live }: RouteContext, { names }: Series): string {
+  const latest = names.findLast(({ symbol }) => live.has(symbol)) ?? names[0];
+  return live.instrument(latest.symbol).calendar;
+}
+
 /** Reads a series from memory, log and store. */
-export function readerOf({ live, sources }: RouteContext, series: Series): SeriesReader {
-  return new SeriesReader(series, async (symbol, span) => {
+export function readerOf(
+  { live, sources }: RouteContext,
+  series: Series,
+  days: Days,
+): SeriesReader {
+  return new SeriesReader(series, days, async (symbol, span) => {
     if (!live.has(symbol)) return [];
     const ring = live.candles(symbol, span.price, span.interval);
     return await newestCandles(sources, symbol, ring, span);

@@ -3,8 +3,11 @@
 
 import type { Client } from 'pg';
 import { micros } from '../base/clock.ts';
+import { calendarOf } from '../calendars/calendar.ts';
+import type { Days } from '../calendars/days.ts';
 import type { PriceKind } from '../contracts/candle.ts';
 import type { Adjustment } from '../contracts/corporate-action.ts';
+import { alwaysOpenCalendar } from '../contracts/instrument.ts';
 import { type Interval, intervalLength, intervals } from '../contracts/interval.ts';
 import { parseTime } from '../contracts/time.ts';
 import {
@@ -53,7 +56,8 @@ export async function* readSeries(
   wanted: readonly Interval[],
 ): AsyncGenerator<RowBatch> {
   const ids = new Map(scope.instruments.map(({ id, symbol }) => [symbol, id]));
-  const reader = new SeriesReader(series, async (symbol, span) => {
+  const { days } = calendarOf(calendarOfSeries(series, scope));
+  const reader = new SeriesReader(series, days, async (symbol, span) => {
     const id = ids.get(symbol);
     if (id === undefined) return [];
     const { rows } = await client.query<CandleRow>(selectNewestCandles, candleParameters(id, span));
@@ -61,12 +65,13 @@ export async function* readSeries(
   });
   let isEmpty = true;
   const window = rowsAtOnce * Math.min(...wanted.map(intervalLength));
-  const [first, end] = await reach(client, [...ids.values()], price, scope);
+  const [first, end] = await reach(client, [...ids.values()], days, price, scope);
   for (let from = Math.floor(first / window) * window; from < end; from += window) {
     const span = { from: micros(Math.max(from, first)), to: micros(Math.min(from + window, end)) };
     const candles: SeriesCandle[] = [];
     for (const interval of wanted) {
-      const limit = Math.ceil(window / intervalLength(interval));
+      // One more, since days of 23 hours let another begin.
+      const limit = Math.ceil(window / intervalLength(interval)) + 1;
       candles.push(...(await reader.candles({ ...span, interval, price, limit })));
     }
     if (candles.length === 0) continue;
@@ -76,10 +81,18 @@ export async function* readSeries(
   if (isEmpty) requireBearer(series);
 }
 
+/** The calendar of a series' days: its latest name may not have traded yet. */
+function calendarOfSeries({ names }: Series, { instruments }: ExportScope): string {
+  const known = new Map(instruments.map(({ symbol, calendar }) => [symbol, calendar]));
+  const latest = names.findLast(({ symbol }) => known.has(symbol)) ?? names[0];
+  return known.get(latest.symbol) ?? alwaysOpenCalendar;
+}
+
 /** The part of the span that has candles. */
 async function reach(
   client: Client,
   ids: readonly number[],
+  days: Days,
   price: PriceKind,
   { from = micros(-Infinity), to = micros(Infinity) }: ExportScope,
 ): Promise<[from: number, to: number]> {
@@ -90,7 +103,7 @@ async function reach(
   );
   const [{ first, last }] = rows;
   if (first === null || last === null) return [0, 0];
-  const end = Number(last) + intervalLength('1d');
+  const { end } = days.of(Number(last));
   return [Math.max(from, Number(first)), Math.min(to, end)];
 }
 

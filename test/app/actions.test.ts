@@ -53,6 +53,30 @@ test("Apple's minutes have no cliff at its split once they are adjusted", async 
   });
 });
 
+test('exported days of an exchange are its own, each once, over a split', async (t) => {
+  const folder = recordedData('us-equity', t);
+  if (!folder) return;
+  await withDataFolder(async (data) => {
+    const minutes = ['20140606', '20140609'].map((day) =>
+      join(folder, `minute/aapl/${day}_trade.zip`),
+    );
+    assert.equal((await run(data, ['replay', ...minutes])).code, 0);
+    const file = join(folder, 'factor_files/aapl.csv');
+    assert.equal((await run(data, ['actions', 'import', file])).code, 0);
+    const args = ['export', 'candles', '--symbol', 'AAPL', '--interval', '1d'];
+    const days = async (...more: string[]) => csv((await run(data, [...args, ...more])).stdout);
+    const raw = await days();
+    const split = await days('--adjustment', 'split', '--asof', '2014-06-30');
+    assert.deepEqual(
+      split.map(({ start, close }) => [start, Number(close).toFixed(6)]),
+      [
+        ['2014-06-06T04:00:00Z', (Number(raw[0]?.close) / 7).toFixed(6)],
+        ['2014-06-09T04:00:00Z', Number(raw[1]?.close).toFixed(6)],
+      ],
+    );
+  });
+});
+
 /** The close of each recorded minute as one trade of its volume: a CSV line each. */
 async function closesOf(folder: string, day: string): Promise<string[]> {
   const lines: string[] = [];

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { micros } from '../../src/base/clock.ts';
+import { calendarOf } from '../../src/calendars/calendar.ts';
 import type { Adjustment, CorporateAction } from '../../src/contracts/corporate-action.ts';
 import { formatTime, parseTime } from '../../src/contracts/time.ts';
 import type { Candle } from '../../src/contracts/wire-objects.ts';
@@ -24,12 +25,19 @@ interface Asked extends Partial<CandleSpan> {
   readonly symbol?: string;
   readonly adjustment?: Adjustment;
   readonly asof?: string;
+  readonly calendar?: string;
 }
 
 async function adjusted(
   stored: readonly Candle[],
   known: readonly CorporateAction[],
-  { symbol = 'AAA', adjustment = 'all', asof = '2050-12-31', ...span }: Asked = {},
+  {
+    symbol = 'AAA',
+    adjustment = 'all',
+    asof = '2050-12-31',
+    calendar = '24/7',
+    ...span
+  }: Asked = {},
 ) {
   const read = async (name: string, { interval, from, to, limit, price }: CandleSpan) =>
     stored
@@ -38,7 +46,7 @@ async function adjusted(
       .sort((a, b) => (a.start < b.start ? -1 : 1))
       .slice(-limit);
   const series = seriesOf(known, { symbol, adjustment, asof });
-  const reader = new SeriesReader(series, read);
+  const reader = new SeriesReader(series, calendarOf(calendar).days, read);
   return await reader.candles({ interval: '1d', price: 'trade', ...always, ...span });
 }
 
@@ -92,6 +100,39 @@ suite('recorded history', () => {
     }
   });
 
+  test('has the days of its exchange, none of them broken by its own actions', async (t) => {
+    const folder = recordedData('us-equity', t);
+    if (!folder) return;
+    const noons = await recordedDays(folder, 'aapl');
+    const quarters = noons.map((one) => ({ ...one, interval: '15m' }) as const);
+    const days = noons.map((one) => ({ ...one, interval: '1d', start: midnightOf(one) }) as const);
+    const asked = { symbol: 'AAPL', calendar: 'XNYS' } as const;
+    const known = recordedActions(folder, 'aapl');
+    const found = await adjusted([...days, ...quarters], known, asked);
+    const ofNoons = await adjusted(noons, known, { ...asked, interval: '1m' });
+    assert.deepEqual(
+      found,
+      ofNoons.map((one, index) => ({ ...one, interval: '1d', start: days[index]?.start })),
+    );
+    const paged: Candle[] = [];
+    for (let to = always.to; ; ) {
+      const page = await adjusted([...days, ...quarters], known, { ...asked, limit: 997, to });
+      if (!page[0]) break;
+      paged.unshift(...page);
+      to = micros(parseTime(page[0].start) ?? 0);
+    }
+    assert.deepEqual(paged, found);
+    const renamed = csvActions('AAPL,2014-06-09,rename,PEAR', 'PEAR,2014-06-09,split,7');
+    const pears = [...days, ...quarters].map((one) =>
+      one.start < '2014-06-09' ? one : { ...one, symbol: 'PEAR' },
+    );
+    const pear = await adjusted(pears, renamed, { ...asked, symbol: 'PEAR', adjustment: 'raw' });
+    assert.deepEqual(
+      pear.map(({ start }) => start),
+      days.map(({ start }) => start),
+    );
+  });
+
   test('is adjusted for dividends as Yahoo adjusts it', async (t) => {
     const folder = recordedData('providers/yahoo', t);
     if (!folder) return;
@@ -120,6 +161,12 @@ suite('recorded history', () => {
     assert.equal(dividends, 5);
   });
 });
+
+/** In New York, four or five hours behind UTC. */
+function midnightOf({ start }: Candle): string {
+  const date = Temporal.PlainDate.from(start.slice(0, 10));
+  return date.toZonedDateTime('America/New_York').toInstant().toString();
+}
 
 function utc(seconds: number): string {
   return formatTime(seconds * 1e6);
@@ -294,6 +341,23 @@ suite('a candle that an action lies within', () => {
     const found = await adjusted(stored, rename, { symbol: 'BBB', adjustment: 'raw' });
     assert.deepEqual(found, [{ ...day, symbol: 'BBB', notional: '89900', vwap: '299.66666667' }]);
     assert.equal((await adjusted(stored, rename, { symbol: 'BBB', limit: 1 })).length, 1);
+  });
+
+  test('is none of a day whose calendar the action is of', async () => {
+    // Where the trading day of Monday the 6th begins, in winter.
+    const starts = {
+      XNYS: '2020-01-06T05:00:00Z',
+      XTKS: '2020-01-05T15:00:00Z',
+      CMES: '2020-01-05T23:00:00Z',
+      FX: '2020-01-05T22:00:00Z',
+    };
+    for (const [calendar, start] of Object.entries(starts)) {
+      const own = { path: 'x.csv', text: 'AAA,2020-01-06,split,7' };
+      const { actions } = actionsOf(own, { calendar });
+      const monday = { ...day, start };
+      const found = await adjusted([monday, ...quarters], actions, { calendar });
+      assert.deepEqual(found, [{ ...monday, adjustment: 'all' }], calendar);
+    }
   });
 
   test('takes its prices from trades that may set them, if there are any', async () => {

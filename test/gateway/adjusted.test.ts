@@ -1,8 +1,14 @@
 // Corporate actions over REST: the same candles, read as they would have been.
 
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
+import { ManualClock } from '../../src/base/clock.ts';
 import { actionsOf } from '../../src/corporate-actions/action-files.ts';
+import { replayFeed } from '../../src/feeds/replay/replay.ts';
+import { recordedActions } from '../corporate-actions/recorded-actions.ts';
+import { atOnce, deriveFrom, ingestInto, never, start } from '../pipeline/rig.ts';
+import { recordedData } from '../recorded-data.ts';
 import { type Rig, rig } from './rig.ts';
 import { second } from './tape.ts';
 
@@ -29,6 +35,53 @@ async function apple(t: TestContext, ...actions: string[]): Promise<Rig> {
 }
 
 const path = '/api/v1/candles/AAPL';
+
+suite('days over REST', () => {
+  test('are the exchange’s, each once, over the recorded split', async (t) => {
+    const folder = recordedData('us-equity', t);
+    if (!folder) return;
+    const one = await rig(t);
+    one.history.corporateActions = recordedActions(folder, 'aapl');
+    const dates = ['2014-06-05', '2014-06-06', '2014-06-09'];
+    const files = dates.map((date) =>
+      join(folder, `minute/aapl/${date.replaceAll('-', '')}_trade.zip`),
+    );
+    const clock = new ManualClock(start);
+    await ingestInto(one.log).run(replayFeed({ speed: 'max', clock, files }), never, false);
+    const derive = deriveFrom(one.log, clock);
+    await derive.recover();
+    while (await derive.step(atOnce, never));
+    await one.settled();
+    const query = 'interval=1d&adjustment=split&asof=2014-06-30';
+    const { body } = await one.get(`${path}?${query}&indicators=sma:2;change:1`);
+    assert.deepEqual(
+      body.candles.map((day: { start: string }) => day.start),
+      dates.map((date) => `${date}T04:00:00Z`),
+    );
+    const closes = body.candles.map(({ close }: { close: string }) => Number(close));
+    const { candles: raw } = (await one.get(`${path}?interval=1d`)).body;
+    const expected = raw.map(({ close }: { close: string }, day: number) =>
+      day < 2 ? Number(close) / 7 : Number(close),
+    );
+    for (const [day, close] of closes.entries()) {
+      assert(Math.abs(close - expected[day]) < 1e-8, `${dates[day]}: ${close}`);
+    }
+    const { indicators } = body.candles[2];
+    assert(Math.abs(indicators['sma:2'].sma - (expected[1] + expected[2]) / 2) < 1e-7);
+    assert(Math.abs(indicators['change:1'].change - (expected[2] - expected[1])) < 1e-7);
+    const found: unknown[] = [];
+    for (let cursor = ''; ; ) {
+      const page = (await one.get(`${path}?${query}&limit=1${cursor}`)).body;
+      found.unshift(...page.candles.map((day: { start: string }) => day.start));
+      if (page.next === null) break;
+      cursor = `&cursor=${page.next}`;
+    }
+    assert.deepEqual(
+      found,
+      body.candles.map((day: { start: string }) => day.start),
+    );
+  });
+});
 
 suite('candles over REST', () => {
   test('are raw unless asked otherwise, and say so', async (t) => {

@@ -15,7 +15,14 @@ import { requireBearer } from '../../corporate-actions/series.ts';
 import { parseCandleCursor } from '../cursor.ts';
 import { candlesBefore, indicated, parseIndicators } from '../indicated.ts';
 import { silencesOf } from '../seam/silences.ts';
-import { appliedTo, knownSeries, readerOf, seriesPage, startOf } from '../series-page.ts';
+import {
+  appliedTo,
+  calendarOfSeries,
+  knownSeries,
+  readerOf,
+  seriesPage,
+  startOf,
+} from '../series-page.ts';
 import type { HttpServer } from '../server.ts';
 import {
   nextSchema,
@@ -111,13 +118,13 @@ export function candleRoutes(app: HttpServer, context: RouteContext): void {
       const { interval, price, limit, adjustment, asof, cursor, indicators, empty, ...span } =
         asked;
       const before = cursor === undefined ? undefined : parseCandleCursor(cursor);
-      const { calendar } = context.live.instrument(symbol.toUpperCase());
-      const { days } = calendarOf(calendar);
       const specs = indicators === undefined ? [] : parseIndicators(indicators);
+      const series = await knownSeries(context, symbol, adjustment, asof);
+      const calendar = calendarOfSeries(context, series);
+      const { days } = calendarOf(calendar);
       const times = parseSpan(span, interval === '1d' ? days : undefined);
       const wanted = { interval, price, limit, before, ...times };
-      const series = await knownSeries(context, symbol, adjustment, asof);
-      const reader = readerOf(context, series);
+      const reader = readerOf(context, series, days);
       const page = await seriesPage(reader, wanted);
       const [first] = page.candles;
       if (!first) requireBearer(series);
