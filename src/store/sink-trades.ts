@@ -6,7 +6,7 @@ import { sequencesOf } from '../contracts/event-columns.ts';
 import { frameKind } from '../contracts/frame.ts';
 import { formatTime } from '../contracts/time.ts';
 import { decodeTrades, type TradeBatch } from '../contracts/trade.ts';
-import { isCancel } from '../contracts/verdict.ts';
+import { cancel } from '../contracts/verdict.ts';
 import { copyIn } from './copy.ts';
 import { CopyWriter, storable } from './copy-binary.ts';
 import { knownInstruments } from './known-ids.ts';
@@ -111,11 +111,14 @@ class TradeRows implements TopicRows {
   }
 }
 
-/** Flags the trades that cancels name; by their times, since that is what the index knows. */
+/**
+ * Flags the trades that cancels name, but not those too late to change a candle; by their times,
+ * since that is what the index knows.
+ */
 async function flagCancelled(client: Client, part: ReadyPart): Promise<void> {
   const { batch, instrumentIds, first, end } = part;
   for (let row = first; row < end; row++) {
-    if (!isCancel(batch.verdict[row])) continue;
+    if (batch.verdict[row] !== cancel) continue;
     await client.query(
       `update trade_rows set cancelled = true
        from trade_tags

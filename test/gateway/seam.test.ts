@@ -165,6 +165,22 @@ suite('a cancelled trade', () => {
   });
 });
 
+suite('a trade whose cancel came too late', () => {
+  test('stands as it was, in the log as in memory', async (t) => {
+    const one = await rig(t, { log: new MemoryLog(), limits: tiny });
+    const trade = { time: monday, price: 100, id: 7 };
+    await one.tape.trades(trade, { ...trade, price: 0, verdict: 'cancel too late' });
+    const others = Array.from({ length: 40 }, (_, n) => ({ time: monday + 1 + n, id: 100 + n }));
+    await one.tape.trades(...others.map((other) => ({ ...other, price: 100 })));
+    await one.settled();
+    const { body } = await one.get('/api/v1/trades/AAPL?limit=100');
+    assert.deepEqual(
+      body.trades.slice(-2).map((found: { verdict: string }) => found.verdict),
+      ['cancel too late', 'on time'],
+    );
+  });
+});
+
 suite('pages of candles over memory, log and store', () => {
   test('show what was rebuilt in the store, and not what memory has of it', async (t) => {
     const one = await rig(t);

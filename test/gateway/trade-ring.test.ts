@@ -109,6 +109,16 @@ suite('the latest trade', () => {
     assert.equal(latest(rig), '100.01');
   });
 
+  test('stays where its cancel is too late to change a candle', async () => {
+    const rig = new RingRig();
+    await rig.write({ ...at(1), id: 71 }, { ...at(1, 'cancel too late'), id: 71, price: 0 });
+    assert.deepEqual(
+      rig.ring.newestFirst({}, 10).map(({ verdict }) => verdict),
+      ['cancel too late', 'on time'],
+    );
+    assert.equal(latest(rig), '100.01');
+  });
+
   test('is the correction of itself', async () => {
     const rig = new RingRig();
     await rig.write({ ...at(3), id: 7 });

@@ -9,7 +9,7 @@ import fc from 'fast-check';
 import type { Client } from 'pg';
 import { Failure } from '../../src/base/failure.ts';
 import { prng } from '../../src/base/prng.ts';
-import { cancel, onTime } from '../../src/contracts/verdict.ts';
+import { cancel, cancelTooLate, onTime } from '../../src/contracts/verdict.ts';
 import type { DatabaseAddress } from '../../src/store/database.ts';
 import type { Sink, SinkBatch } from '../../src/store/sink.ts';
 import { openTradesSink } from '../../src/store/sink-trades.ts';
@@ -118,6 +118,16 @@ suite('the trades sink stores', () => {
       'AAA|1|cancel',
       'AAA|3|cancel',
       'AAA|2|cancel',
+    ]);
+  });
+
+  test('a trade as it was beside a cancel that came too late for its candle', async (t) => {
+    const { client, sink } = await opened(t);
+    const trade = { symbol: 'AAA', time: noon, id: 1 };
+    await sink.write([tradeBatch(0, [trade, { ...trade, verdict: cancelTooLate }])], 2);
+    assert.deepEqual(await linesOf(client, 'select verdict from trades order by log_offset'), [
+      'on time',
+      'cancel too late',
     ]);
   });
 

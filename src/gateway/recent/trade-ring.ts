@@ -7,7 +7,7 @@
 import { formatDecimal } from '../../contracts/decimal.ts';
 import { formatTime } from '../../contracts/time.ts';
 import type { TradeBatch, TradeTag } from '../../contracts/trade.ts';
-import { cancelled, counts, isCancel, verdictName } from '../../contracts/verdict.ts';
+import { cancel, cancelled, counts, isCancel, verdictName } from '../../contracts/verdict.ts';
 import type { Trade } from '../../contracts/wire-objects.ts';
 import type { RowBudget } from './row-budget.ts';
 import type { RowsBySymbol } from './rows-by-symbol.ts';
@@ -164,9 +164,9 @@ export class TradeRing {
     this.#next = sequence + 1;
     this.#count++;
     const verdict = batch.verdict[row];
-    if (isCancel(verdict)) {
+    if (verdict === cancel) {
       this.#takeBack(slot);
-    } else if (verdict !== cancelled && time >= this.#latestTime) {
+    } else if (!isCancel(verdict) && verdict !== cancelled && time >= this.#latestTime) {
       this.#latestTime = time;
       this.#latestSequence = sequence;
     }

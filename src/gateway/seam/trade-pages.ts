@@ -138,7 +138,7 @@ function merge(trades: readonly Trade[], { before, limit }: TradePageQuery): Tra
 function flagged(trades: readonly Trade[]): Trade[] {
   const nameOf = ({ time, id }: Trade): string => `${time} ${id}`;
   const isCancelRow = ({ verdict }: Trade): boolean => isCancel(verdicts.indexOf(verdict));
-  const named = new Set(trades.filter(isCancelRow).map(nameOf));
+  const named = new Set(trades.filter(({ verdict }) => verdict === 'cancel').map(nameOf));
   return trades.map((trade) => {
     const isNamed = named.has(nameOf(trade)) && !isCancelRow(trade);
     return isNamed ? { ...trade, verdict: 'cancelled' } : trade;
