@@ -253,16 +253,15 @@ export class Ingest {
 
   /** A trade whose cancel came before it, or beside it, counts for nothing. */
   async #markCancelled(columns: EventColumns, spaces: readonly string[]): Promise<void> {
-    for (const [index, space] of spaces.entries()) {
-      const cancels = await this.#knownCancels(space);
-      if (cancels === null) continue;
-      for (let row = 0; row < columns.count; row++) {
-        const id = columns.id[row] as number;
-        const isOther = columns.instrument[row] !== index || columns.verdict[row] === cancel;
-        if (isOther || Number.isNaN(id)) continue;
-        if (cancels.lacks(id)) await cancels.load(this.#log, id);
-        if (cancels.has(id)) columns.verdict[row] = cancelled;
-      }
+    const known: (SeenIds | null)[] = [];
+    for (const space of spaces) known.push(await this.#knownCancels(space));
+    if (known.every((cancels) => cancels === null)) return;
+    for (let row = 0; row < columns.count; row++) {
+      const cancels = known[columns.instrument[row] as number] as SeenIds | null;
+      const id = columns.id[row] as number;
+      if (cancels === null || columns.verdict[row] === cancel || Number.isNaN(id)) continue;
+      if (cancels.lacks(id)) await cancels.load(this.#log, id);
+      if (cancels.has(id)) columns.verdict[row] = cancelled;
     }
   }
 

@@ -291,6 +291,27 @@ suite('corrections and cancels', () => {
     });
   });
 
+  test('are looked for in one pass over the rows, whatever the number of instruments', async () => {
+    await withLog(async (open) => {
+      const ingest = ingestInto(await open());
+      const looksOver = async (rows: readonly SimpleTrade[]): Promise<number> => {
+        const seen = observed(rows);
+        const { instrument } = seen.trades;
+        let looks = 0;
+        Object.defineProperty(seen.trades, 'instrument', { get: () => (looks++, instrument) });
+        await ingest.take(seen, false, never);
+        return looks;
+      };
+      const rowsOf = (symbols: number, from: number) =>
+        Array.from({ length: 200 }, (_, row) => {
+          return { ...trade(from + row, row), symbol: `S${row % symbols}` };
+        });
+      const cancels = rowsOf(100, 0).map((row) => ({ ...row, price: 0, verdict: cancel }));
+      await ingest.take(observed(cancels), false, never);
+      assert.equal(await looksOver(rowsOf(100, 1_000)), await looksOver(rowsOf(2, 2_000)));
+    });
+  });
+
   test('beyond the horizon are flagged, as are late trades, and change nothing', async () => {
     await withLog(async (open) => {
       const log = await open();
