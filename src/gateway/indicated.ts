@@ -55,16 +55,23 @@ export function candlesBefore(specs: readonly IndicatorSpec[], interval: Interva
   return Math.min(candlesBeforeMax, Math.max(0, ...needed));
 }
 
-/** `before` are the candles just before `candles`; both ascending. `days` are the instrument's. */
+/** The candles just before others, ascending. */
+interface Earlier {
+  readonly candles: readonly Candle[];
+  /** Whether there are none before these. */
+  readonly isWhole: boolean;
+}
+
+/** `candles` are ascending; `days` are the instrument's. */
 export function indicated(
   specs: readonly IndicatorSpec[],
-  before: readonly Candle[],
+  before: Earlier,
   candles: readonly Candle[],
   days: Days,
 ): IndicatedCandle[] {
-  const scales = [...before, ...candles].map(scalesOf).reduce(finer, wholes);
-  const operators = new Operators(specs, days, scales.price);
-  for (const candle of before) operators.add(startOf(candle), numbersOf(candle, scales));
+  const scales = [...before.candles, ...candles].map(scalesOf).reduce(finer, wholes);
+  const operators = new Operators(specs, days, scales.price, before.isWhole);
+  for (const candle of before.candles) operators.add(startOf(candle), numbersOf(candle, scales));
   return candles.map((candle) => {
     const [start, numbers] = [startOf(candle), numbersOf(candle, scales)];
     const indicators = operators.peek(start, numbers);
@@ -73,7 +80,10 @@ export function indicated(
   });
 }
 
-/** Several indicators over the candles of one series, which they take in order. */
+/**
+ * Several indicators over the candles of one series, which they take in order. Those of a session
+ * have no value on a day whose start they have not seen.
+ */
 export class Operators {
   readonly #specs: readonly IndicatorSpec[];
   readonly #days: Days;
@@ -81,13 +91,18 @@ export class Operators {
   readonly #running: Indicator[];
   /** The number of the day that those of a session are of. */
   #day = Number.NaN;
+  #sawStart: boolean;
 
-  /** All candles are going to be in this scale. */
-  constructor(specs: readonly IndicatorSpec[], days: Days, priceScale: number) {
+  /**
+   * All candles are going to be in this scale. `isFirst`: whether there are none before the first
+   * that is going to be taken.
+   */
+  constructor(specs: readonly IndicatorSpec[], days: Days, priceScale: number, isFirst: boolean) {
     this.#specs = specs;
     this.#days = days;
     this.#priceScale = priceScale;
     this.#running = specs.map(createIndicator);
+    this.#sawStart = isFirst;
   }
 
   add(start: number, numbers: CandleNumbers): void {
@@ -96,6 +111,7 @@ export class Operators {
       if (begins(spec, day, this.#day)) this.#running[index] = createIndicator(spec);
       this.#running[index].add(numbers);
     }
+    this.#sawStart = this.#seesStart(day);
     this.#day = day;
   }
 
@@ -105,8 +121,8 @@ export class Operators {
     const told = this.#specs.map((spec, index) => {
       const indicator = begins(spec, day, this.#day) ? createIndicator(spec) : this.#running[index];
       const values = indicator.peek(numbers);
-      if (values === null) return [spec.text, null];
-      const { outputs } = indicatorKinds[spec.name];
+      const { outputs, perSession } = indicatorKinds[spec.name];
+      if (values === null || (perSession && !this.#seesStart(day))) return [spec.text, null];
       const columns = outputs.map(({ name, unit }) => [
         name,
         shown(values[name], unit, this.#priceScale),
@@ -118,12 +134,17 @@ export class Operators {
 
   /** Goes on from here by itself. */
   clone(): Operators {
-    const clone = new Operators(this.#specs, this.#days, this.#priceScale);
+    const clone = new Operators(this.#specs, this.#days, this.#priceScale, this.#sawStart);
     for (const [index, { name }] of this.#specs.entries()) {
       clone.#running[index] = restoreIndicator(name, this.#running[index].snapshot());
     }
     clone.#day = this.#day;
     return clone;
+  }
+
+  /** Whether the start of this day is known, if its candle is the next one. */
+  #seesStart(day: number): boolean {
+    return this.#sawStart || (day !== this.#day && !Number.isNaN(this.#day));
   }
 }
 

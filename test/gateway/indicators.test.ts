@@ -65,11 +65,38 @@ suite('indicators', () => {
     }));
     const specs = [parseIndicator('vwap')];
     const vwaps = (calendar: string) =>
-      indicated(specs, [], candles, calendarOf(calendar).days).map(
+      indicated(specs, { candles: [], isWhole: true }, candles, calendarOf(calendar).days).map(
         ({ indicators }) => indicators.vwap?.vwap,
       );
     assert.deepEqual(vwaps('XNYS'), [1, 1.5, 3]);
     assert.deepEqual(vwaps('24/7'), [1, 2, 2.5]);
+  });
+
+  test('of a session are null where the start of its day is not reached', async (t) => {
+    const one = await rig(t);
+    // From 00:00 UTC to 03:00 on Tuesday, which is 20:00 to 23:00 of Monday in New York.
+    const from = Date.UTC(2024, 4, 7) * 1000;
+    const seconds = Array.from({ length: 3 * 3_600 }, (_, index) => {
+      const close = 10_000 + index;
+      const ohlc = [close, close, close, close] as const;
+      return { interval: '1s', time: from + index * second, ohlc, state: 'final' } as const;
+    });
+    await one.tape.candles(...seconds);
+    await one.history.persistAll();
+    await one.settled();
+    const vwapAt = async (index: number, limit: number): Promise<number | undefined> => {
+      const to = formatTime(from + (index + 1) * second);
+      const asked = `interval=1s&limit=${limit}&to=${to}&indicators=vwap`;
+      const { body } = await one.get(`/api/v1/candles/AAPL?${asked}`);
+      return body.candles.at(-1).indicators.vwap?.vwap;
+    };
+    assert.equal(await vwapAt(10_000, 1), 150, 'the mean of 100 to 200');
+    assert.equal(await vwapAt(10_001, 1), undefined, 'ten thousand before it are not all');
+    assert.equal(await vwapAt(10_001, 2), 150.005, 'those before the page before are');
+    const tuesday = { ohlc: [700, 700, 700, 700], interval: '1s', state: 'final' } as const;
+    await one.tape.candles({ ...tuesday, time: from + 4 * 3_600 * second });
+    await one.settled();
+    assert.equal(await vwapAt(4 * 3_600, 1), 7, 'a day that begins is known');
   });
 
   test('that there are not are refused with what there is', async (t) => {

@@ -136,8 +136,9 @@ export function candleRoutes(app: HttpServer, context: RouteContext): void {
       if (specs.length === 0 || !first) return whole;
       const earlier = { interval, price, limit: candlesBefore(specs, interval) };
       const toFirst = { ...earlier, before: startOf(first) };
-      const { candles } = await seriesPage(reader, toFirst);
-      return { ...whole, candles: indicated(specs, candles, page.candles, days) };
+      const { candles, next } = await seriesPage(reader, toFirst);
+      const earlierOnes = { candles, isWhole: next === null };
+      return { ...whole, candles: indicated(specs, earlierOnes, page.candles, days) };
     },
   );
 }

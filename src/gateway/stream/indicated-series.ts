@@ -113,7 +113,8 @@ export class IndicatedSeries {
     const from = held.findLastIndex(({ operators }, at) => at <= index && operators !== null);
     if (from === index && held[from].operators) return held[from].operators;
     const operators =
-      held[from]?.operators?.clone() ?? new Operators(this.specs, this.#days, this.#scales.price);
+      held[from]?.operators?.clone() ??
+      new Operators(this.specs, this.#days, this.#scales.price, this.#isWhole);
     for (let at = Math.max(0, from); at < index; at++) {
       operators.add(held[at].start, held[at].numbers);
       const isKept = at + 1 >= held.length - changeableMax;
