@@ -41,7 +41,9 @@ export function askGaps(state: SymbolState, span: MinuteSpan): void {
     const session = sessions[at] as SessionSpan;
     state.settle({ kind: 'gap-at-open', start: session.start }, gapOf(state, at));
   }
-  if (sessions.length > sessionsKept) sessions.shift();
+  if (sessions.length <= sessionsKept) return;
+  sessions.shift();
+  state.forget(['gap-at-open'], (sessions[0] as SessionSpan).start);
 }
 
 function withMinute(known: SessionSpan | undefined, start: number, span: MinuteSpan): SessionSpan {

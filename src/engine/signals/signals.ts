@@ -29,12 +29,16 @@ import { askNewestSpike, askSpikesAround } from './price-spike.ts';
 import {
   dropMinutes,
   dropSeconds,
+  floor,
   isBeyondMinutes,
   type MinuteSpan,
+  minute,
+  minutesLateMax,
   type PriceSpan,
   place,
   type QuoteSpan,
   remove,
+  type Span,
   secondsLateMax,
   spanAt,
 } from './span.ts';
@@ -57,6 +61,8 @@ const bidPrice = priceKinds.indexOf('bid');
 const askPrice = priceKinds.indexOf('ask');
 const tradePrice = priceKinds.indexOf('trade');
 const openState = candleStates.indexOf('open');
+/** A bad print's seconds decide whether its minute says it too. */
+const ofMinutes = ['volatility', 'volume-anomaly', 'bad-print'] as const;
 const intervalOf = {
   '1s': intervals.indexOf('1s'),
   '1m': intervals.indexOf('1m'),
@@ -196,7 +202,7 @@ export class SignalOperator {
       askSpikesAround(state, span.start);
       askPrintsAround(state, span.start);
     }
-    dropSeconds(seconds);
+    if (dropSeconds(seconds)) state.forget(['price-spike'], oldestOf(seconds));
   }
 
   #takeMinute(batch: CandleBatch, row: number, isPriced: boolean): void {
@@ -209,7 +215,7 @@ export class SignalOperator {
     if (isEmptied(batch, row)) this.#takeMinuteAway(state, span.start);
     else if (!isBeyond) this.#askMinute(state, span, place(minutes, span));
     askLaterVolumes(state, this.#volumes, span.start);
-    dropMinutes(minutes);
+    if (dropMinutes(minutes)) state.forget(ofMinutes, oldestOf(minutes));
   }
 
   /** Cancels took the last trade of a minute. */
@@ -240,7 +246,7 @@ export class SignalOperator {
     place(quoteSeconds, span);
     askCrossed(state, span);
     askQuotedSecond(state, span.start);
-    dropSeconds(quoteSeconds);
+    if (dropSeconds(quoteSeconds)) state.forget(['crossed-quotes'], oldestOf(quoteSeconds));
   }
 
   #takeQuoteMinute(batch: CandleBatch, row: number): void {
@@ -254,12 +260,17 @@ export class SignalOperator {
     askQuotedMinute(state, span.start);
     askStaleAfter(state, index - 1, quotedUntil);
     askStaleAfter(state, index, quotedUntil);
-    dropMinutes(quoteMinutes);
+    if (dropMinutes(quoteMinutes)) state.forget(['stale-quotes'], oldestOf(quoteMinutes));
   }
 
   #takeHour(batch: CandleBatch, row: number, isPriced: boolean): void {
     const state = this.#stateOf(batch, row);
-    askPriceChange(state, priceSpanOf(batch, row, state), isPriced);
+    const span = priceSpanOf(batch, row, state);
+    if (span.start < state.newestHour - minutesLateMax) return;
+    askPriceChange(state, span, isPriced);
+    if (span.start <= state.newestHour) return;
+    state.newestHour = span.start;
+    state.forget(['price-change'], span.start - minutesLateMax);
   }
 
   #stateOf(batch: CandleBatch, row: number): SymbolState {
@@ -274,6 +285,11 @@ export class SignalOperator {
     this.#changed.add(state);
     return state;
   }
+}
+
+/** The first minute that candles in a window are of: nothing is asked of those before. */
+function oldestOf(spans: readonly Span[]): number {
+  return floor((spans[0] as Span).start, minute);
 }
 
 function symbolOf(batch: CandleBatch, row: number): CandleSymbol {

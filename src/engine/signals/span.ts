@@ -48,7 +48,7 @@ export const minutesCompared = 20;
 /** The oldest of these are only compared with: a revision of one of them is beyond the horizon. */
 const minutesKept = 3 * minutesCompared;
 
-/** Nor is a minute that is this much older than the newest asked again: a week. */
+/** Nor is a minute, or an hour, that is this much older than the newest asked again: a week. */
 export const minutesLateMax = 7 * 24 * hour;
 /** Sessions with prices: the oldest is only compared with. */
 export const sessionsKept = 5;
@@ -77,14 +77,15 @@ export function spanAt<S extends Span>(spans: readonly S[], start: number): S | 
   return span?.start === start ? span : undefined;
 }
 
-/** Drops what is too old, once that is much, so that the rest is copied rarely. */
-export function dropSeconds<S extends Span>(spans: S[]): void {
+/** Drops what is too old, once that is much, so that the rest is copied rarely; whether it did. */
+export function dropSeconds(spans: Span[]): boolean {
   const newest = spans.at(-1)?.start ?? Number.NEGATIVE_INFINITY;
-  if ((spans[0]?.start ?? Number.POSITIVE_INFINITY) > newest - secondsKept - minute) return;
+  if ((spans[0]?.start ?? Number.POSITIVE_INFINITY) > newest - secondsKept - minute) return false;
   spans.splice(
     0,
     spans.findIndex(({ start }) => start > newest - secondsKept),
   );
+  return true;
 }
 
 /** Whether a candle comes so late that what it could change is no longer known. */
@@ -94,8 +95,10 @@ export function isBeyondMinutes(spans: readonly Span[], start: number): boolean 
   return spans.length >= minutesKept && start < (spans[minutesCompared] as Span).start;
 }
 
-export function dropMinutes(spans: Span[]): void {
-  if (spans.length > 2 * minutesKept) spans.splice(0, spans.length - minutesKept);
+export function dropMinutes(spans: Span[]): boolean {
+  if (spans.length <= 2 * minutesKept) return false;
+  spans.splice(0, spans.length - minutesKept);
+  return true;
 }
 
 export function floor(time: number, length: number): number {

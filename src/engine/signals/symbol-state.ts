@@ -28,14 +28,20 @@ export interface Finding {
 
 type Publish = (signal: Signal, of: SymbolState) => void;
 
+/** The newest version of a signal, raised or retracted, and the start of its cause. */
+interface Told {
+  readonly start: number;
+  readonly signal: Signal;
+}
+
 /** What a saved state begins with; behind it are its windows, one after the other. */
 interface Saved extends CandleSymbol {
-  readonly raised: readonly (readonly [cause: string, signal: Signal])[];
+  readonly newestHour: number;
+  readonly told: readonly (readonly [cause: string, told: Told])[];
   /** How many spans each window has. */
   readonly lengths: readonly number[];
 }
 
-const raisedMax = 256;
 const priceFields = ['start', 'open', 'high', 'low', 'close'] as const;
 const sessionFields = ['start', 'firstStart', 'open', 'lastStart', 'close'] as const;
 const quoteFields = ['start', 'bid', 'ask'] as const;
@@ -62,19 +68,24 @@ export class SymbolState {
   /** The same of quotes. */
   quoteSeconds: QuoteSpan[] = [];
   quoteMinutes: QuoteSpan[] = [];
-  /** Newest versions of the signals of those candles, by cause: an id costs a hash to make. */
-  readonly #raised: Map<string, Signal>;
+  /** When the newest hour of trades began. */
+  newestHour = 0;
+  /**
+   * What was told of all that may be asked again, by cause: an id costs a hash to make. It is
+   * forgotten with the candles it is of, and never for its number, or it would be told once more.
+   */
+  readonly #told: Map<string, Told>;
   /** The kinds among them: of most there is none, and then nothing to look for. */
-  readonly #kinds: Set<SignalKind>;
+  #kinds: ReadonlySet<SignalKind>;
   readonly #publish: Publish;
 
-  constructor(of: CandleSymbol, publish: Publish, raised: Saved['raised'] = []) {
+  constructor(of: CandleSymbol, publish: Publish, told: Saved['told'] = []) {
     this.symbol = of.symbol;
     this.priceScale = of.priceScale;
     this.sizeScale = of.sizeScale;
     this.calendar = of.calendar;
-    this.#raised = new Map(raised);
-    this.#kinds = new Set(raised.map(([, { kind }]) => kind));
+    this.#told = new Map(told);
+    this.#kinds = kindsOf(this.#told);
     this.#publish = publish;
   }
 
@@ -111,8 +122,17 @@ export class SymbolState {
     });
   }
 
+  /** Forgets what was told of causes that start before a time and are not asked again. */
+  forget(kinds: readonly SignalKind[], before: number): void {
+    if (!kinds.some((kind) => this.#kinds.has(kind))) return;
+    for (const [key, { start, signal }] of this.#told) {
+      if (start < before && kinds.includes(signal.kind)) this.#told.delete(key);
+    }
+    this.#kinds = kindsOf(this.#told);
+  }
+
   #knownOf(cause: Cause): Signal | undefined {
-    return this.#kinds.has(cause.kind) ? this.#raised.get(keyOf(cause)) : undefined;
+    return this.#kinds.has(cause.kind) ? this.#told.get(keyOf(cause))?.signal : undefined;
   }
 
   price(value: number): string {
@@ -159,7 +179,7 @@ export class SymbolState {
   }
 
   encode(): Uint8Array {
-    const { symbol, priceScale, sizeScale, calendar } = this;
+    const { symbol, priceScale, sizeScale, calendar, newestHour } = this;
     const windows = [
       pack(this.seconds, priceFields),
       pack(this.minutes.map(plainMinute), minuteFields),
@@ -172,7 +192,8 @@ export class SymbolState {
       priceScale,
       sizeScale,
       calendar,
-      raised: [...this.#raised],
+      newestHour,
+      told: [...this.#told],
       lengths: [
         this.seconds.length,
         this.minutes.length,
@@ -190,7 +211,8 @@ export class SymbolState {
     const saved = frame.meta as Saved;
     const numbers = frame.column(Float64Array).values();
     const [seconds = 0, minutes = 0, sessions = 0, ...quotes] = saved.lengths;
-    const state = new SymbolState(saved, publish, saved.raised);
+    const state = new SymbolState(saved, publish, saved.told);
+    state.newestHour = saved.newestHour;
     state.seconds = unpack(numbers, seconds, priceFields);
     state.range.rebuild(state.seconds);
     state.minutes = unpack(numbers, minutes, minuteFields).map(minuteOf);
@@ -201,18 +223,18 @@ export class SymbolState {
   }
 
   #tell(cause: Cause, signal: Signal): void {
-    const key = keyOf(cause);
-    const raised = this.#raised;
-    raised.delete(key);
-    raised.set(key, signal);
-    this.#kinds.add(signal.kind);
-    if (raised.size > raisedMax) raised.delete(raised.keys().next().value as string);
+    this.#told.set(keyOf(cause), { start: cause.start, signal });
+    if (!this.#kinds.has(cause.kind)) this.#kinds = kindsOf(this.#told);
     this.#publish(signal, this);
   }
 }
 
 function keyOf({ kind, start, part = '' }: Cause): string {
   return `${kind} ${start} ${part}`;
+}
+
+function kindsOf(told: ReadonlyMap<string, Told>): ReadonlySet<SignalKind> {
+  return new Set(Array.from(told.values(), ({ signal }) => signal.kind));
 }
 
 function pack<F extends string>(

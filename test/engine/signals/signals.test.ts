@@ -210,6 +210,44 @@ suite('signal operator', () => {
     assert.deepEqual(operator.apply(batchOf([{ ...calm, low: 9_700 }])), [], 'no news');
   });
 
+  test('is told once however many others there are, and retracted after them', () => {
+    let operator = new SignalOperator();
+    const tell = (...candles: readonly SimpleCandle[]): readonly Signal[] =>
+      operator.apply(batchOf(candles, { calendar: 'XNYS' }));
+    const open = monday - 60 * minute;
+    const friday = flat('1m', open - 3 * 24 * 60 * minute, 9_000);
+    const hour = { ...flat('1h', open - 30 * minute, 9_000), close: 10_000, high: 10_000 };
+    // Each of the 390 minutes of the session swings.
+    const session = Array.from({ length: 390 }, (_, at) => ({
+      ...flat('1m', open + at * minute, 10_000),
+      high: 10_300,
+    }));
+    const told = [...tell(friday, hour), ...session.flatMap((one) => tell(one))];
+    const count = (kind: string) => told.filter((signal) => signal.kind === kind).length;
+    assert.deepEqual(
+      ['price-change', 'gap-at-open', 'volatility'].map((kind) => count(kind)),
+      [1, 1, 390],
+    );
+    operator = restarted(operator, new Map());
+    assert.deepEqual(
+      tell({ ...hour, close: 9_000 }).map(({ kind, state, revision }) => [kind, state, revision]),
+      [['price-change', 'retracted', 1]],
+    );
+  });
+
+  test('an hour more than a week behind the newest changes nothing', () => {
+    const operator = new SignalOperator();
+    const week = 7 * 24 * 60 * minute;
+    const start = monday - 30 * minute;
+    const hour = { ...flat('1h', start, 10_000), close: 11_000, high: 11_000 };
+    const told = [hour, flat('1h', start + week, 10_000), { ...hour, close: 10_000 }, hour];
+    const versions = told.map((one) => operator.apply(batchOf([one])).map(({ state }) => state));
+    assert.deepEqual(versions, [['raised'], [], ['retracted'], ['raised']]);
+    operator.apply(batchOf([flat('1h', start + week + 60 * minute, 10_000)]));
+    assert.deepEqual(operator.apply(batchOf([{ ...hour, close: 10_000 }])), []);
+    assert.deepEqual(operator.apply(batchOf([hour])), []);
+  });
+
   test('an hour that changes by more than 5 % is told, and open candles are not', () => {
     const hour = { ...flat('1h', monday - 30 * minute, 10_000), close: 10_501, high: 10_501 };
     assert.deepEqual(new SignalOperator().apply(batchOf([hour], { state: 'open' })), []);
