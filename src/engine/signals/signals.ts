@@ -52,10 +52,8 @@ import { type KeptState, pageKey, sessionMinuteAt, VolumeHistory } from './volum
 export const symbolPrefix = 'symbol ';
 const volumesPrefix = 'volumes ';
 
-export interface SignalSnapshot {
-  /** The newest minute of which any symbol has quotes. */
-  readonly quotedUntil: number;
-}
+/** Nothing is known of no symbol alone: the state is all `unsaved`. */
+export type SignalSnapshot = null;
 
 const bidPrice = priceKinds.indexOf('bid');
 const askPrice = priceKinds.indexOf('ask');
@@ -74,7 +72,6 @@ export class SignalOperator {
   /** Those that changed since they were last saved. */
   readonly #changed = new Set<SymbolState>();
   readonly #volumes = new VolumeHistory();
-  #market: SignalSnapshot = { quotedUntil: 0 };
   #found: Signal[] = [];
   readonly #publish = (signal: Signal, state: SymbolState): void => {
     this.#found.push(signal);
@@ -83,33 +80,23 @@ export class SignalOperator {
 
   /** What the closed candles of a batch raise, change and retract. */
   apply(batch: CandleBatch): readonly Signal[] {
-    const { quotedUntil } = this.#market;
     for (let row = 0; row < batch.count; row++) {
       if (batch.state[row] === openState) continue;
       const price = batch.price[row];
       if (price === tradePrice) this.#takeTrades(batch, row);
       else if (price === bidPrice || price === askPrice) this.#takeQuotes(batch, row);
     }
-    if (this.#market.quotedUntil > quotedUntil) {
-      for (const state of this.#symbols.values()) {
-        askStaleAfter(state, state.quoteMinutes.length - 1, this.#market.quotedUntil);
-      }
-    }
     const found = this.#found;
     this.#found = [];
     return found;
   }
 
-  /** What is known of no symbol alone; the rest of the state is `unsaved`. */
   snapshot(): SignalSnapshot {
-    return this.#market;
+    return null;
   }
 
-  static fromSnapshot(snapshot: SignalSnapshot): SignalOperator {
-    const operator = new SignalOperator();
-    operator.#market = snapshot;
-    return operator;
-  }
+  static readonly fromSnapshot: (snapshot: SignalSnapshot) => SignalOperator = () =>
+    new SignalOperator();
 
   /**
    * Keys of what the batch's minutes are compared with and is not in memory: the caller restores
@@ -226,7 +213,7 @@ export class SignalOperator {
     state.settle({ kind: 'volume-anomaly', start }, null);
     askVolumesFrom(state, this.#volumes, index);
     askPrintMinutes(state, start);
-    askStaleAt(state, start, this.#market.quotedUntil);
+    askStaleAt(state, start);
   }
 
   #askMinute(state: SymbolState, span: MinuteSpan, index: number): void {
@@ -234,7 +221,7 @@ export class SignalOperator {
     askVolumesFrom(state, this.#volumes, index);
     askGaps(state, span);
     askPrintMinutes(state, span.start);
-    askStaleAt(state, span.start, this.#market.quotedUntil);
+    askStaleAt(state, span.start);
   }
 
   #takeQuoteSecond(batch: CandleBatch, row: number): void {
@@ -255,11 +242,9 @@ export class SignalOperator {
     const span = quoteSpanOf(batch, row, state, quoteMinutes);
     if (isBeyondMinutes(quoteMinutes, span.start)) return;
     const index = place(quoteMinutes, span);
-    const { quotedUntil } = this.#market;
-    if (span.start > quotedUntil) this.#market = { quotedUntil: span.start };
     askQuotedMinute(state, span.start);
-    askStaleAfter(state, index - 1, quotedUntil);
-    askStaleAfter(state, index, quotedUntil);
+    askStaleAfter(state, index - 1);
+    askStaleAfter(state, index);
     if (dropMinutes(quoteMinutes)) state.forget(['stale-quotes'], oldestOf(quoteMinutes));
   }
 

@@ -1,8 +1,9 @@
 // stale-quotes: a minute had trades while there had been no quote for five minutes, on a day on
 // which there had been quotes. Once a hole in the quotes, and only while there is regular trading.
 //
-// Quotes and trades are derived apart, so that those of a minute may not be there yet. A minute is
-// asked once any symbol has quotes of a later one.
+// A hole is between two minutes with quotes of the symbol. Until it has ended nothing is said, for
+// nothing else tells it from quotes that are on their way: they are derived apart from trades, and
+// other symbols may be replayed hours ahead.
 
 import { formatTime } from '../../contracts/time.ts';
 import type { SignalDefinition } from './definition.ts';
@@ -15,7 +16,7 @@ const staleAfter = 5 * minute;
 export const staleQuotes: SignalDefinition = {
   text:
     'A minute of regular trading had trades while there had been no quote for five minutes, on a ' +
-    'day on which there had been quotes.',
+    'day on which there had been quotes; told once there are quotes again.',
   parameters: { minutes: staleAfter / minute },
   interval: '1m',
   prices: ['bid', 'ask', 'trade'],
@@ -26,16 +27,18 @@ export const staleQuotes: SignalDefinition = {
 };
 
 /** Asks what hole in the quotes a minute with trades lies in. */
-export function askStaleAt(state: SymbolState, time: number, quotedUntil: number): void {
-  const index = state.quoteMinutes.findLastIndex(({ start }) => start <= time);
-  askStaleAfter(state, index, quotedUntil);
+export function askStaleAt(state: SymbolState, time: number): void {
+  askStaleAfter(
+    state,
+    state.quoteMinutes.findLastIndex(({ start }) => start <= time),
+  );
 }
 
-/** Asks the hole behind the minute of quotes at `index`; `quotedUntil` is any symbol's newest. */
-export function askStaleAfter(state: SymbolState, index: number, quotedUntil: number): void {
+/** Asks the hole behind the minute of quotes at `index`. */
+export function askStaleAfter(state: SymbolState, index: number): void {
   const quoted = state.quoteMinutes[index];
-  if (!quoted) return;
-  const next = state.quoteMinutes[index + 1]?.start ?? quotedUntil;
+  const next = state.quoteMinutes[index + 1]?.start;
+  if (!quoted || next === undefined) return;
   const cause = { kind: 'stale-quotes', start: quoted.start } as const;
   // Nearly always.
   if (next <= quoted.start + staleAfter && !state.isRaised(cause)) return;

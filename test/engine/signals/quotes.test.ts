@@ -93,19 +93,33 @@ suite('stale-quotes', () => {
     assert.deepEqual(told([tradesAt(5), tradesAt(13), later]), [], 'never quoted before');
   });
 
-  test('are told once another symbol shows that quotes have come that far', () => {
+  test('are told once the symbol itself is quoted again', () => {
     const operator = new SignalOperator();
-    const mine = operator.apply(batchOf([quotesAt(0), tradesAt(5)]));
-    assert.deepEqual(mine, [], 'quotes of that minute may be on their way');
-    const others = operator.apply(batchOf([quotesAt(6)], { symbol: 'BBB' }));
+    const before = operator.apply(batchOf([quotesAt(0), tradesAt(5), tradesAt(90)]));
+    assert.deepEqual(before, [], 'quotes of that minute may be on their way');
+    const again = operator.apply(batchOf([quotesAt(6)]));
     assert.deepEqual(
-      others.map(({ symbol, kind }) => [symbol, kind]),
-      [['AAA', 'stale-quotes']],
+      again.map(({ state, revision }) => [state, revision]),
+      [['raised', 0]],
     );
     const late = operator.apply(batchOf([quotesAt(3)]));
     assert.deepEqual(
       late.map(({ state, revision }) => [state, revision]),
       [['retracted', 1]],
+    );
+  });
+
+  test('are not told for a symbol that is replayed behind another', () => {
+    const operator = new SignalOperator();
+    const hour = Array.from({ length: 60 }, (_, at) => at);
+    const batches = [
+      ...hour.map((at) => batchOf([quotesAt(at)], { symbol: 'SPY' })),
+      ...hour.map((at) => batchOf([tradesAt(at)], { symbol: 'BAC' })),
+      ...hour.map((at) => batchOf([quotesAt(at)], { symbol: 'BAC' })),
+    ];
+    assert.deepEqual(
+      batches.flatMap((batch) => operator.apply(batch)),
+      [],
     );
   });
 
