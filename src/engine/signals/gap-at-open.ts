@@ -4,7 +4,15 @@
 import { parametersOf, type SignalDefinition } from './definition.ts';
 import { percentOf, type Steps, stepOf } from './figures.ts';
 import { sessionAt } from './sessions.ts';
-import { type MinuteSpan, minute, place, type SessionSpan, sessionsKept } from './span.ts';
+import {
+  type MinuteSpan,
+  minute,
+  place,
+  remove,
+  type SessionSpan,
+  sessionsKept,
+  spanAt,
+} from './span.ts';
 import type { Finding, SymbolState } from './symbol-state.ts';
 
 const steps: Steps = [
@@ -27,23 +35,54 @@ export const gapAtOpen: SignalDefinition = {
   others: '',
 };
 
-/** Takes a minute into its session, and asks that one and the next. */
+/** Takes a minute with a price into its session, and asks that one and the next. */
 export function askGaps(state: SymbolState, span: MinuteSpan): void {
   const { sessions } = state;
-  const start = span.isPriced ? sessionAt(state.calendar, span.start)?.open : undefined;
-  if (start === undefined) return;
-  const isFull = sessions.length === sessionsKept;
-  // The oldest is only compared with.
-  if (isFull && start < (sessions[1] as SessionSpan).start) return;
-  const known = sessions.find((session) => session.start === start);
-  const index = place(sessions, withMinute(known, start, span));
-  for (let at = index; at <= index + 1 && at < sessions.length; at++) {
-    const session = sessions[at] as SessionSpan;
-    state.settle({ kind: 'gap-at-open', start: session.start }, gapOf(state, at));
-  }
+  const start = askedSessionAt(state, span.start);
+  if (start === null) return;
+  const known = spanAt(sessions, start);
+  askGapsFrom(state, place(sessions, withMinute(known, start, span)));
   if (sessions.length <= sessionsKept) return;
   sessions.shift();
   state.forget(['gap-at-open'], (sessions[0] as SessionSpan).start);
+}
+
+/** Takes a minute that has no price any more out of its session, and asks as `askGaps` does. */
+export function askGapsWithout(state: SymbolState, time: number): void {
+  const { sessions, minutes, calendar } = state;
+  const start = askedSessionAt(state, time);
+  const known = start === null ? undefined : spanAt(sessions, start);
+  if (!known || (time !== known.firstStart && time !== known.lastStart)) return;
+  // All from it on are in the window, and twenty before it.
+  const left = minutes.filter(
+    (span) => span.isPriced && sessionAt(calendar, span.start)?.open === known.start,
+  );
+  const first = left[0];
+  const last = left.at(-1);
+  if (first && last) {
+    const opened = time === known.firstStart ? openedWith(first) : {};
+    const closed = time === known.lastStart ? closedWith(last) : {};
+    askGapsFrom(state, place(sessions, { ...known, ...opened, ...closed }));
+  } else {
+    const index = remove(sessions, known.start);
+    state.settle({ kind: 'gap-at-open', start: known.start }, null);
+    askGapsFrom(state, index);
+  }
+}
+
+/** The open of a minute's session; null where there is none that may be asked. */
+function askedSessionAt({ calendar, sessions }: SymbolState, time: number): number | null {
+  const start = sessionAt(calendar, time)?.open ?? null;
+  // The oldest is only compared with.
+  const isOldest = sessions.length === sessionsKept && (start ?? 0) < (sessions[1]?.start ?? 0);
+  return isOldest ? null : start;
+}
+
+function askGapsFrom(state: SymbolState, index: number): void {
+  for (let at = index; at <= index + 1 && at < state.sessions.length; at++) {
+    const { start } = state.sessions[at] as SessionSpan;
+    state.settle({ kind: 'gap-at-open', start }, gapOf(state, at));
+  }
 }
 
 function withMinute(known: SessionSpan | undefined, start: number, span: MinuteSpan): SessionSpan {
@@ -58,9 +97,17 @@ function withMinute(known: SessionSpan | undefined, start: number, span: MinuteS
   const isLast = span.start >= session.lastStart;
   return {
     ...session,
-    ...(isFirst ? { firstStart: span.start, open: span.open } : {}),
-    ...(isLast ? { lastStart: span.start, close: span.close } : {}),
+    ...(isFirst ? openedWith(span) : {}),
+    ...(isLast ? closedWith(span) : {}),
   };
+}
+
+function openedWith({ start, open }: MinuteSpan) {
+  return { firstStart: start, open };
+}
+
+function closedWith({ start, close }: MinuteSpan) {
+  return { lastStart: start, close };
 }
 
 function gapOf(state: SymbolState, index: number): Finding | null {

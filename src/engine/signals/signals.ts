@@ -23,7 +23,7 @@ import {
   askQuotedSecond,
 } from './bad-print.ts';
 import { askCrossed } from './crossed-quotes.ts';
-import { askGaps } from './gap-at-open.ts';
+import { askGaps, askGapsWithout } from './gap-at-open.ts';
 import { askPriceChange } from './price-change.ts';
 import { askNewestSpike, askSpikesAround } from './price-spike.ts';
 import {
@@ -212,6 +212,7 @@ export class SignalOperator {
     state.settle({ kind: 'volatility', start }, null);
     state.settle({ kind: 'volume-anomaly', start }, null);
     askVolumesFrom(state, this.#volumes, index);
+    askGapsWithout(state, start);
     askPrintMinutes(state, start);
     askStaleAt(state, start);
   }
@@ -219,7 +220,8 @@ export class SignalOperator {
   #askMinute(state: SymbolState, span: MinuteSpan, index: number): void {
     askVolatility(state, span);
     askVolumesFrom(state, this.#volumes, index);
-    askGaps(state, span);
+    if (span.isPriced) askGaps(state, span);
+    else askGapsWithout(state, span.start);
     askPrintMinutes(state, span.start);
     askStaleAt(state, span.start);
   }

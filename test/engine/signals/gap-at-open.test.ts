@@ -80,6 +80,39 @@ suite('gap-at-open', () => {
     );
   });
 
+  test('without its opening print it is of the next one, and of none without any', () => {
+    const session = candlesOf([
+      ['2024-07-02T19:58Z', 10_290],
+      ['2024-07-02T19:59Z', 10_000],
+      ['2024-07-03T13:30Z', 11_000],
+      ['2024-07-03T13:31Z', 10_300],
+      ['2024-07-05T13:30Z', 10_600],
+    ]);
+    const operator = new SignalOperator();
+    const told = [...operator.apply(batchOf(session, { calendar: 'XNYS' }))];
+    const gapsWithout = (time: string, gone: { price: number; isPriced: boolean }) => {
+      const candle = { ...flat('1m', utc(time), gone.price, 0), isPriced: gone.isPriced };
+      told.push(...operator.apply(batchOf([candle], { state: 'revised', calendar: 'XNYS' })));
+      return standing(told)
+        .filter(({ kind }) => kind === 'gap-at-open')
+        .map(({ start, time: at, values: { from, to } }) => [start.slice(8, 10), at, from, to])
+        .sort(([a = ''], [b = '']) => (a < b ? -1 : 1));
+    };
+    const emptied = { price: 0, isPriced: false };
+    const unpriced = { price: 11_000, isPriced: false };
+    const friday = ['05', '2024-07-05T13:31:00Z', '103', '106'];
+    assert.deepEqual(gapsWithout('2024-07-03T13:30Z', unpriced), [
+      ['03', '2024-07-03T13:32:00Z', '100', '103'],
+      friday,
+    ]);
+    assert.deepEqual(gapsWithout('2024-07-03T13:30Z', emptied).length, 2, 'it had no price');
+    assert.deepEqual(gapsWithout('2024-07-02T19:59Z', emptied), [friday], 'from 102.90 to 103');
+    assert.deepEqual(gapsWithout('2024-07-03T13:31Z', emptied), [
+      ['05', '2024-07-05T13:31:00Z', '102.9', '106'],
+    ]);
+    assert.deepEqual(gapsWithout('2024-07-05T13:30Z', emptied), []);
+  });
+
   test('a minute whose prices count to the volume only is no price', () => {
     const [close, open] = candlesOf([
       ['2024-07-02T19:59Z', 10_000],
