@@ -198,9 +198,10 @@ export class SignalOperator {
     const span = minuteSpanOf(batch, row, state, isPriced);
     const at = sessionMinuteAt(state.calendar, span.start);
     if (at) this.#volumes.put(state, at, span.volume);
-    const isBeyond = isBeyondMinutes(minutes, span.start);
-    if (isEmptied(batch, row)) this.#takeMinuteAway(state, span.start);
-    else if (!isBeyond) this.#askMinute(state, span, place(minutes, span));
+    if (!isBeyondMinutes(minutes, span.start)) {
+      if (isEmptied(batch, row)) this.#takeMinuteAway(state, span.start);
+      else this.#askMinute(state, span, place(minutes, span));
+    }
     askLaterVolumes(state, this.#volumes, span.start);
     if (dropMinutes(minutes)) state.forget(ofMinutes, oldestOf(minutes));
   }

@@ -78,6 +78,18 @@ suite('volume-anomaly', () => {
     assert.deepEqual(found.slice(5), [['2024-03-15T13:30:00Z', 'critical', '1030', '10 sessions']]);
   });
 
+  test('cancels beyond the horizon leave the minutes as they are', () => {
+    const operator = new SignalOperator();
+    const start = Date.UTC(2024, 4, 6, 14, 30) * 1000;
+    const tell = (candle: SimpleCandle) => operator.apply(batchOf([candle]));
+    // The 121st drops the first 61, and with them what the anomaly was compared with.
+    const minutes = Array.from({ length: 121 }, (_, at) =>
+      flat('1m', start + at * minute, 10_000, at === 70 ? 5_000 : 10),
+    );
+    assert.equal(volumesOf(minutes.flatMap(tell)).length, 1);
+    assert.deepEqual(tell(flat('1m', start + 65 * minute, 0, 0)), []);
+  });
+
   test('what is kept of a minute does not grow beyond a page', () => {
     const kept = new Kept();
     for (const open of opensFrom('2023-01-01', 300)) {
