@@ -1,5 +1,6 @@
 // What ingest decided about a record, once; it travels with the record through the log. A parser
-// says of a trade no more than its source did: nothing, that it is a cancel, or a correction.
+// says of a trade no more than its source did: nothing, that it is a cancel, or a correction. Of
+// what fills a gap a feed says `late`: ingest holds no horizon against it, and decides if it is.
 
 export const verdicts = [
   'on time',
@@ -21,7 +22,7 @@ export const correction = 2;
 export const cancel = 3;
 /** A trade that was taken back before it came. */
 export const cancelled = 4;
-/** Beyond the correction horizon: stored, but no candle changes any more. */
+/** Beyond the correction horizon, and no gap was filled: stored, but no candle changes any more. */
 export const tooLate = 5;
 export const cancelTooLate = 6;
 

@@ -1,7 +1,8 @@
 // Finds trades that an exchange made and did not send us, and fetches them. It rests on ids that
 // count 1, 2, 3, … per instrument: a jump is a gap, whether a message was dropped or the line was
 // down. The stream waits a while for the fetch, so that trades reach ingest in order and candles
-// are right the first time; if it takes longer, live trades go on and the missing ones come late.
+// are right the first time; if it takes longer, live trades go on and the missing ones come late,
+// however long ago they were made.
 //
 // Invariant: each id between the first and the newest one seen is pushed, or stands in a dead
 // letter with reason `gap`.
@@ -11,6 +12,7 @@ import type { Clock, Micros } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
 import type { Prng } from '../base/prng.ts';
 import { deadLetter } from '../contracts/dead-letter.ts';
+import { late } from '../contracts/verdict.ts';
 import type { Intake, Observations } from './feed.ts';
 import { HttpRefusal } from './http-get.ts';
 import type { FeedLogger } from './websocket-session.ts';
@@ -235,7 +237,10 @@ export class TradeGaps {
       next = trade.id + 1;
       if (trade.id > gap.to) return null;
       after = trade.eventTime ?? after;
+      const { trades } = intake.open;
+      const first = trades.count;
       trade.push(intake.open);
+      trades.verdict.fill(late, first, trades.count);
       if (intake.free <= 0) await intake.room();
     }
     if (next > gap.to) return null;

@@ -328,7 +328,9 @@ export class Ingest {
   /** `said` is what is known of a record but its time, which is `behind` the newest. */
   #verdictOn(said: number, behind: number): number {
     const { allowedLateness, correctionHorizon } = this.#options;
-    if (behind <= allowedLateness || said === cancelled) return said;
+    if (behind <= allowedLateness) return said === late ? onTime : said;
+    // What fills a gap has no horizon: an outage may be longer.
+    if (said === cancelled || said === late) return said;
     if (behind > correctionHorizon) return said === cancel ? cancelTooLate : tooLate;
     return said === onTime ? late : said;
   }

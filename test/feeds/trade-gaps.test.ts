@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { ManualClock, micros } from '../../src/base/clock.ts';
 import { Failure } from '../../src/base/failure.ts';
 import { prng } from '../../src/base/prng.ts';
+import { late, onTime } from '../../src/contracts/verdict.ts';
 import { Intake } from '../../src/feeds/feed.ts';
 import { HttpRefusal } from '../../src/feeds/http-get.ts';
 import { type Gap, type ListedTrade, TradeGaps } from '../../src/feeds/trade-gaps.ts';
@@ -40,6 +41,13 @@ suite('the search for missing trades', () => {
     for (const id of [1, 2, 6, 7, 12]) await search.arrive(id);
     assert.deepEqual(search.order, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
     assert.equal(search.clock.now(), 0);
+  });
+
+  test('what was fetched is marked, so that no horizon is held against it', async () => {
+    const search = new Search({ page: 1 });
+    for (const id of [1, 4, 5]) await search.arrive(id);
+    const { verdict } = search.intake.open.trades;
+    assert.deepEqual([...verdict.subarray(0, 5)], [onTime, late, late, onTime, onTime]);
   });
 
   test('the stream waits ten seconds and no more, and only once while fetching fails', async () => {

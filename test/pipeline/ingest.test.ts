@@ -7,7 +7,7 @@ import { ManualClock, microsPerSecond } from '../../src/base/clock.ts';
 import { Failure } from '../../src/base/failure.ts';
 import { noId } from '../../src/contracts/identity.ts';
 import { decodeTrades } from '../../src/contracts/trade.ts';
-import { cancel, correction, onTime } from '../../src/contracts/verdict.ts';
+import { cancel, correction, late, onTime } from '../../src/contracts/verdict.ts';
 import { admitQuote, admitTrade } from '../../src/feeds/admit.ts';
 import { Observations } from '../../src/feeds/feed.ts';
 import type { Log } from '../../src/log/log.ts';
@@ -344,6 +344,30 @@ suite('corrections and cancels', () => {
         [second?.start, second?.low, second?.high, second?.trades],
         ['2024-05-06T14:30:30Z', '1.06', '1.07', 2],
       );
+    });
+  });
+
+  test('a horizon is not held against what fills the gap of a long outage', async () => {
+    await withLog(async (open) => {
+      const log = await open();
+      const ingest = ingestInto(log, undefined, 60 * microsPerSecond);
+      const derive = deriveFrom(log, new ManualClock(start));
+      await derive.recover();
+      const gap = [trade(2, 1, late), trade(3, 500, late)];
+      await ingest.take(observed([trade(1, 0), trade(5, 600), ...gap]), false, never);
+      await ingest.take(observed([trade(4, 600, late)]), false, never);
+      await derive.step(atOnce, never);
+      assert.deepEqual(await verdictsOf(log), [
+        '1 on time',
+        '5 on time',
+        '2 late',
+        '3 late',
+        '4 on time',
+      ]);
+      const seconds = (await candlesOf(log)).filter(
+        ({ interval, state }) => interval === '1s' && state !== 'open',
+      );
+      assert.deepEqual(seconds.map(({ close }) => close).toSorted(), ['1.01', '1.02', '1.03']);
     });
   });
 
