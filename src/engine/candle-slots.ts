@@ -29,7 +29,7 @@ export const RANGED = 15;
 export const REVISION = 16;
 export const PRICE_SCALE = 17;
 export const SIZE_SCALE = 18;
-/** Log offsets of the first and the last batch with trades of this candle, or cancels of them. */
+/** Log offsets of the first and the last batch with trades of this candle. */
 export const FIRST_BATCH = 19;
 export const LAST_BATCH = 20;
 /** 1 for a day whose trades were not all folded by the rules of shorter candles. */

@@ -83,7 +83,7 @@ export interface ClosedCandles {
   readonly fields: Float64Array;
 }
 
-/** A candle to be folded anew, and where in the log its trades and their cancels stand. */
+/** A candle to be folded anew, and where in the log its trades stand. */
 export interface Refold {
   readonly symbol: string;
   /** Index into `intervals`: a second, or a day where the tape has rules of its own for days. */
@@ -207,7 +207,6 @@ export class CandleOperator {
         const slot = this.#held(series, interval, batch.eventTime[row] as number);
         if (slot === undefined) continue;
         const data = this.#slots.data;
-        this.#noteBatch(slot);
         // What was restored for this leaves memory again, changed or not.
         if (data[slot + at.CLOSED] === 1) this.#save(slot);
         const isFolded = interval === 0 || data[slot + at.OWN_RULES] === 1;
@@ -702,16 +701,12 @@ export class CandleOperator {
       series.recent[interval] = slot;
     }
     this.#slots.merge(run, slot);
-    this.#noteBatch(slot);
-    this.#revise(slot);
-    return slot;
-  }
-
-  #noteBatch(slot: number): void {
     const data = this.#slots.data;
     const batch = this.#batch;
     if (batch < (data[slot + at.FIRST_BATCH] as number)) data[slot + at.FIRST_BATCH] = batch;
     if (batch > (data[slot + at.LAST_BATCH] as number)) data[slot + at.LAST_BATCH] = batch;
+    this.#revise(slot);
+    return slot;
   }
 
   /** A closed candle has changed. */

@@ -20,6 +20,7 @@ import { decodeTrades, type TradeBatch } from '../contracts/trade.ts';
 import { CandleOperator, type CandleOptions } from '../engine/candles.ts';
 import { movesOfBatch, unknownIn } from '../engine/tape-rules.ts';
 import type { Append, Log, StoredBatch } from '../log/log.ts';
+import { CancelledTrades } from './cancelled-trades.ts';
 import { loadCandles, packCandles } from './closed-candles.ts';
 import { Follower, type Operated } from './follower.ts';
 import type { Meters } from './meters.ts';
@@ -66,6 +67,7 @@ class Candles implements Operated {
   readonly #options: CandleOptions;
   readonly #meters: Meters;
   #operator: CandleOperator;
+  readonly #cancelled: CancelledTrades;
   #receiveTime = 0;
 
   constructor(log: Log, topic: DerivedTopic, options: CandleOptions, meters: Meters) {
@@ -74,6 +76,7 @@ class Candles implements Operated {
     this.#options = options;
     this.#meters = meters;
     this.#operator = new CandleOperator(options);
+    this.#cancelled = new CancelledTrades(log);
   }
 
   get isFull(): boolean {
@@ -85,11 +88,12 @@ class Candles implements Operated {
     const { series, marks, ...snapshot } = this.#operator.snapshot();
     const open = [...packSeries(this.#topic, series), ...packMarks(this.#topic, marks)];
     const closed = await packCandles(this.#log, this.#operator.unsaved());
-    return { snapshot, kept: [...open, ...closed] };
+    return { snapshot, kept: [...open, ...closed, ...this.#cancelled.unsaved()] };
   }
 
   saved(): void {
     this.#operator.evict();
+    this.#cancelled.saved();
   }
 
   async restore(snapshot: unknown): Promise<void> {
@@ -145,7 +149,7 @@ class Candles implements Operated {
   async #takeBack(batch: TradeBatch): Promise<void> {
     const named = this.#operator.cancelled(batch);
     if (named.length === 0) return;
-    const { trades, lost } = await tradesLeft(this.#log, named, batch);
+    const { trades, lost } = await tradesLeft(this.#log, named, batch, this.#cancelled);
     if (lost.length > 0) this.#meters.notRefolded.inc(lost.length);
     for (const [refold, left] of trades) this.#operator.refold(refold, left);
     const refolded = [...trades.keys()];

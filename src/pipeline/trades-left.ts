@@ -1,6 +1,7 @@
 // What is left of candles when trades of theirs are cancelled, read back from the log: the trades
-// between the first and the last batch of each, without those that a cancel names. Only what the
-// log held up to the batch that is being applied counts, so that a replay finds the same.
+// between the first and the last batch of each, without those that a cancel names, now or before.
+// Only what the log held up to the batch that is being applied counts, so that a replay finds the
+// same.
 
 import { microsPerSecond } from '../base/clock.ts';
 import { frameKind } from '../contracts/frame.ts';
@@ -11,6 +12,7 @@ import { decodeTrades, type TradeBatch, tradeRows } from '../contracts/trade.ts'
 import { cancel, counts } from '../contracts/verdict.ts';
 import type { Refold } from '../engine/candles.ts';
 import type { Log, LostRange, StoredBatch } from '../log/log.ts';
+import type { CancelledTrades } from './cancelled-trades.ts';
 
 export interface TradesLeft {
   /** By candle, what it is to be folded from; candles that lost no trade are not here. */
@@ -25,21 +27,25 @@ const readBytes = 4 * 2 ** 20;
 /** A candle and what was found of it so far. */
 interface Found {
   readonly refold: Refold;
-  /** Batches with the one instrument, and its counting rows in the candle's time. */
-  readonly parts: { readonly batch: TradeBatch; readonly index: number; rows: number[] }[];
+  /** By batch, its counting trades. */
+  readonly parts: TradeBatch[];
+  /** Trades that the latest cancels name. */
+  readonly named: Set<string>;
+  /** What cancels among its trades name: of a day that was merged till now nobody noted them. */
   readonly cancelled: Set<string>;
   isLost: boolean;
 }
 
-/** `refolds` are the candles that cancels in `latest` name. */
+/** `refolds` are the candles that cancels in `latest` name; `before` holds the earlier ones. */
 export async function tradesLeft(
   log: Log,
   refolds: readonly Refold[],
   latest: TradeBatch,
+  before: CancelledTrades,
 ): Promise<TradesLeft> {
-  const candles = refolds.map(
-    (refold): Found => ({ refold, parts: [], cancelled: new Set(), isLost: false }),
-  );
+  const candles = refolds.map((refold): Found => {
+    return { refold, parts: [], named: new Set(), cancelled: new Set(), isLost: false };
+  });
   const bySymbol = new Map(
     Map.groupBy(candles, ({ refold }) => refold.symbol)
       .entries()
@@ -49,22 +55,16 @@ export async function tradesLeft(
     if ('reason' in read) markLost(candles, read);
     else if (frameKind(read.bytes) === 'trades') gather(bySymbol, decodeTrades(read.bytes));
   }
-  const named = new Set<string>();
-  for (let row = 0; row < latest.count; row++) {
-    if (latest.verdict[row] === cancel) named.add(tradeKey(latest, row));
+  for (const { row, candle } of rowsOf(bySymbol, latest)) {
+    if (latest.verdict[row] === cancel) candle.named.add(tradeKey(latest, row));
   }
   const trades = new Map<Refold, readonly TradeBatch[]>();
-  for (const { refold, parts, cancelled, isLost } of candles) {
-    const isNamed = parts.some(({ batch, rows }) =>
-      rows.some((row) => named.has(tradeKey(batch, row))),
-    );
-    if (isLost || !isNamed) continue;
+  for (const { refold, parts, named, cancelled, isLost } of candles) {
+    const gone = (await before.add(refold, named)).union(cancelled);
+    if (isLost || parts.every((part) => without(part, named) === part)) continue;
     trades.set(
       refold,
-      parts.map(({ batch, index, rows }) => {
-        const left = rows.filter((row) => !cancelled.has(tradeKey(batch, row)));
-        return ofInstrument(tradeRows(batch, left), index);
-      }),
+      parts.map((part) => without(part, gone)),
     );
   }
   return { trades, lost: candles.filter(({ isLost }) => isLost).map(({ refold }) => refold) };
@@ -119,28 +119,40 @@ function* candlesAt({ seconds, others }: Wanted, time: number): Generator<Found>
   }
 }
 
-/** Adds to each candle what a batch holds of it. */
-function gather(bySymbol: ReadonlyMap<string, Wanted>, batch: TradeBatch): void {
-  const { count, instrument, eventTime, verdict } = batch;
-  const wanted = batch.instruments.map(({ symbol }) => bySymbol.get(symbol));
-  const open = new Map<Found, Found['parts'][number]>();
+function* rowsOf(
+  bySymbol: ReadonlyMap<string, Wanted>,
+  { count, instruments, instrument, eventTime }: TradeBatch,
+): Generator<{ row: number; candle: Found }> {
+  const wanted = instruments.map(({ symbol }) => bySymbol.get(symbol));
   for (let row = 0; row < count; row++) {
-    const index = instrument[row] as number;
-    const time = eventTime[row] as number;
-    const of = wanted[index];
+    const of = wanted[instrument[row] as number];
     if (!of) continue;
-    for (const candle of candlesAt(of, time)) {
-      if (verdict[row] === cancel) candle.cancelled.add(tradeKey(batch, row));
-      if (!counts(verdict[row] as number)) continue;
-      let part = open.get(candle);
-      if (!part) {
-        part = { batch, index, rows: [] };
-        open.set(candle, part);
-        candle.parts.push(part);
-      }
-      part.rows.push(row);
-    }
+    for (const candle of candlesAt(of, eventTime[row] as number)) yield { row, candle };
   }
+}
+
+/** Adds to each candle what a batch holds of it: copies, so that memory does not keep the batch. */
+function gather(bySymbol: ReadonlyMap<string, Wanted>, batch: TradeBatch): void {
+  const { instrument, verdict } = batch;
+  const rows = new Map<Found, number[]>();
+  for (const { row, candle } of rowsOf(bySymbol, batch)) {
+    if (verdict[row] === cancel) candle.cancelled.add(tradeKey(batch, row));
+    if (!counts(verdict[row] as number)) continue;
+    const own = rows.get(candle);
+    if (own) own.push(row);
+    else rows.set(candle, [row]);
+  }
+  for (const [candle, own] of rows) {
+    const index = instrument[own[0] as number] as number;
+    candle.parts.push(ofInstrument(tradeRows(batch, own), index));
+  }
+}
+
+/** The trades but those named: the batch itself where it has none of them. */
+function without(batch: TradeBatch, named: ReadonlySet<string>): TradeBatch {
+  const rows = Array.from({ length: batch.count }, (_, row) => row);
+  const left = rows.filter((row) => !named.has(tradeKey(batch, row)));
+  return left.length === rows.length ? batch : tradeRows(batch, left);
 }
 
 /** The same rows with their instrument alone. */

@@ -399,6 +399,23 @@ suite('candle operator', () => {
     assert.deepEqual([open?.state, open?.high, open?.trades], ['open', '4.1', 3]);
   });
 
+  test('cancels do not widen what has to be read for the next one', () => {
+    const operator = new CandleOperator(options);
+    const one = (id: number) => ({ symbol: 'AAA', time: day, price: id, size: 1, id });
+    operator.applyTrades(batchOf([one(1), one(2), one(3)]), 7);
+    for (const [id, offset] of [
+      [1, 900_000],
+      [2, 1_800_000],
+    ] as const) {
+      const cancels = batchOf([{ ...one(id), verdict: cancel }]);
+      operator.applyTrades(cancels, offset);
+      const ranges = operator.cancelled(cancels).map((refold) => {
+        return [refold.firstBatch, refold.lastBatch];
+      });
+      assert.deepEqual(ranges, [[7, 7]]);
+    }
+  });
+
   test('what is restored for a cancel leaves memory again', () => {
     const plant = new Plant();
     for (let n = 0; n < 500; n++) {

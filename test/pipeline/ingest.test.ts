@@ -371,6 +371,36 @@ suite('corrections and cancels', () => {
     });
   });
 
+  test('trades of a second are cancelled one by one, restarts between', async () => {
+    await withLog(async (open) => {
+      const batches = [
+        [trade(1, 1), trade(2, 1), trade(3, 1)],
+        [trade(4, 1_500)],
+        [trade(3, 1, cancel)],
+        [trade(5, 3_000)],
+        [trade(1, 1, cancel)],
+      ];
+      for (const batch of batches) {
+        const log = await open();
+        await ingestInto(log).take(observed(batch), false, never);
+        // Once ended it leaves a checkpoint.
+        await deriveFrom(log, new ManualClock(start)).run(atOnce, AbortSignal.abort());
+      }
+      const seconds = (await candlesOf(await open())).filter(
+        ({ interval, start, state }) =>
+          interval === '1s' && start === '2024-05-06T14:30:01Z' && state !== 'open',
+      );
+      assert.deepEqual(
+        seconds.map(({ low, high, trades }) => [low, high, trades]),
+        [
+          ['1.01', '1.03', 3],
+          ['1.01', '1.02', 2],
+          ['1.02', '1.02', 1],
+        ],
+      );
+    });
+  });
+
   test('a cancel whose trades have left the log changes nothing, and that is counted', async () => {
     await withLog(async (open) => {
       const log = await open();
