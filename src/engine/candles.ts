@@ -188,8 +188,9 @@ export class CandleOperator {
     this.#batch = offset;
     const { within, day } = movesOfBatch(batch);
     const trades = { ...countingTrades(batch), kind: 'trade', extraDigits: 0 } as const;
-    this.#fold({ ...trades, moves: within }, day === null ? wholeDays : withinDays);
+    const series = this.#fold({ ...trades, moves: within }, day === null ? wholeDays : withinDays);
     if (day !== null) this.#foldDays({ ...trades, moves: day });
+    for (const touched of series) this.#close(touched);
   }
 
   /**
@@ -336,9 +337,12 @@ export class CandleOperator {
       if (bidPrice > 0 && askPrice > 0) mid[row] = (bidPrice + askPrice) * 5;
     }
     const quotes = { ...batch, size: null, tag: noTags, moves: null };
-    this.#fold({ ...quotes, kind: 'bid', extraDigits: 0, price: bid }, wholeDays);
-    this.#fold({ ...quotes, kind: 'ask', extraDigits: 0, price: ask }, wholeDays);
-    this.#fold({ ...quotes, kind: 'mid', extraDigits: midDigits, price: mid }, wholeDays);
+    const series = [
+      ...this.#fold({ ...quotes, kind: 'bid', extraDigits: 0, price: bid }, wholeDays),
+      ...this.#fold({ ...quotes, kind: 'ask', extraDigits: 0, price: ask }, wholeDays),
+      ...this.#fold({ ...quotes, kind: 'mid', extraDigits: midDigits, price: mid }, wholeDays),
+    ];
+    for (const touched of series) this.#close(touched);
   }
 
   /** Merges bars into the candles of their interval and of the longer ones. */
@@ -466,6 +470,8 @@ export class CandleOperator {
     const slots = this.#finals;
     const states = slots.map(() => 1);
     const data = this.#slots.data;
+    // What closed and then lost a trade to a cancel of the same batch goes out once, as it is left.
+    for (const slot of slots) this.#revised.delete(slot);
     for (const slot of this.#revised) {
       data[slot + at.REVISION] = (data[slot + at.REVISION] as number) + 1;
       slots.push(slot);
@@ -603,7 +609,7 @@ export class CandleOperator {
   }
 
   /** Folds prices into the candles of a second, and of a minute up to before `end`. */
-  #fold(prices: Prices, end: number): void {
+  #fold(prices: Prices, end: number): readonly Series[] {
     const series = this.#seriesOf(prices);
     if (prices.moves !== null) advance(prices, prices.moves, series);
     const endRun = (index: number): void => this.#endRun(series[index] as Series, prices, end);
@@ -613,8 +619,8 @@ export class CandleOperator {
       this.#endMinuteRun(touched, end);
       // A run that trades began which move nothing covers a time, though it is empty.
       this.#slots.end(touched.run);
-      this.#close(touched);
     }
+    return series;
   }
 
   /** Folds prices into the candles of a day alone, where the tape has other rules for them. */
@@ -631,7 +637,6 @@ export class CandleOperator {
     for (const touched of series) {
       if (!this.#slots.isEmpty(touched.run)) endRun(touched);
       this.#slots.end(touched.run);
-      this.#close(touched);
     }
   }
 

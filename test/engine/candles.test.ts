@@ -100,13 +100,14 @@ class Ledger {
   readonly versions: Candle[] = [];
 
   take(batch: CandleBatch | null): void {
+    const told = new Set<string>();
     for (let row = 0; row < (batch?.count ?? 0); row++) {
       const candle = candleAt(batch as CandleBatch, row);
+      const key = `${candle.symbol} ${candle.price} ${candle.interval} ${candle.start}`;
+      assert.ok(isNew(told, key), `${key} is twice in one batch`);
+      assert.equal(candle.state === 'revised', candle.revision > 0, `${key} ${candle.state}`);
       this.versions.push(candle);
-      this.candles.set(
-        `${candle.symbol} ${candle.price} ${candle.interval} ${candle.start}`,
-        candle,
-      );
+      this.candles.set(key, candle);
     }
   }
 
