@@ -360,6 +360,7 @@ export class CandleOperator {
       this.#slots.end(touched.run);
       if (bar.time > touched.clock) touched.clock = bar.time;
       for (const time of [bar.start, bar.time]) touched.marks.see(time, source, recording);
+      touched.marks.cover(finest, bar.start);
     }
     for (const touched of series) this.#close(touched);
   }

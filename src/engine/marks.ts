@@ -6,6 +6,9 @@
 // Minutes are told as the watermark passes them. The coarser intervals are made of minutes: they
 // traded if one did, and lack data if one does. A silence of weeks is one stretch for each session,
 // so it costs no more to tell than one of minutes.
+//
+// A bar longer than a minute says that somebody traded in its span, and not when: its interval and
+// the longer ones traded, and of the shorter ones nothing is told.
 
 import { calendarOf } from '../calendars/calendar.ts';
 import { intervalMicros, intervals } from '../contracts/interval.ts';
@@ -23,6 +26,8 @@ const none = -1;
 const noTrades = markStates.indexOf('no_trades');
 const noData = markStates.indexOf('no_data');
 const traded = markStates.indexOf('traded');
+/** Within a longer bar: more than a lack of data, and less than a trade. It is never told. */
+const within = (noData + traded) / 2;
 
 /** Takes the intervals of a length from `start` to before `end`, which are over. */
 export type Tell = (interval: number, start: number, end: number, state: number) => void;
@@ -30,7 +35,9 @@ export type Tell = (interval: number, start: number, end: number, state: number)
 interface Stretch {
   readonly start: number;
   end: number;
+  /** The state of the interval `finest` and the longer ones; the shorter ones are `within`. */
   readonly state: number;
+  readonly finest: number;
 }
 
 /** The bucket of a coarser interval that is being told. */
@@ -50,6 +57,7 @@ export interface MarksSnapshot {
   readonly recording: string;
   readonly alive: readonly number[];
   readonly buckets: readonly Bucket[];
+  readonly bars: readonly (readonly number[])[];
 }
 
 export class IntervalMarks {
@@ -70,6 +78,8 @@ export class IntervalMarks {
     end: Number.MIN_SAFE_INTEGER,
     state: none,
   }));
+  /** By interval, the starts of bars longer than a minute that are not told to their end. */
+  #bars: number[][] = intervals.map(() => []);
 
   /** A record of the symbol; `recording` is the file that it was read from, if any. */
   see(time: number, source: string, recording: string): void {
@@ -94,6 +104,13 @@ export class IntervalMarks {
     this.see(time, source, source === this.#source ? this.#recording : '');
   }
 
+  /** A bar of an interval: its minutes are told before its candle closes. */
+  cover(interval: number, start: number): void {
+    if (interval <= minuteInterval) return;
+    (this.#bars[interval] as number[]).push(start);
+    this.isChanged = true;
+  }
+
   /** Whether the watermark has passed a minute that is not told. */
   isDue(watermark: number): boolean {
     return floor(watermark, minute) > this.#told;
@@ -103,23 +120,34 @@ export class IntervalMarks {
   tell(watermark: number, starts: readonly number[], calendar: string, tell: Tell): void {
     const until = floor(watermark, minute);
     this.isChanged = true;
+    for (const bars of this.#bars) bars.sort((a, b) => a - b);
     const stretches: Stretch[] = [];
     let at = this.#told;
     for (const start of starts.toSorted((a, b) => a - b)) {
       if (start < at) continue;
-      this.#quiet(at, start, calendar, stretches);
-      add(stretches, start, start + minute, traded);
+      this.#untraded(at, start, minuteInterval + 1, calendar, stretches);
+      add(stretches, { start, end: start + minute, state: traded, finest: minuteInterval });
       at = start + minute;
     }
-    this.#quiet(at, until, calendar, stretches);
-    for (const { start, end, state } of stretches) {
-      tell(minuteInterval, start, end, state);
-      for (const bucket of this.#buckets) roll(bucket, start, end, state, calendar, tell);
+    this.#untraded(at, until, minuteInterval + 1, calendar, stretches);
+    const tellKnown: Tell = (interval, start, end, state) => {
+      if (state !== within) tell(interval, start, end, state);
+    };
+    for (const stretch of stretches) {
+      const { start, end } = stretch;
+      tellKnown(minuteInterval, start, end, stateIn(stretch, minuteInterval));
+      for (const bucket of this.#buckets) {
+        roll(bucket, start, end, stateIn(stretch, bucket.interval), calendar, tellKnown);
+      }
     }
-    for (const bucket of this.#buckets) if (bucket.end <= until) finish(bucket, tell);
+    for (const bucket of this.#buckets) if (bucket.end <= until) finish(bucket, tellKnown);
     this.#told = until;
     this.#hasTold = true;
     this.#forget(until);
+    for (const [interval, bars] of this.#bars.entries()) {
+      if (bars.length === 0) continue;
+      this.#bars[interval] = bars.filter((start) => endOf(calendar, interval, start) > until);
+    }
   }
 
   snapshot(): MarksSnapshot {
@@ -131,6 +159,7 @@ export class IntervalMarks {
       recording: this.#recording,
       alive: this.#alive.slice(),
       buckets: this.#buckets.map((bucket) => ({ ...bucket })),
+      bars: this.#bars.map((bars) => bars.slice()),
     };
   }
 
@@ -144,6 +173,7 @@ export class IntervalMarks {
     this.#recording = snapshot.recording;
     this.#alive = snapshot.alive.slice();
     this.#buckets = snapshot.buckets.map((bucket) => ({ ...bucket }));
+    this.#bars = snapshot.bars.map((bars) => bars.slice());
   }
 
   /** Adds a stretch to what is proven, joined with those that it touches. */
@@ -161,7 +191,25 @@ export class IntervalMarks {
     alive.splice(at, after - at, start, end);
   }
 
-  /** Minutes without a candle: those in which there was trading elsewhere, told apart by proof. */
+  /** Minutes without a candle: those of bars, the finest before the longer ones, and the rest. */
+  #untraded(from: number, to: number, finest: number, calendar: string, into: Stretch[]): void {
+    if (finest === intervals.length) {
+      this.#quiet(from, to, calendar, into);
+      return;
+    }
+    let at = from;
+    for (const bar of this.#bars[finest] as number[]) {
+      const start = Math.max(at, bar);
+      const end = Math.min(to, endOf(calendar, finest, bar));
+      if (start >= end) continue;
+      this.#untraded(at, start, finest + 1, calendar, into);
+      add(into, { start, end, state: traded, finest });
+      at = end;
+    }
+    this.#untraded(at, to, finest + 1, calendar, into);
+  }
+
+  /** Minutes with neither: those in which trading is open, told apart by proof. */
   #quiet(from: number, to: number, calendar: string, into: Stretch[]): void {
     if (from >= to) return;
     this.#forget(from);
@@ -170,11 +218,11 @@ export class IntervalMarks {
       let at: number = start;
       for (const dead of this.#unproven(start, end)) {
         const lost = Math.max(at, floor(dead.start, minute));
-        add(into, at, lost, noTrades);
+        add(into, { start: at, end: lost, state: noTrades, finest: minuteInterval });
         at = Math.min(end, -floor(-dead.end, minute));
-        add(into, lost, at, noData);
+        add(into, { start: lost, end: at, state: noData, finest: minuteInterval });
       }
-      add(into, at, end, noTrades);
+      add(into, { start: at, end, state: noTrades, finest: minuteInterval });
     }
   }
 
@@ -231,11 +279,16 @@ export class MarkRows {
   }
 }
 
-function add(stretches: Stretch[], start: number, end: number, state: number): void {
+function add(stretches: Stretch[], next: Stretch): void {
+  const { start, end, state, finest } = next;
   if (start >= end) return;
   const last = stretches.at(-1);
-  if (last && last.end === start && last.state === state) last.end = end;
-  else stretches.push({ start, end, state });
+  if (last && last.end === start && last.state === state && last.finest === finest) last.end = end;
+  else stretches.push(next);
+}
+
+function stateIn({ state, finest }: Stretch, interval: number): number {
+  return interval < finest ? within : state;
 }
 
 /** Goes on with a stretch of minutes, and tells the buckets that it leaves behind. */

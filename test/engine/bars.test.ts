@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { BarColumns, barTime } from '../../src/contracts/bar.ts';
 import type { CandleBatch } from '../../src/contracts/candle.ts';
 import { type Interval, intervalLength, intervals } from '../../src/contracts/interval.ts';
+import { type MarkBatch, markStates } from '../../src/contracts/mark.ts';
 import { formatTime } from '../../src/contracts/time.ts';
 import { TradeColumns } from '../../src/contracts/trade.ts';
 import { late } from '../../src/contracts/verdict.ts';
@@ -129,6 +130,57 @@ function batchOf({ interval, start, prices, volume, id }: Record) {
   return columns;
 }
 
+/**
+ * The marks of a file of bars that ends then, both in minutes, joined where they are alike; with a
+ * restart behind every bar.
+ */
+function marksOf(bars: readonly (readonly [Interval, number])[], end: number): string[] {
+  let operator = new CandleOperator(options);
+  let kept = operator.snapshot();
+  const told: { interval: number; start: number; end: number; state: number }[] = [];
+  const take = (batch: MarkBatch | null): void => {
+    for (let row = 0; row < (batch?.count ?? 0); row++) {
+      const { interval, start, end, state } = batch as MarkBatch;
+      told.push({
+        interval: interval[row],
+        start: start[row],
+        end: end[row],
+        state: state[row],
+      });
+    }
+  };
+  for (const [id, [interval, minutes]] of bars.entries()) {
+    const start = day + minutes * 60 * second;
+    const columns = batchOf({ interval, start, prices: [1, 1, 1, 1], volume: 1, id }) as BarColumns;
+    columns.recording = 'a-file';
+    operator.applyBars(columns);
+    take(operator.publishMarks(id));
+    const { series, marks, ...small } = operator.snapshot();
+    kept = {
+      ...small,
+      series: series.length > 0 ? series : kept.series,
+      marks: marks.length > 0 ? marks : kept.marks,
+    };
+    operator = CandleOperator.fromSnapshot(kept, options);
+  }
+  const eventTime = day + end * 60 * second;
+  const beat = { source: '', symbols: ['AAA'], eventTime, receiveTime: 0, complete: true };
+  operator.applyHeartbeat(beat);
+  take(operator.publishMarks(0));
+  told.sort((a, b) => a.interval - b.interval || a.start - b.start);
+  const joined: typeof told = [];
+  for (const mark of told) {
+    const last = joined.at(-1);
+    const isNext = last?.interval === mark.interval && last.end === mark.start;
+    if (last && isNext && last.state === mark.state) last.end = mark.end;
+    else joined.push(mark);
+  }
+  const clock = (time: number): string => formatTime(time).slice(11, 16);
+  return joined.map(({ interval, start, end, state }) =>
+    [intervals[interval], clock(start), clock(end), markStates[state]].join(' '),
+  );
+}
+
 suite('bars', () => {
   test('with trades among them and in any order give the candles of the set', () => {
     const cases = fc.record({
@@ -216,6 +268,35 @@ suite('bars', () => {
       ],
     );
     assert(versions.every(({ interval }) => interval !== '1s'));
+  });
+
+  test('of an hour mark their hours, and of what is shorter what a minute tells', () => {
+    const bar = (interval: Interval, minutes: number) => [interval, minutes] as const;
+    const bars = [bar('1h', 0), bar('1m', 60), bar('1h', 60), bar('1h', 180)];
+    assert.deepEqual(marksOf(bars, 240), [
+      '1m 01:00 01:01 traded',
+      '1m 02:00 03:00 no_trades',
+      '5m 01:00 01:05 traded',
+      '5m 02:00 03:00 no_trades',
+      '15m 01:00 01:15 traded',
+      '15m 02:00 03:00 no_trades',
+      '1h 00:00 02:00 traded',
+      '1h 02:00 03:00 no_trades',
+      '1h 03:00 04:00 traded',
+      '4h 00:00 04:00 traded',
+    ]);
+  });
+
+  test('of a minute mark their minutes and all that is longer', () => {
+    const bars = [0, 1, 3].map((minutes) => ['1m', minutes] as const);
+    assert.deepEqual(marksOf(bars, 10), [
+      '1m 00:00 00:02 traded',
+      '1m 00:02 00:03 no_trades',
+      '1m 00:03 00:04 traded',
+      '1m 00:04 00:10 no_trades',
+      '5m 00:00 00:05 traded',
+      '5m 00:05 00:10 no_trades',
+    ]);
   });
 
   test('of AAPL’s minutes raise signals at a bad print, without an average', async (t) => {
