@@ -32,8 +32,12 @@ export const SIZE_SCALE = 18;
 /** Log offsets of the first and the last batch with trades of this candle. */
 export const FIRST_BATCH = 19;
 export const LAST_BATCH = 20;
-/** 1 for a day whose trades were not all folded by the rules of shorter candles. */
-export const OWN_RULES = 21;
+/** Sum of the two that follow. */
+export const FLAGS = 21;
+/** A day whose trades were not all folded by the rules of shorter candles. */
+export const ownRules = 1;
+/** A candle that was made after the mark of its interval, which stays true without it. */
+export const afterMark = 2;
 /** The fields that are kept when a closed candle leaves memory. */
 export const storedFields = 22;
 // The rest is bookkeeping of the operator, meaningless outside it.
@@ -108,7 +112,7 @@ export class CandleSlots {
     clear(data, slot);
     data[slot + FIRST_BATCH] = Number.MAX_SAFE_INTEGER;
     data[slot + LAST_BATCH] = -1;
-    data[slot + OWN_RULES] = 0;
+    data[slot + FLAGS] = 0;
     data[slot + REVISION] = 0;
     data[slot + CLOSED] = 0;
     data[slot + DIRTY] = 0;
@@ -187,6 +191,14 @@ export class CandleSlots {
   /** Whether bars with a volume are among what it holds. */
   holdsBars(slot: number): boolean {
     return Number.isNaN(this.data[slot + NOTIONAL_HIGH]);
+  }
+
+  hasFlag(slot: number, flag: number): boolean {
+    return ((this.data[slot + FLAGS] as number) & flag) !== 0;
+  }
+
+  flag(slot: number, flag: number): void {
+    this.data[slot + FLAGS] = (this.data[slot + FLAGS] as number) | flag;
   }
 
   /** Takes all trades out of a candle, which stays what it is otherwise. */

@@ -32,7 +32,7 @@ import { cancel, correction, late } from '../contracts/verdict.ts';
 import { bucketOf, day, endOf, startOf } from './buckets.ts';
 import * as at from './candle-slots.ts';
 import { CandleSlots, type FoldInput, type SlotBar } from './candle-slots.ts';
-import { IntervalMarks, MarkRows, type MarksSnapshot } from './marks.ts';
+import { IntervalMarks, MarkRows, type MarksSnapshot, noTrades } from './marks.ts';
 import { movesOfBatch } from './tape-rules.ts';
 
 export interface CandleOptions {
@@ -210,7 +210,7 @@ export class CandleOperator {
         const data = this.#slots.data;
         // What was restored for this leaves memory again, changed or not.
         if (data[slot + at.CLOSED] === 1) this.#save(slot);
-        const isFolded = interval === 0 || data[slot + at.OWN_RULES] === 1;
+        const isFolded = interval === 0 || this.#slots.hasFlag(slot, at.ownRules);
         if (isFolded && !this.#slots.holdsBars(slot))
           refolds.set(slot, this.#refoldOf(series, interval, slot));
       }
@@ -235,6 +235,7 @@ export class CandleOperator {
     }
     this.#slots.end(run);
     this.#revise(slot);
+    this.#markEmpty(series, slot);
   }
 
   /** Keys of the closed candles that `remerge` merges and that are not in memory. */
@@ -261,6 +262,20 @@ export class CandleOperator {
         else if (fields) this.#mergeStored(series, fields, slot);
       }
       this.#revise(slot);
+      this.#markEmpty(series, slot);
+    }
+  }
+
+  /** Of a candle that lost all its trades, nobody is told that it traded. */
+  #markEmpty({ symbol, price, marks }: Series, slot: number): void {
+    if (!this.#slots.isEmpty(slot)) return;
+    const data = this.#slots.data;
+    const [interval, start] = [data[slot + at.INTERVAL] as number, data[slot + at.START] as number];
+    if (interval < minuteInterval) return;
+    if (data[slot + at.CLOSED] === 0) marks.empty(interval, start);
+    else if (!this.#slots.hasFlag(slot, at.afterMark)) {
+      const taker = this.#marks.taker(symbol, priceKinds.indexOf(price));
+      taker(interval, start, data[slot + at.END] as number, noTrades);
     }
   }
 
@@ -273,7 +288,7 @@ export class CandleOperator {
         const series = this.#find(symbol, 'trade') as Series;
         const slot = this.#held(series, interval, start);
         if (slot === undefined || this.#slots.holdsBars(slot)) continue;
-        if (this.#slots.data[slot + at.OWN_RULES] === 1) continue;
+        if (this.#slots.hasFlag(slot, at.ownRules)) continue;
         found.set(slot, { series, slot });
       }
     }
@@ -630,7 +645,7 @@ export class CandleOperator {
     const endRun = (ended: Series): void => {
       const start = this.#slots.data[ended.run + at.START] as number;
       const slot = this.#mergeInto(ended, day, ended.run, start);
-      this.#slots.data[slot + at.OWN_RULES] = 1;
+      this.#slots.flag(slot, at.ownRules);
       this.#slots.end(ended.run);
     };
     const input = this.#inputOf(prices, series);
@@ -758,9 +773,10 @@ export class CandleOperator {
         continue;
       }
       data[slot + at.CLOSED] = 1;
+      if (series.marks.hasTold(data[slot + at.END] as number)) this.#slots.flag(slot, at.afterMark);
       this.#finals.push(slot);
       this.#save(slot);
-      if (data[slot + at.INTERVAL] === minuteInterval)
+      if (data[slot + at.INTERVAL] === minuteInterval && !this.#slots.isEmpty(slot))
         minutes.push(data[slot + at.START] as number);
     }
     if (stillOpen.length < series.open.length) {

@@ -23,7 +23,7 @@ const cell = 10_000_000;
 const silenceMax = 31 * 86_400_000_000;
 
 const none = -1;
-const noTrades = markStates.indexOf('no_trades');
+export const noTrades = markStates.indexOf('no_trades');
 const noData = markStates.indexOf('no_data');
 const traded = markStates.indexOf('traded');
 /** Within a longer bar: more than a lack of data, and less than a trade. It is never told. */
@@ -109,6 +109,21 @@ export class IntervalMarks {
     if (interval <= minuteInterval) return;
     (this.#bars[interval] as number[]).push(start);
     this.isChanged = true;
+  }
+
+  /** The candle of a bucket that is being told has lost all its trades. */
+  empty(interval: number, start: number): void {
+    for (const bucket of this.#buckets) {
+      if (bucket.interval !== interval || bucket.start !== start || bucket.state !== traded)
+        continue;
+      bucket.state = noTrades;
+      this.isChanged = true;
+    }
+  }
+
+  /** Whether all is told of what ends then. */
+  hasTold(end: number): boolean {
+    return this.#hasTold && end <= this.#told;
   }
 
   /** Whether the watermark has passed a minute that is not told. */

@@ -9,6 +9,7 @@ import { frameKind } from '../../src/contracts/frame.ts';
 import { noId } from '../../src/contracts/identity.ts';
 import { decodeMarks } from '../../src/contracts/mark.ts';
 import { formatTime, parseTime } from '../../src/contracts/time.ts';
+import { cancel, onTime } from '../../src/contracts/verdict.ts';
 import { type Mark, markAt } from '../../src/contracts/wire-objects.ts';
 import { Observations } from '../../src/feeds/feed.ts';
 import { replayFeed } from '../../src/feeds/replay/replay.ts';
@@ -21,6 +22,7 @@ import {
   deriveFrom,
   ingestInto,
   never,
+  observed,
   start,
   withLog,
 } from './rig.ts';
@@ -117,6 +119,59 @@ suite('marks', () => {
         coarser.map(({ start: from, state }) => [from, state]),
         [[formatTime(start), 'traded']],
       );
+    });
+  });
+
+  test('of what lost all its trades to cancels, before its end and after: no trades', async () => {
+    await withLog(async (open) => {
+      const log = await open();
+      const ingest = ingestInto(log);
+      const follower = deriveFrom(log, new ManualClock(start));
+      await follower.recover();
+      const take = async (seconds: number, id: number, verdict = onTime) => {
+        const price = verdict === cancel ? 0 : 100;
+        const trades = [{ symbol: 'AAA', seconds, price, id, verdict }];
+        await ingest.take(observed(trades), false, never);
+        await follower.step(atOnce, never);
+      };
+      const beats = async (from: number, to: number) => {
+        const seen = new Observations('test', 'somewhere');
+        for (let at = from; at <= to; at += 2) {
+          const eventTime = start + at * microsPerSecond;
+          const beat = { source: 'test', symbols: ['AAA'], eventTime, complete: false };
+          seen.heartbeats.push({ ...beat, receiveTime: eventTime });
+        }
+        await ingest.take(seen, false, never);
+        await follower.step(atOnce, never);
+      };
+      const newest = async (interval: string) => {
+        const marks = (await marksOf(log)).filter((mark) => mark.interval === interval);
+        return [...new Map(marks.map((mark) => [mark.start, mark.state])).values()].join(' ');
+      };
+      await take(0, 1);
+      await beats(0, 68);
+      await take(70, 2);
+      await take(70, 2, cancel); // its minute is not over
+      await beats(70, 128);
+      await take(130, 3);
+      await beats(130, 200);
+      await take(130, 3, cancel); // its minute is over, its five minutes are not
+      await beats(202, 308);
+      assert.equal(await newest('1m'), 'traded no_trades no_trades no_trades no_trades');
+      assert.equal(await newest('5m'), 'traded');
+      await take(310, 4);
+      await beats(310, 400);
+      await take(310, 4, cancel);
+      await beats(402, 604);
+      assert.equal(await newest('5m'), 'traded no_trades');
+      await take(0, 1, cancel); // all is over
+      assert.equal(await newest('5m'), 'no_trades no_trades');
+      assert.match(await newest('1m'), /^no_trades( no_trades){9}$/);
+      const minutes = async () => (await marksOf(log)).filter((mark) => mark.interval === '1m');
+      const told = await minutes();
+      await take(500, 5); // in what was told as a silence
+      await take(500, 5, cancel);
+      assert.deepEqual(await minutes(), told);
     });
   });
 
