@@ -66,10 +66,10 @@ export class IntervalMarks {
   /** All minutes before this one are told. */
   #told = Number.MAX_SAFE_INTEGER;
   #hasTold = false;
-  #newest = Number.MIN_SAFE_INTEGER;
-  /** Of the newest sign of life: which feed gave it, and from which file. */
-  #source = '';
+  /** Which file the last sign of life is from, if any, which feed plays it, and its newest one. */
   #recording = '';
+  #source = '';
+  #newest = Number.MIN_SAFE_INTEGER;
   /** The proven time that is not told: from0, to0, from1, to1, …, ascending, none touching. */
   #alive: number[] = [];
   #buckets: Bucket[] = intervals.slice(minuteInterval + 1).map((_, index) => ({
@@ -85,10 +85,12 @@ export class IntervalMarks {
   see(time: number, source: string, recording: string): void {
     const isNext = recording !== '' && recording === this.#recording;
     const from = isNext ? Math.min(time, this.#newest) : time;
-    this.#source = source;
-    this.#recording = recording;
-    if (time > this.#newest) {
-      this.#newest = time;
+    // Of a live feed nothing is kept here: each of its signs would be written by a checkpoint.
+    const tellsMore = isNext && (time > this.#newest || source !== this.#source);
+    if (tellsMore || recording !== this.#recording) {
+      this.#source = recording === '' ? '' : source;
+      this.#newest = isNext ? Math.max(time, this.#newest) : time;
+      this.#recording = recording;
       this.isChanged = true;
     }
     const last = this.#alive.length - 2;

@@ -320,4 +320,31 @@ suite('derive', () => {
       assert(bytes < 2_500 * 20 + 10 * 9 * 250, `${bytes} bytes of state`);
     });
   });
+
+  test('checkpoints of thousands of quiet symbols write little at each heartbeat', async () => {
+    await withLog(async (open) => {
+      const clock = new ManualClock(start);
+      const log = new FaultyLog(await open());
+      const ingest = ingestInto(log);
+      const derive = deriveFrom(log, clock);
+      await derive.recover();
+      const symbols = Array.from({ length: 5_000 }, (_, n) => `S${n}`);
+      const trades = symbols.map((symbol, id) => ({ symbol, seconds: 0, price: 100, id }));
+      await ingest.take(observed(trades), false, never);
+      const bytesOfBeat = async (seconds: number): Promise<number> => {
+        await clock.advance(1_000);
+        const seen = observed([]);
+        seen.heartbeats.push({ ...heartbeatAt(seconds), symbols });
+        await ingest.take(seen, false, never);
+        await derive.step(atOnce, never);
+        return log.stateBytes.at(-1) as number;
+      };
+      for (let seconds = 1; seconds < 5; seconds++) await bytesOfBeat(seconds);
+      for (let seconds = 5; seconds < 10; seconds++) {
+        const bytes = await bytesOfBeat(seconds);
+        // The clocks of all.
+        assert(bytes < 5_000 * 20, `${bytes} bytes of state after ${seconds} seconds`);
+      }
+    });
+  });
 });
