@@ -21,12 +21,7 @@ export function isOpenAt(calendar: string, time: number): boolean {
 export function isSameDay(calendar: string, one: number, other: number): boolean {
   const exchange = exchangeAt(calendar, one);
   if (exchange === null) return true;
-  const dateOf = (time: number): string =>
-    Temporal.Instant.fromEpochMilliseconds(Math.floor(time / 1000))
-      .toZonedDateTimeISO(exchange.zone)
-      .toPlainDate()
-      .toString();
-  return dateOf(one) === dateOf(other);
+  return exchange.days.of(one).number === exchange.days.of(other).number;
 }
 
 /** Null where there are no sessions, and for times that the calendar does not reach back to. */
