@@ -56,8 +56,25 @@ export function unknownIn({ count, tag }: TradeBatch, { unknown }: BatchMoves): 
   return rows;
 }
 
-/** Pure, and asked for few combinations again and again. */
+/** By tape and conditions: a market uses few combinations, again and again. */
+const remembered = new Map<string, Moves>();
+const rememberedMax = 4_096;
+/** Of characters: a source may write anything. */
+const rememberedLengthMax = 64;
+
+/** Pure; what is remembered is only work already done. */
 export function movesOf(tape: Tape, conditions: string): Moves {
+  if (conditions.length > rememberedLengthMax) return strictest(tape, conditions);
+  const key = `${tape} ${conditions}`;
+  const known = remembered.get(key);
+  if (known) return known;
+  if (remembered.size >= rememberedMax) remembered.clear();
+  const moves = strictest(tape, conditions);
+  remembered.set(key, moves);
+  return moves;
+}
+
+function strictest(tape: Tape, conditions: string): Moves {
   let { within, day, unknown } = all;
   for (const rule of rulesOf(tape, conditions)) {
     within &= rule.within;
