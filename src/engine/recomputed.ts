@@ -34,6 +34,8 @@ export class Recomputed {
     const beat = { source: '', symbols, eventTime: end, complete: true, receiveTime: 0 };
     this.#operator.applyHeartbeat(beat);
     const candles = this.#operator.publish(0);
+    // Nobody asks for its marks.
+    this.#operator.publishMarks(0);
     this.#operator.evict();
     return candles;
   }
