@@ -199,6 +199,28 @@ export class CandleOperator {
    */
   cancelled(batch: TradeBatch): readonly Refold[] {
     const refolds = new Map<number, Refold>();
+    for (const { series, interval, slot } of this.#named(batch)) {
+      // What was restored for this leaves memory again, changed or not.
+      if (this.#slots.data[slot + at.CLOSED] === 1) this.#save(slot);
+      const isFolded = interval === 0 || this.#slots.hasFlag(slot, at.ownRules);
+      if (isFolded && !this.#slots.holdsBars(slot))
+        refolds.set(slot, this.#refoldOf(series, interval, slot));
+    }
+    return [...refolds.values()];
+  }
+
+  /** How many candles such cancels leave as they are: with bars beside their trades. */
+  besideBars(batch: TradeBatch): number {
+    const data = this.#slots.data;
+    const slots = new Set<number>();
+    for (const { slot } of this.#named(batch)) {
+      if (this.#slots.holdsBars(slot) && (data[slot + at.TRADES] as number) > 0) slots.add(slot);
+    }
+    return slots.size;
+  }
+
+  /** The candles in memory, of all intervals, at the times of the batch's cancels. */
+  *#named(batch: TradeBatch): Generator<{ series: Series; interval: number; slot: number }> {
     for (let row = 0; row < batch.count; row++) {
       if (batch.verdict[row] !== cancel) continue;
       const { symbol } = batch.instruments[batch.instrument[row] as number] as BatchInstrument;
@@ -206,16 +228,9 @@ export class CandleOperator {
       if (!series) continue;
       for (let interval = 0; interval < intervals.length; interval++) {
         const slot = this.#held(series, interval, batch.eventTime[row] as number);
-        if (slot === undefined) continue;
-        const data = this.#slots.data;
-        // What was restored for this leaves memory again, changed or not.
-        if (data[slot + at.CLOSED] === 1) this.#save(slot);
-        const isFolded = interval === 0 || this.#slots.hasFlag(slot, at.ownRules);
-        if (isFolded && !this.#slots.holdsBars(slot))
-          refolds.set(slot, this.#refoldOf(series, interval, slot));
+        if (slot !== undefined) yield { series, interval, slot };
       }
     }
-    return [...refolds.values()];
   }
 
   /** Folds a candle anew from the trades that are left of it: bars are none, so it holds none. */

@@ -148,6 +148,8 @@ class Candles implements Operated {
   /** Folds the candles anew that lost trades to the batch's cancels. */
   async #takeBack(batch: TradeBatch): Promise<void> {
     const named = this.#operator.cancelled(batch);
+    const besideBars = this.#operator.besideBars(batch);
+    if (besideBars > 0) this.#meters.notRefolded.inc(besideBars);
     if (named.length === 0) return;
     const { trades, lost } = await tradesLeft(this.#log, named, batch, this.#cancelled);
     if (lost.length > 0) this.#meters.notRefolded.inc(lost.length);

@@ -55,7 +55,7 @@ function outputMeters(registers: Registry[]) {
     }),
     notRefolded: new Counter({
       name: 'tapeline_engine_cancels_without_trades_total',
-      help: 'Candles that a cancel could not change: the log no longer has all their trades.',
+      help: 'Candles that a cancel could not change: they hold bars, or trades that left the log.',
       registers,
     }),
     unknownConditions: new Counter({

@@ -5,6 +5,7 @@ import { suite, test } from 'node:test';
 import { Registry } from '@prometheus-io/client';
 import { ManualClock, microsPerSecond } from '../../src/base/clock.ts';
 import { Failure } from '../../src/base/failure.ts';
+import { barTime } from '../../src/contracts/bar.ts';
 import { noId } from '../../src/contracts/identity.ts';
 import { decodeTrades } from '../../src/contracts/trade.ts';
 import { cancel, correction, late, onTime } from '../../src/contracts/verdict.ts';
@@ -421,6 +422,32 @@ suite('corrections and cancels', () => {
       assert.deepEqual(await closed(), before);
       const { values } = await meters.notRefolded.get();
       assert.equal(values[0]?.value, 1);
+    });
+  });
+
+  test('a cancel beside bars changes what holds trades alone; the others are counted', async () => {
+    await withLog(async (open) => {
+      const log = await open();
+      const ingest = ingestInto(log);
+      const meters = pipelineMeters(new Registry());
+      const derive = deriveFrom(log, new ManualClock(start), 'market.trades', 1, meters);
+      await derive.recover();
+      const seen = observed([trade(1, 1), trade(2, 2), trade(3, 400)]);
+      const instrument = seen.bars.instrumentOf('AAA', 2, 0);
+      const bar = barTime(start + 60 * microsPerSecond, '1m');
+      seen.bars.push(instrument, bar, start + 1e9, [1, 1, 1, 1], 1, 9);
+      await ingest.take(seen, false, never);
+      while (await derive.step(atOnce, never));
+      await ingest.take(observed([trade(1, 1, cancel)]), false, never);
+      await derive.step(atOnce, never);
+      const revised = (await candlesOf(log)).filter(({ revision }) => revision > 0);
+      assert.deepEqual(
+        revised.filter(({ trades }) => trades < 2).map(({ interval }) => interval),
+        ['1s', '1m'],
+      );
+      // Five and fifteen minutes, one and four hours, and the day.
+      const { values } = await meters.notRefolded.get();
+      assert.equal(values[0]?.value, 5);
     });
   });
 });
