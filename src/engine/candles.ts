@@ -547,9 +547,8 @@ export class CandleOperator {
     return Array.from(slotsOf, ([group, slots]) => {
       const series = this.#series[Math.floor(group / intervals.length)] as Series;
       const fields = new Float64Array(slots.length * closedFields);
-      let to = 0;
-      for (const slot of slots) {
-        for (let at = slot; at < slot + closedFields; at++) fields[to++] = data[at] as number;
+      for (const [row, slot] of slots.entries()) {
+        fields.set(data.subarray(slot, slot + closedFields), row * closedFields);
       }
       return {
         prefix: series.keys[group % intervals.length] as string,
