@@ -60,7 +60,8 @@ async function run(admin: Client): Promise<void> {
     await admin.query(`
       truncate trade_rows, trade_hours, candle_rows;
       drop table if exists bare_rows;
-      create table bare_rows (like trade_rows including all)`);
+      create table bare_rows (like trade_rows including all);
+      alter table bare_rows drop column cancelled`);
     await measure('bare', async () => await copyIn(admin, 'bare_rows', bare));
     const options = { database, epoch: `round ${round}`, partition: 0 };
     const tradesSink = openTradesSink(options);

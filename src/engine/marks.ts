@@ -11,7 +11,7 @@
 // the longer ones traded, and of the shorter ones nothing is told.
 
 import { calendarOf } from '../calendars/calendar.ts';
-import { intervalMicros, intervals } from '../contracts/interval.ts';
+import { bucketStart, intervalMicros, intervals } from '../contracts/interval.ts';
 import { type MarkBatch, markStates } from '../contracts/mark.ts';
 import { endOf, startOf } from './buckets.ts';
 
@@ -97,8 +97,8 @@ export class IntervalMarks {
     if (from >= (this.#alive[last] as number) && time < (this.#alive[last + 1] as number)) return;
     if (this.#hasTold && time < this.#told) return;
     this.isChanged = true;
-    this.#prove(floor(from, cell), floor(time, cell) + cell);
-    if (!this.#hasTold) this.#told = Math.min(this.#told, floor(time, minute));
+    this.#prove(bucketStart(from, cell), bucketStart(time, cell) + cell);
+    if (!this.#hasTold) this.#told = Math.min(this.#told, bucketStart(time, minute));
   }
 
   /** A heartbeat: of a feed that plays a file, it too is part of the file. */
@@ -130,12 +130,12 @@ export class IntervalMarks {
 
   /** Whether the watermark has passed a minute that is not told. */
   isDue(watermark: number): boolean {
-    return floor(watermark, minute) > this.#told;
+    return bucketStart(watermark, minute) > this.#told;
   }
 
   /** Tells the minutes before the watermark; `starts` are those of which a candle closes now. */
   tell(watermark: number, starts: readonly number[], calendar: string, tell: Tell): void {
-    const until = floor(watermark, minute);
+    const until = bucketStart(watermark, minute);
     this.isChanged = true;
     for (const bars of this.#bars) bars.sort((a, b) => a - b);
     const stretches: Stretch[] = [];
@@ -234,9 +234,9 @@ export class IntervalMarks {
     for (const { start, end } of calendarOf(calendar).trading(begin, to)) {
       let at: number = start;
       for (const dead of this.#unproven(start, end)) {
-        const lost = Math.max(at, floor(dead.start, minute));
+        const lost = Math.max(at, bucketStart(dead.start, minute));
         add(into, { start: at, end: lost, state: noTrades, finest: minuteInterval });
-        at = Math.min(end, -floor(-dead.end, minute));
+        at = Math.min(end, Math.ceil(dead.end / minute) * minute);
         add(into, { start: lost, end: at, state: noData, finest: minuteInterval });
       }
       add(into, { start: at, end, state: noTrades, finest: minuteInterval });
@@ -343,8 +343,4 @@ function begin(bucket: Bucket, start: number, calendar: string): void {
 function finish(bucket: Bucket, tell: Tell): void {
   if (bucket.state !== none) tell(bucket.interval, bucket.start, bucket.end, bucket.state);
   bucket.state = none;
-}
-
-function floor(time: number, length: number): number {
-  return Math.floor(time / length) * length;
 }

@@ -5,7 +5,7 @@
 import { type Clock, microsPerSecond } from '../base/clock.ts';
 import { decodeCandles } from '../contracts/candle.ts';
 import { encodeJson, frameKind } from '../contracts/frame.ts';
-import { SignalOperator, type SignalSnapshot, symbolPrefix } from '../engine/signals/signals.ts';
+import { SignalOperator, symbolPrefix } from '../engine/signals/signals.ts';
 import type { Append, Log, StateWrite, StoredBatch } from '../log/log.ts';
 import { Follower, type Operated } from './follower.ts';
 import type { Meters } from './meters.ts';
@@ -23,7 +23,7 @@ class Signals implements Operated {
   readonly checkpointEvery = 30 * microsPerSecond;
   readonly #log: Log;
   readonly #meters: Meters;
-  #operator = new SignalOperator();
+  readonly #operator = new SignalOperator();
 
   constructor(log: Log, meters: Meters) {
     this.#log = log;
@@ -52,15 +52,15 @@ class Signals implements Operated {
     const kept = this.#operator.unsaved().map(({ key, value }): StateWrite => {
       return { key: prefix + key, value };
     });
-    return { snapshot: this.#operator.snapshot(), kept };
+    // Nothing is known of no symbol alone.
+    return { snapshot: null, kept };
   }
 
   saved(): void {
     this.#operator.saved();
   }
 
-  async restore(snapshot: unknown): Promise<void> {
-    this.#operator = SignalOperator.fromSnapshot(snapshot as SignalSnapshot);
+  async restore(): Promise<void> {
     for await (const [key, value] of this.#log.states(prefix + symbolPrefix)) {
       this.#operator.restore({ key: key.slice(prefix.length), value });
     }

@@ -3,10 +3,11 @@
 // candle before, one sees a single step, which may be real, and it takes 25 %. Asked of seconds,
 // where the first of a minute counts, and of minutes whose seconds have not said it already.
 
+import { bucketStart } from '../../contracts/interval.ts';
 import { parametersOf, type SignalDefinition } from './definition.ts';
 import { isAbove, percentOf, type Steps, stepOf } from './figures.ts';
 import { isSameDay } from './sessions.ts';
-import { floor, minute, type PriceSpan, type QuoteSpan, second, spanAt } from './span.ts';
+import { minute, type PriceSpan, type QuoteSpan, second, spanAt } from './span.ts';
 import type { Cause, Finding, SymbolState } from './symbol-state.ts';
 
 type Side = 'high' | 'low';
@@ -55,7 +56,7 @@ export function askNewestPrints(state: SymbolState): void {
 
 /** Asks all that a late second may change: its neighbours may be of other minutes. */
 export function askPrintsAround(state: SymbolState, time: number): void {
-  const from = floor(time, minute);
+  const from = bucketStart(time, minute);
   for (const start of [from - minute, from, from + minute]) askSeconds(state, start);
 }
 
@@ -65,7 +66,8 @@ export function askQuotedSecond(state: SymbolState, time: number): void {
   if (state.seconds[index]?.start !== time) return;
   const isAsked = sides.some(
     (side) =>
-      state.isRaised(causeOf('1s', floor(time, minute), side)) || secondAt(state, index, side),
+      state.isRaised(causeOf('1s', bucketStart(time, minute), side)) ||
+      secondAt(state, index, side),
   );
   if (isAsked) askSeconds(state, time);
 }
@@ -86,11 +88,11 @@ export function askPrintMinutes(state: SymbolState, time: number): void {
 }
 
 function askSeconds(state: SymbolState, time: number): void {
-  const start = floor(time, minute);
+  const start = bucketStart(time, minute);
   for (const side of sides) {
     let finding: Finding | null = null;
     for (const [index, span] of state.seconds.entries()) {
-      if (floor(span.start, minute) === start) finding ??= secondAt(state, index, side);
+      if (bucketStart(span.start, minute) === start) finding ??= secondAt(state, index, side);
     }
     state.settle(causeOf('1s', start, side), finding);
     askMinute(state, start, side);

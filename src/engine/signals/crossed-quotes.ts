@@ -1,10 +1,11 @@
 // crossed-quotes: in five seconds of a minute all bids were at or above all asks. Once a minute:
 // the fifth such second. Only in regular trading: before an auction, crossed is usual.
 
+import { bucketStart } from '../../contracts/interval.ts';
 import { parametersOf, type SignalDefinition } from './definition.ts';
 import { percentOf, type Steps, stepOf } from './figures.ts';
 import { isOpenAt } from './sessions.ts';
-import { floor, minute, type QuoteSpan, second } from './span.ts';
+import { minute, type QuoteSpan, second } from './span.ts';
 import type { Finding, SymbolState } from './symbol-state.ts';
 
 const secondsCrossed = 5;
@@ -28,12 +29,12 @@ export const crossedQuotes: SignalDefinition = {
 
 /** Asks the minute of a second of quotes. */
 export function askCrossed(state: SymbolState, span: QuoteSpan): void {
-  const cause = { kind: 'crossed-quotes', start: floor(span.start, minute) } as const;
+  const cause = { kind: 'crossed-quotes', start: bucketStart(span.start, minute) } as const;
   // Nearly always.
   if (!isCrossed(span) && !state.isRaised(cause)) return;
   const crossed = isOpenAt(state.calendar, span.start)
     ? state.quoteSeconds.filter(
-        (other) => floor(other.start, minute) === cause.start && isCrossed(other),
+        (other) => bucketStart(other.start, minute) === cause.start && isCrossed(other),
       )
     : [];
   const fifth = crossed[secondsCrossed - 1];

@@ -2,9 +2,10 @@
 // to this second's high (low), and at the last second before it in that minute it had not. Once a
 // minute of the clock and direction: the first such second.
 
+import { bucketStart } from '../../contracts/interval.ts';
 import { parametersOf, type SignalDefinition } from './definition.ts';
 import { isAbove, percentOf, type Steps, stepOf } from './figures.ts';
-import { floor, minute, type PriceSpan, second } from './span.ts';
+import { minute, type PriceSpan, second } from './span.ts';
 import type { Cause, Finding, SymbolState } from './symbol-state.ts';
 
 type Direction = 'up' | 'down';
@@ -36,7 +37,7 @@ export function askNewestSpike(state: SymbolState): void {
   // Nearly always.
   if (!isFar(state.range.high, state.range.low)) return;
   const index = state.seconds.length - 1;
-  const start = floor((state.seconds[index] as PriceSpan).start, minute);
+  const start = bucketStart((state.seconds[index] as PriceSpan).start, minute);
   for (const direction of directions) {
     if (!isSpike(state, index, direction)) continue;
     const cause = causeOf(start, direction);
@@ -46,11 +47,11 @@ export function askNewestSpike(state: SymbolState): void {
 
 /** Asks all that a late second may change: whom it is beside, and who is beside those. */
 export function askSpikesAround(state: SymbolState, time: number): void {
-  const from = floor(time, minute);
+  const from = bucketStart(time, minute);
   for (const start of [from, from + minute, from + 2 * minute]) {
     for (const direction of directions) {
       const index = state.seconds.findIndex(
-        (span, at) => floor(span.start, minute) === start && isSpike(state, at, direction),
+        (span, at) => bucketStart(span.start, minute) === start && isSpike(state, at, direction),
       );
       const finding = index === -1 ? null : spikeAt(state, index, direction);
       state.settle(causeOf(start, direction), finding);

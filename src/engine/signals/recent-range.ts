@@ -1,7 +1,8 @@
 // What the prices of the newest minute and of the one before it lie within: wider than any window
 // of a minute that ends there, so that where this range is narrow no window needs to be looked at.
 
-import { floor, minute, type PriceSpan } from './span.ts';
+import { bucketStart } from '../../contracts/interval.ts';
+import { minute, type PriceSpan } from './span.ts';
 
 interface Range {
   readonly low: number;
@@ -17,7 +18,7 @@ export class RecentRange {
 
   /** Takes a second. A version of it that was taken before may have been wider: it stays in. */
   include(span: PriceSpan): void {
-    const start = floor(span.start, minute);
+    const start = bucketStart(span.start, minute);
     if (start > this.#start) {
       this.#before = start === this.#start + minute ? this.#newest : nothing;
       this.#newest = nothing;

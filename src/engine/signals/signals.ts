@@ -12,7 +12,7 @@ import {
   priceKinds,
 } from '../../contracts/candle.ts';
 import { powerOfTen } from '../../contracts/decimal.ts';
-import { intervals } from '../../contracts/interval.ts';
+import { bucketStart, intervals } from '../../contracts/interval.ts';
 import { wideToBigInt } from '../../contracts/wide.ts';
 import type { Signal } from '../../contracts/wire-objects.ts';
 import {
@@ -29,7 +29,6 @@ import { askNewestSpike, askSpikesAround } from './price-spike.ts';
 import {
   dropMinutes,
   dropSeconds,
-  floor,
   isBeyondMinutes,
   type MinuteSpan,
   minute,
@@ -51,9 +50,6 @@ import { type KeptState, pageKey, sessionMinuteAt, VolumeHistory } from './volum
 /** What the keys of each symbol's state begin with. */
 export const symbolPrefix = 'symbol ';
 const volumesPrefix = 'volumes ';
-
-/** Nothing is known of no symbol alone: the state is all `unsaved`. */
-export type SignalSnapshot = null;
 
 const bidPrice = priceKinds.indexOf('bid');
 const askPrice = priceKinds.indexOf('ask');
@@ -90,13 +86,6 @@ export class SignalOperator {
     this.#found = [];
     return found;
   }
-
-  snapshot(): SignalSnapshot {
-    return null;
-  }
-
-  static readonly fromSnapshot: (snapshot: SignalSnapshot) => SignalOperator = () =>
-    new SignalOperator();
 
   /**
    * Keys of what the batch's minutes are compared with and is not in memory: the caller restores
@@ -277,7 +266,7 @@ export class SignalOperator {
 
 /** The first minute that candles in a window are of: nothing is asked of those before. */
 function oldestOf(spans: readonly Span[]): number {
-  return floor((spans[0] as Span).start, minute);
+  return bucketStart((spans[0] as Span).start, minute);
 }
 
 function symbolOf(batch: CandleBatch, row: number): CandleSymbol {

@@ -100,7 +100,3 @@ export function dropMinutes(spans: Span[]): boolean {
   spans.splice(0, spans.length - minutesKept);
   return true;
 }
-
-export function floor(time: number, length: number): number {
-  return time - (time % length);
-}

@@ -84,7 +84,7 @@ export function quoted(
 /** One that knows only what was kept of another. */
 export function restarted(operator: SignalOperator, kept: Map<string, KeptState>): SignalOperator {
   for (const state of operator.unsaved()) kept.set(state.key, state);
-  const next = SignalOperator.fromSnapshot(JSON.parse(JSON.stringify(operator.snapshot())));
+  const next = new SignalOperator();
   for (const state of kept.values()) next.restore(state);
   return next;
 }
