@@ -132,14 +132,7 @@ suite('a stream of candles with indicators', () => {
     const slow = await one.connect('/ws/candles/AAPL?interval=1s&indicators=sma:1');
     slow.pause();
     const closes = 600;
-    for (let index = 0; index < closes; index++) {
-      const time = monday + index * second;
-      const rows = Array.from({ length: 60 }, (_, row) => {
-        const state = row === 59 ? ('final' as const) : ('open' as const);
-        return { interval: '1s' as const, time, ohlc: [1, row + 1, 1, row + 1] as const, state };
-      });
-      await one.tape.candles(...rows);
-    }
+    await one.tape.manyCandles(monday, closes);
     const last = monday + closes * second;
     await one.tape.candles({ interval: '1s', time: last, ohlc: [777, 777, 777, 777] });
     await one.settled();

@@ -124,14 +124,7 @@ suite('a client that stops reading', () => {
     const slow = await one.connect('/ws/candles/AAPL?interval=1s');
     slow.pause();
     const closes = 600;
-    for (let index = 0; index < closes; index++) {
-      const time = monday + index * second;
-      const rows = Array.from({ length: 60 }, (_, row) => {
-        const state = row === 59 ? ('final' as const) : ('open' as const);
-        return { interval: '1s' as const, time, ohlc: [1, row + 1, 1, row + 1] as const, state };
-      });
-      await one.tape.candles(...rows);
-    }
+    await one.tape.manyCandles(monday, closes);
     const openTime = monday + closes * second;
     await one.tape.candles({ interval: '1s', time: openTime, ohlc: [777, 777, 777, 777] });
     await one.settled();

@@ -126,6 +126,18 @@ export class Tape {
     return await this.#append('market.trades', 1, encodeBars(columns));
   }
 
+  /** More than a slow reader can hold: seconds that change 59 times before they close. */
+  async manyCandles(from: number, count: number): Promise<void> {
+    for (let index = 0; index < count; index++) {
+      const time = from + index * intervalLength('1s');
+      const versions = Array.from({ length: 60 }, (_, row): TapeCandle => {
+        const state = row === 59 ? 'final' : 'open';
+        return { interval: '1s', time, ohlc: [1, row + 1, 1, row + 1], state };
+      });
+      await this.candles(...versions);
+    }
+  }
+
   async candles(...candles: readonly TapeCandle[]): Promise<number> {
     const symbols = [...new Set(candles.map(({ symbol = 'AAPL' }) => symbol))];
     const column = (value: (candle: TapeCandle) => number): Float64Array =>
