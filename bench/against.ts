@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { intervals } from '../src/contracts/interval.ts';
 import type { TradeBatch } from '../src/contracts/trade.ts';
 import { CandleOperator } from '../src/engine/candles.ts';
+import { ClosedCandles } from '../src/pipeline/closed-candles.ts';
 import { rates } from './lib/rate.ts';
 import { recordedTrades } from './lib/recorded.ts';
 
@@ -72,7 +73,7 @@ function fold(all: readonly TradeBatch[]): void {
   for (const batch of all) {
     operator.applyTrades(batch, 0);
     operator.publish(batch.receiveTime[batch.count - 1] as number);
-    operator.unsaved();
+    operator.eachUnsaved(new ClosedCandles().take);
     operator.evict();
   }
 }

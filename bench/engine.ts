@@ -12,6 +12,7 @@ import { CandleOperator } from '../src/engine/candles.ts';
 import type { CandleNumbers, Indicator } from '../src/engine/indicators/indicator.ts';
 import { createIndicator, parseIndicator } from '../src/engine/indicators/indicators.ts';
 import { SignalOperator } from '../src/engine/signals/signals.ts';
+import { ClosedCandles } from '../src/pipeline/closed-candles.ts';
 import { rates } from './lib/rate.ts';
 import { recordedTrades } from './lib/recorded.ts';
 
@@ -68,7 +69,7 @@ function publishAll(batches: readonly TradeBatch[], take: (candles: CandleBatch)
     const candles = operator.publish(batch.receiveTime[batch.count - 1] as number);
     if (candles) take(candles);
     if (operator.closed <= closedMax) continue;
-    operator.unsaved();
+    operator.eachUnsaved(new ClosedCandles().take);
     operator.evict();
   }
 }

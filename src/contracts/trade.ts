@@ -2,7 +2,7 @@
 
 import { type EventBatch, EventColumns, type EventMeta } from './event-columns.ts';
 import { encodeFrame, FrameReader } from './frame.ts';
-import { counts } from './verdict.ts';
+import { counts, uncounted } from './verdict.ts';
 
 /** What few trades differ in: kept once per batch. */
 export interface TradeTag {
@@ -128,13 +128,11 @@ export function tradeRows(batch: TradeBatch, rows: readonly number[]): TradeBatc
 /** The trades that candles are made of: the batch itself, nearly always. */
 export function countingTrades(batch: TradeBatch): TradeBatch {
   const { count, verdict } = batch;
-  let row = 0;
-  while (row < count && counts(verdict[row] as number)) row++;
-  if (row === count) return batch;
-  const rows = Array.from({ length: count }, (_, at) => at);
+  if (!uncounted.some((code) => verdict.includes(code))) return batch;
+  const rows = Array.from({ length: count }, (_, row) => row);
   return tradeRows(
     batch,
-    rows.filter((at) => counts(verdict[at] as number)),
+    rows.filter((row) => counts(verdict[row] as number)),
   );
 }
 

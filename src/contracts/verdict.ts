@@ -35,6 +35,12 @@ export function counts(code: number): boolean {
   return code < cancel;
 }
 
+/** The other codes. A column is searched for one of them faster than its rows are looked at. */
+export const uncounted: readonly number[] = verdicts
+  .keys()
+  .filter((code) => !counts(code))
+  .toArray();
+
 export function isCancel(code: number): boolean {
   return code === cancel || code === cancelTooLate;
 }

@@ -1,7 +1,7 @@
 // Which trades of a candle were cancelled, in the log's state. A cancel may come hours after its
 // trade, and the next one must not have to read the log up to there.
 
-import type { Refold } from '../engine/candles.ts';
+import type { Refold } from '../engine/candle-refolds.ts';
 import type { Log, StateWrite } from '../log/log.ts';
 
 export class CancelledTrades {

@@ -2,31 +2,70 @@
 // so that a checkpoint of a fast replay writes thousands of values and not tens of thousands.
 // A value holds candles one after the other: the bucket number, then the stored fields, as doubles.
 
-import { type ClosedCandles, closedFields, type StoredCandle } from '../engine/candles.ts';
+import type { StoredCandle } from '../engine/candle-refolds.ts';
+import { closedFields, type TakeClosed } from '../engine/candle-snapshot.ts';
 import type { Log, StateWrite } from '../log/log.ts';
 
 const bucketsPerBlock = 16;
 const memberLength = 1 + closedFields;
 
-/** What to write so that these candles are kept beside those stored before. */
-export async function packCandles(
-  log: Log,
-  closed: readonly ClosedCandles[],
-): Promise<StateWrite[]> {
-  const blocks = new Map<string, Float64Array>();
-  for (const candles of closed) {
-    const { prefix, buckets } = candles;
-    for (let from = 0, to = 0; from < buckets.length; from = to) {
-      const block = blockOf(buckets[from] as number);
-      while (to < buckets.length && blockOf(buckets[to] as number) === block) to++;
-      const key = blockKey(prefix, block);
-      const members = blocks.get(key) ?? (await membersOf(log, key));
-      blocks.set(key, merge(members, candles, from, to));
+/** Candles of one block, the first `length` doubles; of a bucket there is at most one. */
+interface Block {
+  readonly key: string;
+  readonly number: number;
+  readonly members: Float64Array;
+  length: number;
+}
+
+/** Gathers closed candles, and writes them beside those stored before. */
+export class ClosedCandles {
+  readonly #blocks = new Map<string, Block>();
+  /** By prefix, the block used last: candles close in order, nearly always. */
+  readonly #recent = new Map<string, Block>();
+
+  readonly take: TakeClosed = (prefix, bucket, data, from) => {
+    const block = this.#blockOf(prefix, bucket);
+    const { members } = block;
+    const at = memberAt(members, block.length, bucket);
+    if (at === block.length) block.length += memberLength;
+    members[at] = bucket;
+    for (let field = 0; field < closedFields; field++) {
+      members[at + 1 + field] = data[from + field] as number;
     }
+  };
+
+  /** What to write so that the candles taken are kept beside those stored before. */
+  async writes(log: Log): Promise<StateWrite[]> {
+    const writes: StateWrite[] = [];
+    for (const block of this.#blocks.values()) {
+      const { key, members } = block;
+      const stored = await membersOf(log, key);
+      for (let from = 0; from < stored.length; from += memberLength) {
+        if (memberAt(members, block.length, stored[from] as number) < block.length) continue;
+        members.set(stored.subarray(from, from + memberLength), block.length);
+        block.length += memberLength;
+      }
+      const { buffer, byteOffset } = members;
+      const value = new Uint8Array(buffer, byteOffset, block.length * members.BYTES_PER_ELEMENT);
+      writes.push({ key, value });
+    }
+    return writes;
   }
-  return Array.from(blocks, ([key, { buffer, byteOffset, byteLength }]) => {
-    return { key, value: new Uint8Array(buffer, byteOffset, byteLength) };
-  });
+
+  #blockOf(prefix: string, bucket: number): Block {
+    const number = blockNumber(bucket);
+    const recent = this.#recent.get(prefix);
+    if (recent?.number === number) return recent;
+    const key = blockKey(prefix, number);
+    let block = this.#blocks.get(key);
+    if (!block) {
+      const members = new Float64Array(bucketsPerBlock * memberLength);
+      block = { key, number, members, length: 0 };
+      this.#blocks.set(key, block);
+    }
+    this.#recent.set(prefix, block);
+    return block;
+  }
 }
 
 /** Those of the candles named that are stored. */
@@ -37,7 +76,7 @@ export async function loadCandles(log: Log, keys: readonly string[]): Promise<St
     // A candle's key ends in its bucket number.
     const at = key.lastIndexOf(' ') + 1;
     const bucket = Number(key.slice(at));
-    const block = blockKey(key.slice(0, at), blockOf(bucket));
+    const block = blockKey(key.slice(0, at), blockNumber(bucket));
     const members = blocks.get(block) ?? (await membersOf(log, block));
     blocks.set(block, members);
     const member = memberAt(members, members.length, bucket);
@@ -48,7 +87,7 @@ export async function loadCandles(log: Log, keys: readonly string[]): Promise<St
   return found;
 }
 
-function blockOf(bucket: number): number {
+function blockNumber(bucket: number): number {
   return Math.floor(bucket / bucketsPerBlock);
 }
 
@@ -59,26 +98,6 @@ function blockKey(prefix: string, block: number): string {
 async function membersOf(log: Log, key: string): Promise<Float64Array> {
   const stored = await log.state(key);
   return stored ? new Float64Array(Uint8Array.from(stored).buffer) : new Float64Array();
-}
-
-/** The members with the candles [from, to) in place of, or behind, those held before. */
-function merge(
-  members: Float64Array,
-  { buckets, fields }: ClosedCandles,
-  from: number,
-  to: number,
-): Float64Array {
-  const merged = new Float64Array(members.length + (to - from) * memberLength);
-  merged.set(members);
-  let length = members.length;
-  for (let at = from; at < to; at++) {
-    const bucket = buckets[at] as number;
-    const member = memberAt(merged, length, bucket);
-    merged[member] = bucket;
-    merged.set(fields.subarray(at * closedFields, (at + 1) * closedFields), member + 1);
-    if (member === length) length += memberLength;
-  }
-  return merged.subarray(0, length);
 }
 
 /** Where the candle of a bucket is, or would go: behind the first `length` doubles. */

@@ -21,7 +21,7 @@ import { CandleOperator, type CandleOptions } from '../engine/candles.ts';
 import { movesOfBatch, unknownIn } from '../engine/tape-rules.ts';
 import type { Append, Log, StoredBatch } from '../log/log.ts';
 import { CancelledTrades } from './cancelled-trades.ts';
-import { loadCandles, packCandles } from './closed-candles.ts';
+import { ClosedCandles, loadCandles } from './closed-candles.ts';
 import { Follower, type Operated } from './follower.ts';
 import type { Meters } from './meters.ts';
 import {
@@ -87,8 +87,10 @@ class Candles implements Operated {
     this.#meters.held.set({ topic: this.#topic }, this.#operator.held);
     const { series, marks, ...snapshot } = this.#operator.snapshot();
     const open = [...packSeries(this.#topic, series), ...packMarks(this.#topic, marks)];
-    const closed = await packCandles(this.#log, this.#operator.unsaved());
-    return { snapshot, kept: [...open, ...closed, ...this.#cancelled.unsaved()] };
+    const closed = new ClosedCandles();
+    this.#operator.eachUnsaved(closed.take);
+    const kept = await closed.writes(this.#log);
+    return { snapshot, kept: [...open, ...kept, ...this.#cancelled.unsaved()] };
   }
 
   saved(): void {

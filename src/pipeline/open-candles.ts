@@ -3,7 +3,7 @@
 
 import { strict as assert } from 'node:assert/strict';
 import { priceKinds } from '../contracts/candle.ts';
-import type { CandleSnapshot, StoredMarks, StoredSeries } from '../engine/candles.ts';
+import type { CandleSnapshot, StoredMarks, StoredSeries } from '../engine/candle-snapshot.ts';
 import type { Log, StateWrite, Topic } from '../log/log.ts';
 
 /** The name of a series' calendar comes first, padded. */

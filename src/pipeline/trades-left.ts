@@ -10,7 +10,7 @@ import type { BatchInstrument } from '../contracts/instrument.ts';
 import { bucketStart } from '../contracts/interval.ts';
 import { decodeTrades, type TradeBatch, tradeRows } from '../contracts/trade.ts';
 import { cancel, counts } from '../contracts/verdict.ts';
-import type { Refold } from '../engine/candles.ts';
+import type { Refold } from '../engine/candle-refolds.ts';
 import type { Log, LostRange, StoredBatch } from '../log/log.ts';
 import type { CancelledTrades } from './cancelled-trades.ts';
 

@@ -117,6 +117,7 @@ class TradeRows implements TopicRows {
  */
 async function flagCancelled(client: Client, part: ReadyPart): Promise<void> {
   const { batch, instrumentIds, first, end } = part;
+  if (!batch.verdict.includes(cancel)) return;
   for (let row = first; row < end; row++) {
     if (batch.verdict[row] !== cancel) continue;
     await client.query(

@@ -12,7 +12,8 @@ import { formatTime } from '../../src/contracts/time.ts';
 import { TradeColumns } from '../../src/contracts/trade.ts';
 import { late } from '../../src/contracts/verdict.ts';
 import { type Candle, candleAt, type Signal } from '../../src/contracts/wire-objects.ts';
-import { CandleOperator, closedFields, type StoredSeries } from '../../src/engine/candles.ts';
+import { closedFields, type StoredSeries } from '../../src/engine/candle-snapshot.ts';
+import { CandleOperator } from '../../src/engine/candles.ts';
 import { SignalOperator } from '../../src/engine/signals/signals.ts';
 import { replayed } from '../feeds/replay/replayed.ts';
 import { recordedData } from '../recorded-data.ts';
@@ -204,12 +205,9 @@ suite('bars', () => {
           else operator.applyTrades(batch, 0);
           newest(candles, operator.publish(n));
           if (!checkpoints[n % checkpoints.length]) continue;
-          for (const { prefix, buckets, fields } of operator.unsaved()) {
-            for (const [row, bucket] of buckets.entries()) {
-              const at = row * closedFields;
-              stored.set(prefix + bucket, fields.slice(at, at + closedFields));
-            }
-          }
+          operator.eachUnsaved((prefix, bucket, data, from) => {
+            stored.set(prefix + bucket, data.slice(from, from + closedFields));
+          });
           const { series, ...snapshot } = operator.snapshot();
           for (const one of series) open.set(one.symbol, one);
           operator.evict();

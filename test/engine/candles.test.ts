@@ -14,12 +14,8 @@ import { formatTime } from '../../src/contracts/time.ts';
 import { TradeColumns } from '../../src/contracts/trade.ts';
 import { cancel, cancelled, late } from '../../src/contracts/verdict.ts';
 import { type Candle, candleAt } from '../../src/contracts/wire-objects.ts';
-import {
-  CandleOperator,
-  type CandleOptions,
-  closedFields,
-  type StoredSeries,
-} from '../../src/engine/candles.ts';
+import { closedFields, type StoredSeries } from '../../src/engine/candle-snapshot.ts';
+import { CandleOperator, type CandleOptions } from '../../src/engine/candles.ts';
 import { recordedData } from '../recorded-data.ts';
 
 const seed = Number(process.env.FC_SEED ?? 20261121);
@@ -186,12 +182,9 @@ class Plant {
 
   /** The state leaves memory, and comes back if there is a restart. */
   checkpoint(restarts: boolean): void {
-    for (const { prefix, buckets, fields } of this.#operator.unsaved()) {
-      for (const [row, bucket] of buckets.entries()) {
-        const at = row * closedFields;
-        this.#stored.set(prefix + bucket, fields.slice(at, at + closedFields));
-      }
-    }
+    this.#operator.eachUnsaved((prefix, bucket, data, from) => {
+      this.#stored.set(prefix + bucket, data.slice(from, from + closedFields));
+    });
     const snapshot = this.#operator.snapshot();
     for (const series of snapshot.series) this.#open.set(series.symbol, series);
     this.#operator.evict();
@@ -643,14 +636,16 @@ suite('candle operator', () => {
     const trade = { symbol: 'AAA', time: day, price: 1, size: 1, id: 1 };
     operator.applyTrades(batchOf([trade, { ...trade, time: day + 100 * second, id: 2 }]), 0);
     operator.publish(1);
-    const [closed] = operator.unsaved();
-    assert(closed);
+    const stored = new Map<string, Float64Array>();
+    operator.eachUnsaved((prefix, bucket, data, from) => {
+      stored.set(prefix + bucket, data.slice(from, from + closedFields));
+    });
+    const [[key, fields]] = [...stored] as [[string, Float64Array]];
     operator.evict();
     const { held } = operator;
     const nothing = batchOf([{ ...trade, conditions: 'M', id: 3 }]);
-    const key = closed.prefix + closed.buckets[0];
     assert(operator.missing(nothing, ['trade']).includes(key));
-    operator.restore({ key, fields: closed.fields.slice(0, closedFields) });
+    operator.restore({ key, fields });
     operator.applyTrades(nothing, 0);
     assert.equal(operator.publish(2), null);
     operator.evict();
@@ -663,7 +658,6 @@ suite('candle operator', () => {
       const time = day + minute * 60 * second;
       operator.applyTrades(batchOf([{ symbol: 'AAA', time, price: 1, size: 1, id: minute }]), 0);
       operator.publish(minute);
-      operator.unsaved();
       operator.evict();
       assert(operator.held < 16, `${operator.held} candles held`);
     }

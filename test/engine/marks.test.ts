@@ -8,7 +8,8 @@ import { type Interval, intervalLength, intervals } from '../../src/contracts/in
 import { type MarkBatch, markStates } from '../../src/contracts/mark.ts';
 import { formatTime } from '../../src/contracts/time.ts';
 import { TradeColumns } from '../../src/contracts/trade.ts';
-import { CandleOperator, type StoredMarks, type StoredSeries } from '../../src/engine/candles.ts';
+import type { StoredMarks, StoredSeries } from '../../src/engine/candle-snapshot.ts';
+import { CandleOperator } from '../../src/engine/candles.ts';
 
 const seed = Number(process.env.FC_SEED ?? 20261121);
 const second = 1_000_000;
