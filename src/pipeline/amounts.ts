@@ -9,6 +9,7 @@
 import { powerOfTen, rescale } from '../contracts/decimal.ts';
 import type { EventColumns } from '../contracts/event-columns.ts';
 import type { BatchInstrument } from '../contracts/instrument.ts';
+import type { AmountColumns, Span } from './survey.ts';
 
 /** What is remembered of a symbol's amounts in one stream. */
 export interface Amounts {
@@ -29,13 +30,6 @@ export function newAmounts(): Amounts {
   return { priceScale: 0, sizeScale: 0, priceMax: 0, sizeMax: 0, price: 0, stray: 0, strays: 0 };
 }
 
-/** A stream's amounts: its columns, and by what factor two prices in a row may differ. */
-export interface AmountColumns {
-  readonly prices: readonly Float64Array[];
-  readonly sizes: readonly Float64Array[];
-  readonly factorMax: number;
-}
-
 /** No trade of a share, a currency or a coin was ever a million times the one before it. */
 export const tradeFactorMax = 1e6;
 /** A market maker's stub quotes come near: 0.01 bid for a share of 800,000. */
@@ -45,14 +39,23 @@ const straysMax = 100;
 
 export type AmountRefusal = 'price-too-far' | 'too-many-digits';
 
-/** Judges all rows of a batch against `memories`, one for each of its instruments. */
+/** A stream's amounts, and by what factor two of its prices in a row may differ. */
+export interface BoundAmounts extends AmountColumns {
+  readonly factorMax: number;
+}
+
+/**
+ * Judges all rows of a batch; `spans` and `memories` have one for each of its instruments. False
+ * when rows were refused or moved to another entry, so that the spans are those of before.
+ */
 export function judgeAmounts(
   columns: EventColumns,
-  amounts: AmountColumns,
+  amounts: BoundAmounts,
+  spans: readonly Span[],
   memories: readonly Amounts[],
   refuse: (row: number, reason: AmountRefusal) => void,
-): void {
-  const spans = spansOf(columns, amounts);
+): boolean {
+  let areAllPlain = true;
   const entriesOf = Map.groupBy(
     columns.instruments.keys(),
     (index) => (columns.instruments[index] as BatchInstrument).symbol,
@@ -67,54 +70,10 @@ export function judgeAmounts(
       if (span.priceLast > 0) memory.price = span.priceLast / powerOfTen(entry.priceScale);
     } else {
       judgeRows(columns, amounts, entries, memory, refuse);
+      areAllPlain = false;
     }
   }
-}
-
-/** Amounts of some rows, as counts in one scale. A price of 0 is none. */
-interface Span {
-  priceMin: number;
-  priceMax: number;
-  priceLast: number;
-  sizeMax: number;
-}
-
-function spansOf(columns: EventColumns, { prices, sizes }: AmountColumns): readonly Span[] {
-  const { count, instrument } = columns;
-  const spans = columns.instruments.map(
-    (): Span => ({ priceMin: Number.POSITIVE_INFINITY, priceMax: 0, priceLast: 0, sizeMax: 0 }),
-  );
-  // Instruments come in runs, which local variables are fast for.
-  for (const column of prices) {
-    for (let row = 0; row < count; ) {
-      const index = instrument[row] as number;
-      const span = spans[index] as Span;
-      let { priceMin, priceMax, priceLast } = span;
-      for (; row < count && instrument[row] === index; row++) {
-        const price = column[row] as number;
-        if (price === 0) continue;
-        if (price < priceMin) priceMin = price;
-        if (price > priceMax) priceMax = price;
-        priceLast = price;
-      }
-      span.priceMin = priceMin;
-      span.priceMax = priceMax;
-      span.priceLast = priceLast;
-    }
-  }
-  for (const column of sizes) {
-    for (let row = 0; row < count; ) {
-      const index = instrument[row] as number;
-      const span = spans[index] as Span;
-      let { sizeMax } = span;
-      for (; row < count && instrument[row] === index; row++) {
-        const size = column[row] as number;
-        if (size > sizeMax) sizeMax = size;
-      }
-      span.sizeMax = sizeMax;
-    }
-  }
-  return spans;
+  return areAllPlain;
 }
 
 /** Whether no price is far from any other, the last one taken included: nearly always. */
@@ -153,7 +112,7 @@ function widen(
 /** Judges the rows of one symbol one by one, and makes its entries one, in the scale of those. */
 function judgeRows(
   columns: EventColumns,
-  amounts: AmountColumns,
+  amounts: BoundAmounts,
   entries: readonly number[],
   memory: Amounts,
   refuse: (row: number, reason: AmountRefusal) => void,

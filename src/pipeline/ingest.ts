@@ -8,12 +8,12 @@
 import type { Clock, Micros } from '../base/clock.ts';
 import { microsPerSecond } from '../base/clock.ts';
 import { BarColumns, encodeBars } from '../contracts/bar.ts';
-import { type DeadLetter, deadLetter } from '../contracts/dead-letter.ts';
+import type { DeadLetter } from '../contracts/dead-letter.ts';
 import type { EventColumns } from '../contracts/event-columns.ts';
 import { encodeJson } from '../contracts/frame.ts';
 import { encodeHeartbeat, type Heartbeat } from '../contracts/heartbeat.ts';
 import { idSpace, numbersRows } from '../contracts/identity.ts';
-import { alwaysOpenCalendar, type BatchInstrument } from '../contracts/instrument.ts';
+import { alwaysOpenCalendar } from '../contracts/instrument.ts';
 import { encodeQuotes, type QuoteColumns } from '../contracts/quote.ts';
 import { encodeTrades, type TradeColumns } from '../contracts/trade.ts';
 import {
@@ -22,7 +22,6 @@ import {
   cancelTooLate,
   correction,
   counts,
-  isCancel,
   late,
   onTime,
   tooLate,
@@ -35,16 +34,19 @@ import { Intake } from '../feeds/feed.ts';
 import type { KnownTrade } from '../feeds/live-feed.ts';
 import type { Append, Log, StateWrite, Topic } from '../log/log.ts';
 import {
-  type AmountColumns,
   type Amounts,
+  type BoundAmounts,
   judgeAmounts,
   newAmounts,
   quoteFactorMax,
   tradeFactorMax,
 } from './amounts.ts';
 import { commitUntilDurable } from './commit.ts';
+import { Definitions } from './definitions.ts';
 import type { Meters } from './meters.ts';
-import { blockSize, SeenIds } from './seen-ids.ts';
+import { Refused } from './refusals.ts';
+import { Repeats } from './repeats.ts';
+import { type Span, surveyOf } from './survey.ts';
 
 export interface IngestOptions {
   /** Microseconds of event time that a record may be behind the newest and still be on time. */
@@ -69,7 +71,6 @@ interface Memory extends Amounts {
 }
 
 const partition = 0;
-const idBlocksMax = 4_096;
 /** Of how many id scopes a symbol's newest record is remembered: each simulation has its own. */
 const scopesMax = 8;
 /** A record further in the future than this is absurd: it would make everything after it late. */
@@ -81,13 +82,8 @@ export class Ingest {
   readonly #options: IngestOptions;
   readonly #meters: Meters;
   readonly #memories = new Map<string, Memory>();
-  /** What the log knows of each symbol met; null while that is nothing. */
-  readonly #instruments = new Map<string, Instrument | null>();
-  readonly #seen = new Map<string, SeenIds>();
-  /** By numbering, the ids of cancelled trades; null where there are none, as nearly everywhere. */
-  readonly #cancels = new Map<string, SeenIds | null>();
-  /** The numberings of the observations being decided. */
-  readonly #touched = new Set<SeenIds>();
+  readonly #definitions: Definitions;
+  readonly #repeats: Repeats;
   #turn: Promise<void> = Promise.resolve();
 
   constructor(log: Log, clock: Clock, options: IngestOptions, meters: Meters) {
@@ -95,6 +91,8 @@ export class Ingest {
     this.#clock = clock;
     this.#options = options;
     this.#meters = meters;
+    this.#definitions = new Definitions(log);
+    this.#repeats = new Repeats(log);
   }
 
   /**
@@ -145,10 +143,8 @@ export class Ingest {
   /** What was decided is not in the log: all that is remembered is read again from there. */
   #forget(): void {
     this.#memories.clear();
-    this.#instruments.clear();
-    this.#seen.clear();
-    this.#cancels.clear();
-    this.#touched.clear();
+    this.#definitions.forget();
+    this.#repeats.forget();
   }
 
   async #decide(seen: Observations, appends: Append[], state: StateWrite[]): Promise<void> {
@@ -181,123 +177,99 @@ export class Ingest {
   async #judge(
     topic: Stream,
     columns: EventColumns,
-    amounts: AmountColumns,
+    amounts: BoundAmounts,
     into: Observations,
   ): Promise<void> {
     if (columns.count === 0) return;
-    this.#refuseEarly(columns, into);
+    let spans = surveyOf(columns, amounts);
+    const look = (): void => {
+      spans = surveyOf(columns, amounts);
+    };
+    // Before ids are looked at: what is refused for its time may come again with a better one.
+    if (this.#refuseEarly(columns, spans, into)) look();
     const spaces = columns.instruments.map(
       ({ symbol }) => `${streams[topic]} ${idSpace(columns.scope, symbol)}`,
     );
-    await this.#dropRepeats(topic, columns, spaces);
-    await this.#markCancelled(columns, spaces);
+    const repeats = await this.#repeats.drop(columns, spaces);
+    if (repeats > 0) {
+      this.#meters.repeats.inc(labelsOf(topic, columns), repeats);
+      look();
+    }
+    await this.#repeats.markCancelled(columns, spaces);
     const memories: Memory[] = [];
     for (const entry of columns.instruments) {
       memories.push(await this.#memoryOf(topic, entry.symbol));
-      entry.calendar = (await this.#definitionOf(entry.symbol))?.calendar ?? alwaysOpenCalendar;
+      entry.calendar = (await this.#definitions.of(entry.symbol))?.calendar ?? alwaysOpenCalendar;
     }
-    const fits = new Uint8Array(columns.count).fill(1);
-    judgeAmounts(columns, amounts, memories, (row, reason) => {
-      refuse(columns, fits, row, reason, into);
-    });
-    if (fits.includes(0)) columns.compact(fits);
-    this.#stamp(topic, columns, memories);
+    const refused = new Refused(columns, into);
+    const arePlain = judgeAmounts(columns, amounts, spans, memories, refused.take);
+    refused.drop();
+    if (!arePlain) look();
+    this.#stamp(topic, columns, spans, memories);
   }
 
-  /** Before ids are looked at: what is refused for its time may come again with a better one. */
-  #refuseEarly(columns: EventColumns, into: Observations): void {
-    const keep = new Uint8Array(columns.count).fill(1);
+  /** Whether any row was refused for a time that has not come yet. */
+  #refuseEarly(columns: EventColumns, spans: readonly Span[], into: Observations): boolean {
     const now = this.#clock.now();
+    const isPlain = spans.every(
+      ({ ahead, newest }) => ahead <= futureMax && newest <= now + futureMax,
+    );
+    if (isPlain) return false;
+    const refused = new Refused(columns, into);
     for (let row = 0; row < columns.count; row++) {
       // What is replayed was received when it happened, so our own clock has to be asked too.
       const received = Math.min(columns.receiveTime[row] as number, now);
       const tooEarly = (columns.eventTime[row] as number) > received + futureMax;
-      if (tooEarly) refuse(columns, keep, row, 'time-in-future', into);
+      if (tooEarly) refused.take(row, 'time-in-future');
     }
-    if (keep.includes(0)) columns.compact(keep);
-  }
-
-  /** An id is taken in once, and cancelled once. */
-  async #dropRepeats(
-    topic: Stream,
-    columns: EventColumns,
-    spaces: readonly string[],
-  ): Promise<void> {
-    const keep = new Uint8Array(columns.count).fill(1);
-    const seen = spaces.map((space) => this.#seenIn(space));
-    let repeats = 0;
-    for (let row = 0; row < columns.count; ) {
-      const end = runEnd(columns, row);
-      const id = columns.id[row] as number;
-      if (!Number.isNaN(id)) {
-        const index = columns.instrument[row] as number;
-        const space =
-          columns.verdict[row] === cancel
-            ? await this.#cancelsIn(spaces[index] as string)
-            : (seen[index] as SeenIds);
-        if (space.lacks(id)) await space.load(this.#log, id);
-        if (!space.addRun(id, id + end - row)) {
-          for (let at = row; at < end; at++) {
-            if (space.add(columns.id[at] as number)) continue;
-            keep[at] = 0;
-            repeats++;
-          }
-        }
-      }
-      row = end;
-    }
-    if (repeats === 0) return;
-    columns.compact(keep);
-    this.#meters.repeats.inc(labelsOf(topic, columns), repeats);
-  }
-
-  /** A trade whose cancel came before it, or beside it, counts for nothing. */
-  async #markCancelled(columns: EventColumns, spaces: readonly string[]): Promise<void> {
-    const known: (SeenIds | null)[] = [];
-    for (const space of spaces) known.push(await this.#knownCancels(space));
-    if (known.every((cancels) => cancels === null)) return;
-    for (let row = 0; row < columns.count; row++) {
-      const cancels = known[columns.instrument[row] as number] as SeenIds | null;
-      const id = columns.id[row] as number;
-      if (cancels === null || columns.verdict[row] === cancel || Number.isNaN(id)) continue;
-      if (cancels.lacks(id)) await cancels.load(this.#log, id);
-      if (cancels.has(id)) columns.verdict[row] = cancelled;
-    }
-  }
-
-  async #knownCancels(space: string): Promise<SeenIds | null> {
-    let cancels = this.#cancels.get(space);
-    if (cancels === undefined) {
-      const known = cancelsOf(space);
-      cancels = (await SeenIds.areIn(this.#log, known)) ? new SeenIds(known) : null;
-      this.#cancels.set(space, cancels);
-    }
-    if (cancels) this.#touched.add(cancels);
-    return cancels;
-  }
-
-  async #cancelsIn(space: string): Promise<SeenIds> {
-    const cancels = (await this.#knownCancels(space)) ?? new SeenIds(cancelsOf(space));
-    this.#cancels.set(space, cancels);
-    this.#touched.add(cancels);
-    return cancels;
-  }
-
-  #seenIn(space: string): SeenIds {
-    let seen = this.#seen.get(space);
-    if (!seen) {
-      seen = new SeenIds(space);
-      this.#seen.set(space, seen);
-    }
-    this.#touched.add(seen);
-    return seen;
+    return refused.drop();
   }
 
   /** Verdicts, clocks and sequences of the rows that stay. */
-  #stamp(topic: Stream, columns: EventColumns, memories: readonly Memory[]): void {
+  #stamp(
+    topic: Stream,
+    columns: EventColumns,
+    spans: readonly Span[],
+    memories: readonly Memory[],
+  ): void {
     for (const [index, entry] of columns.instruments.entries()) {
       entry.sequence = (memories[index] as Memory).sequence;
     }
+    if (this.#areOnTime(columns, spans, memories)) {
+      for (const [index, { rows, newest }] of spans.entries()) {
+        const memory = memories[index] as Memory;
+        memory.clock = Math.max(memory.clock, newest);
+        memory.sequence += rows;
+      }
+    } else {
+      this.#stampRows(topic, columns, memories);
+    }
+    noteNewest(columns, spans, memories);
+    // A symbol's further entries have no rows, and nothing may begin with them again.
+    const known = new Set<Memory>();
+    for (const [index, entry] of columns.instruments.entries()) {
+      const memory = memories[index] as Memory;
+      if (known.has(memory)) entry.sequence = memory.sequence;
+      known.add(memory);
+    }
+  }
+
+  /** Whether nothing was said of any row, and none is behind by more than is allowed. */
+  #areOnTime(
+    { verdict, count }: EventColumns,
+    spans: readonly Span[],
+    memories: readonly Memory[],
+  ): boolean {
+    const { allowedLateness } = this.#options;
+    const said = verdict.subarray(0, count);
+    if (verdicts.keys().some((code) => code !== onTime && said.includes(code))) return false;
+    return spans.every(({ rows, behind, oldest }, index) => {
+      const { clock } = memories[index] as Memory;
+      return rows === 0 || Math.max(behind, clock - oldest) <= allowedLateness;
+    });
+  }
+
+  #stampRows(topic: Stream, columns: EventColumns, memories: readonly Memory[]): void {
     const counted = new Float64Array(verdicts.length);
     for (let row = 0; row < columns.count; row++) {
       const memory = memories[columns.instrument[row] as number] as Memory;
@@ -307,14 +279,6 @@ export class Ingest {
       counted[verdict] = (counted[verdict] as number) + 1;
       if (counts(verdict) && time > memory.clock) memory.clock = time;
       memory.sequence++;
-    }
-    noteNewest(columns, memories);
-    // A symbol's further entries have no rows, and nothing may begin with them again.
-    const known = new Set<Memory>();
-    for (const [index, entry] of columns.instruments.entries()) {
-      const memory = memories[index] as Memory;
-      if (known.has(memory)) entry.sequence = memory.sequence;
-      known.add(memory);
     }
     const { source } = columns;
     const lateCount = counted[late] as number;
@@ -350,39 +314,16 @@ export class Ingest {
     }
   }
 
-  /**
-   * New instruments go to their topic. The first source to define a symbol owns it; of its files
-   * the one that does not even know the kind of instrument cannot undo what another knew.
-   */
+  /** New instruments go to their topic. */
   async #introduce(
     instruments: readonly Instrument[],
     appends: Append[],
     state: StateWrite[],
   ): Promise<void> {
-    const fresh: Instrument[] = [];
-    for (const instrument of instruments) {
-      const known = await this.#definitionOf(instrument.symbol);
-      if (known && known.source !== instrument.source) continue;
-      if (known && instrument.assetClass === 'unknown' && known.assetClass !== 'unknown') continue;
-      const text = JSON.stringify(instrument);
-      if (JSON.stringify(known) === text) continue;
-      this.#instruments.set(instrument.symbol, instrument);
-      state.push({ key: instrumentKey(instrument.symbol), value: Buffer.from(text) });
-      fresh.push(instrument);
-    }
+    const fresh = await this.#definitions.learn(instruments, state);
     if (fresh.length === 0) return;
     const bytes = encodeJson(fresh);
     appends.push({ topic: 'instruments', partition, count: fresh.length, bytes });
-  }
-
-  async #definitionOf(symbol: string): Promise<Instrument | null> {
-    let known = this.#instruments.get(symbol);
-    if (known === undefined) {
-      const stored = decode(await this.#log.state(instrumentKey(symbol)));
-      known = stored ? (JSON.parse(stored) as Instrument) : null;
-      this.#instruments.set(symbol, known);
-    }
-    return known;
   }
 
   async #memoryOf(topic: Stream, symbol: string): Promise<Memory> {
@@ -413,11 +354,7 @@ export class Ingest {
       if (!memory || memory.sequence === 0) continue;
       state.push({ key, value: Buffer.from(JSON.stringify(memory)) });
     }
-    for (const seen of this.#touched) {
-      state.push(...seen.changes());
-      seen.shrink(idBlocksMax);
-    }
-    this.#touched.clear();
+    state.push(...this.#repeats.changes());
   }
 
   async #commit(
@@ -445,71 +382,29 @@ export async function knownTrades(log: Log, scope: string): Promise<Map<string, 
   return known;
 }
 
-const refusals = {
-  'price-too-far': 'price is a million times the one before it, or a millionth (quotes: 10^9)',
-  'too-many-digits': 'price or size has more digits than fit beside those seen before (2^53)',
-  'time-in-future': 'event time is more than an hour after it was received, or after now',
-};
-
-/** Takes a row out, into the dead letters. */
-function refuse(
-  columns: EventColumns,
-  keep: Uint8Array,
-  row: number,
-  reason: keyof typeof refusals,
-  into: Observations,
-): void {
-  keep[row] = 0;
-  const record = Object.fromEntries(
-    Object.entries(columns).flatMap(([name, column]) =>
-      ArrayBuffer.isView(column) ? [[name, (column as Float64Array)[row]]] : [],
-    ),
-  );
-  const instrument = columns.instruments[columns.instrument[row] as number] as BatchInstrument;
-  const { symbol, priceScale, sizeScale } = instrument;
-  const fields = {
-    source: columns.source,
-    receiveTime: columns.receiveTime[row] as number,
-    where: `${columns.scope} ${symbol} id ${columns.textIds?.[row] ?? columns.id[row]}`,
-    reason,
-    detail: refusals[reason],
-  };
-  const raw = JSON.stringify({ ...record, priceScale, sizeScale });
-  into.deadLetters.push(deadLetter(fields, raw));
-}
-
-function tradeAmounts({ price, size }: TradeColumns): AmountColumns {
+function tradeAmounts({ price, size }: TradeColumns): BoundAmounts {
   return { prices: [price], sizes: [size], factorMax: tradeFactorMax };
 }
 
-function barAmounts({ open, high, low, close, volume }: BarColumns): AmountColumns {
+function barAmounts({ open, high, low, close, volume }: BarColumns): BoundAmounts {
   return { prices: [open, high, low, close], sizes: [volume], factorMax: tradeFactorMax };
 }
 
-function quoteAmounts({ bid, ask, bidSize, askSize }: QuoteColumns): AmountColumns {
+function quoteAmounts({ bid, ask, bidSize, askSize }: QuoteColumns): BoundAmounts {
   return { prices: [bid, ask], sizes: [bidSize, askSize], factorMax: quoteFactorMax };
 }
 
-/** The numbering of the cancels of a numbering. */
-function cancelsOf(space: string): string {
-  return `cancels ${space}`;
-}
-
-function noteNewest(columns: EventColumns, memories: readonly Memory[]): void {
-  const { count, scope, textIds, instrument, id, eventTime, verdict } = columns;
+/** Remembers the record of the greatest id within a scope, where the source numbers. */
+function noteNewest(
+  { scope, textIds }: EventColumns,
+  spans: readonly Span[],
+  memories: readonly Memory[],
+): void {
   if (textIds !== null || numbersRows(scope)) return;
-  const greatest = memories.map(({ newest }) => newest[scope]?.id ?? -1);
-  const rows = new Map<number, number>();
-  for (let row = 0; row < count; row++) {
-    const index = instrument[row] as number;
-    if (isCancel(verdict[row] as number)) continue;
-    if (!((id[row] as number) > (greatest[index] as number))) continue;
-    greatest[index] = id[row] as number;
-    rows.set(index, row);
-  }
-  for (const [index, row] of rows) {
+  for (const [index, { idMax, idMaxTime }] of spans.entries()) {
     const { newest } = memories[index] as Memory;
-    newest[scope] = { id: id[row] as number, eventTime: eventTime[row] as Micros };
+    if (idMax <= (newest[scope]?.id ?? -1)) continue;
+    newest[scope] = { id: idMax, eventTime: idMaxTime as Micros };
     const [oldest, ...others] = Object.keys(newest);
     if (oldest !== undefined && others.length >= scopesMax) delete newest[oldest];
   }
@@ -517,10 +412,6 @@ function noteNewest(columns: EventColumns, memories: readonly Memory[]): void {
 
 function newMemory(): Memory {
   return { ...newAmounts(), clock: Number.MIN_SAFE_INTEGER, sequence: 0, newest: {} };
-}
-
-function instrumentKey(symbol: string): string {
-  return `ingest instrument ${symbol}`;
 }
 
 function labelsOf(topic: Stream, columns: EventColumns) {
@@ -534,24 +425,4 @@ function memoryKey(topic: Topic, symbol: string): string {
 
 function decode(value: Uint8Array | null): string | undefined {
   return value ? Buffer.from(value).toString() : undefined;
-}
-
-/** The row after those that number on from `row`: one instrument, one block, no cancel between. */
-function runEnd({ count, instrument, id, verdict }: EventColumns, row: number): number {
-  const index = instrument[row];
-  const said = verdict[row];
-  const blockEnd = (Math.floor((id[row] as number) / blockSize) + 1) * blockSize;
-  let next = (id[row] as number) + 1;
-  let end = row + 1;
-  while (
-    end < count &&
-    instrument[end] === index &&
-    id[end] === next &&
-    next < blockEnd &&
-    verdict[end] === said
-  ) {
-    end++;
-    next++;
-  }
-  return end;
 }

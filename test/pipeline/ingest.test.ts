@@ -305,7 +305,7 @@ suite('corrections and cancels', () => {
       };
       const rowsOf = (symbols: number, from: number) =>
         Array.from({ length: 200 }, (_, row) => {
-          return { ...trade(from + row, row), symbol: `S${row % symbols}` };
+          return { ...trade(from + row, from + row), symbol: `S${row % symbols}` };
         });
       const cancels = rowsOf(100, 0).map((row) => ({ ...row, price: 0, verdict: cancel }));
       await ingest.take(observed(cancels), false, never);
