@@ -7,7 +7,7 @@ import { bucketStart } from '../../contracts/interval.ts';
 import { parametersOf, type SignalDefinition } from './definition.ts';
 import { isAbove, percentOf, type Steps, stepOf } from './figures.ts';
 import { isSameDay } from './sessions.ts';
-import { minute, type PriceSpan, type QuoteSpan, second, spanAt } from './span.ts';
+import { type MinuteSpan, minute, type PriceSpan, type QuoteSpan, second, spanAt } from './span.ts';
 import type { Cause, Finding, SymbolState } from './symbol-state.ts';
 
 type Side = 'high' | 'low';
@@ -80,9 +80,11 @@ export function askQuotedMinute(state: SymbolState, start: number): void {
 /** Asks a minute, and those beside it. */
 export function askPrintMinutes(state: SymbolState, time: number): void {
   const { minutes } = state;
-  const before = minutes.findLast(({ start, isPriced }) => isPriced && start < time);
-  const after = minutes.find(({ start, isPriced }) => isPriced && start > time);
-  for (const start of [before?.start, time, after?.start]) {
+  // What is at that time may be gone.
+  const after = minutes.findLastIndex(({ start }) => start <= time) + 1;
+  const before = minutes[after - 1]?.start === time ? after - 1 : after;
+  const besides = [pricedBeside(minutes, before, -1), pricedBeside(minutes, after - 1, 1)];
+  for (const start of [besides[0]?.start, time, besides[1]?.start]) {
     if (start !== undefined) for (const side of sides) askMinute(state, start, side);
   }
 }
@@ -124,11 +126,25 @@ function secondAt(state: SymbolState, index: number, side: Side): Finding | null
 
 function minuteAt(state: SymbolState, time: number, side: Side): Finding | null {
   const { minutes, quoteMinutes: quotes } = state;
-  const span = spanAt(minutes, time);
-  if (!span?.isPriced) return null;
-  const before = minutes.findLast(({ start, isPriced }) => isPriced && start < time);
-  const after = minutes.find(({ start, isPriced }) => isPriced && start > time);
+  const index = minutes.findLastIndex(({ start }) => start <= time);
+  const span = minutes[index];
+  if (span?.start !== time || !span.isPriced) return null;
+  const after = pricedBeside(minutes, index, 1);
+  // Before anything that takes time: nearly always.
+  if (!after || !isFar(side, span[side], after[side], farPercent)) return null;
+  const before = pricedBeside(minutes, index, -1);
   return findingOf(state, { span, length: minute, before, after, quotes }, side);
+}
+
+/** The nearest minute with a price before (-1) or after (1) one. */
+function pricedBeside(
+  minutes: readonly MinuteSpan[],
+  index: number,
+  step: 1 | -1,
+): MinuteSpan | undefined {
+  let at = index + step;
+  while (minutes[at]?.isPriced === false) at += step;
+  return minutes[at];
 }
 
 function findingOf(state: SymbolState, print: Print, side: Side): Finding | null {

@@ -105,8 +105,9 @@ export class SignalOperator {
       const start = batch.start[row] as number;
       need(symbol, calendar, start);
       // A late minute asks those behind it.
-      for (const span of this.#symbols.get(symbol)?.minutes ?? []) {
-        if (span.start > start) need(symbol, calendar, span.start);
+      const minutes = this.#symbols.get(symbol)?.minutes ?? [];
+      for (let at = minutes.length - 1; (minutes[at]?.start ?? start) > start; at--) {
+        need(symbol, calendar, (minutes[at] as MinuteSpan).start);
       }
     }
     return [...keys];
