@@ -35,7 +35,7 @@ function written(...rows: readonly (readonly [price: string, size: string])[]): 
   for (const [index, [price, size]] of rows.entries()) {
     const eventTime = (start + index * microsPerSecond) as never;
     const fields = { symbol: 'AAA', eventTime, receiveTime: eventTime, id: noId, price, size };
-    assert.equal(admitTrade(seen, { ...fields, venue: '', conditions: '', side: '' }), null);
+    assert.equal(admitTrade(seen.trades, { ...fields, venue: '', conditions: '', side: '' }), null);
   }
   return seen;
 }

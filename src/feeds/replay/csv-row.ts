@@ -5,10 +5,18 @@
 import { micros } from '../../base/clock.ts';
 import { type Decimal, powerOfTen, scaleMax } from '../../contracts/decimal.ts';
 import { isSymbol } from '../../contracts/instrument.ts';
-import type { TradeTag } from '../../contracts/trade.ts';
+import type { Tape } from '../../contracts/trade.ts';
 import type { SoundTrade } from '../admit.ts';
 import { placesToMicros } from '../epoch-time.ts';
-import { type CsvColumn, type CsvDefaults, type CsvHeader, sideOf, timeEnd } from './csv-header.ts';
+import {
+  type CsvColumn,
+  type CsvDefaults,
+  type CsvHeader,
+  calendarNameOf,
+  sideOf,
+  tapeOf,
+  timeEnd,
+} from './csv-header.ts';
 import { Interned } from './interned.ts';
 import { dateOf } from './local-time.ts';
 import { comma, newline, Scan } from './scan.ts';
@@ -24,6 +32,10 @@ interface Trade extends Mutable<SoundTrade> {
 export class PlainRow {
   /** What was read last; the same object for every row. */
   readonly trade: Trade;
+  /** What that row, or else the file, says of its tape. */
+  tape: Tape;
+  /** The calendar that the row names; empty for none. */
+  calendar = '';
   /** Behind the row read last. */
   end = 0;
   readonly #header: CsvHeader;
@@ -31,10 +43,9 @@ export class PlainRow {
   readonly #scan = new Scan();
   readonly #symbols: Interned<string | null>;
   readonly #words = new Interned<string | null>(wordOf);
-  readonly #sides = new Interned<TradeTag['side'] | null>((text) => {
-    const word = wordOf(text);
-    return word === null ? null : sideOf(word);
-  });
+  readonly #sides = new Interned(ofWord(sideOf));
+  readonly #tapes: Interned<Tape | null>;
+  readonly #calendars = new Interned(ofWord(calendarNameOf));
   /** The date read last, as YYYYMMDD, and its midnight by the local clock. */
   #date = -1;
   #midnight = 0;
@@ -46,6 +57,8 @@ export class PlainRow {
       const symbol = wordOf(text)?.toUpperCase() || defaults.symbol;
       return symbol !== undefined && isSymbol(symbol) ? symbol : null;
     });
+    this.tape = defaults.tape;
+    this.#tapes = new Interned(ofWord((text) => tapeOf(text, defaults.tape)));
     this.trade = {
       symbol: defaults.symbol ?? '',
       eventTime: micros(0),
@@ -88,6 +101,10 @@ export class PlainRow {
         return this.#readId(stop);
       case 'conditions':
         return this.#readWord('conditions', this.#words, stop);
+      case 'tape':
+        return this.#readTape(stop);
+      case 'calendar':
+        return this.#readCalendar(stop);
       case 'venue':
         return this.#readWord('venue', this.#words, stop);
       case 'side':
@@ -106,17 +123,33 @@ export class PlainRow {
     words: Interned<Trade[C] | null>,
     stop: number,
   ): boolean {
-    const word = words.find(this.#scan.bytes, this.#scan.at, stop);
-    this.#scan.at = words.end;
+    const word = this.#find(words, stop);
     if (word === null) return false;
     this.trade[column] = word;
     return true;
   }
 
+  #readTape(stop: number): boolean {
+    const tape = this.#find(this.#tapes, stop);
+    this.tape = tape ?? this.tape;
+    return tape !== null;
+  }
+
+  #readCalendar(stop: number): boolean {
+    const calendar = this.#find(this.#calendars, stop);
+    this.calendar = calendar ?? '';
+    return calendar !== null;
+  }
+
+  #find<T>(words: Interned<T>, stop: number): T {
+    const word = words.find(this.#scan.bytes, this.#scan.at, stop);
+    this.#scan.at = words.end;
+    return word;
+  }
+
   /** Cancels and corrections are rare, and left to be read as text. */
   #expectTrade(column: 'action' | 'original' | 'original_time', stop: number): boolean {
-    const word = this.#words.find(this.#scan.bytes, this.#scan.at, stop);
-    this.#scan.at = this.#words.end;
+    const word = this.#find(this.#words, stop);
     return word === '' || (column === 'action' && word === 'trade');
   }
 
@@ -221,6 +254,14 @@ export class PlainRow {
 /** Trimmed; null when it has a quote, which is not for here. */
 function wordOf(text: string): string | null {
   return text.includes('"') ? null : text.trim();
+}
+
+/** What reads a text by its word. */
+function ofWord<T>(read: (word: string) => T): (text: string) => T | null {
+  return (text) => {
+    const word = wordOf(text);
+    return word === null ? null : read(word);
+  };
 }
 
 function isDigit(byte: number): boolean {

@@ -2,13 +2,16 @@
 // id, conditions, venue and side are read, other columns ignored. A row without an id is known by
 // its file and number, so that equal rows are two trades.
 //
+// `tape` says whose the conditions are, and `calendar` which days the symbol has; what holds for
+// the whole file may be given instead of a column.
+//
 // `action` says of a row that it is no trade but a `cancel`, or the trade that is the `correction`
 // of another; `original` is the id of that other (a cancel may write it as `id`), and
 // `original_time` its event time where that is not the row's own.
 
 import type { Micros } from '../../base/clock.ts';
-import { alwaysOpenCalendar } from '../../contracts/instrument.ts';
 import { parseTime } from '../../contracts/time.ts';
+import type { TradeColumns } from '../../contracts/trade.ts';
 import type { Instrument } from '../../contracts/wire-objects.ts';
 import {
   admitCancel,
@@ -22,10 +25,18 @@ import {
 import { parseEpoch } from '../epoch-time.ts';
 import type { Observations } from '../feed.ts';
 import type { ByteWindow } from './byte-window.ts';
-import { type CsvColumn, type CsvDefaults, type CsvHeader, sideOf, timeEnd } from './csv-header.ts';
+import {
+  type CsvColumn,
+  type CsvDefaults,
+  type CsvHeader,
+  calendarNameOf,
+  sideOf,
+  tapeOf,
+  timeEnd,
+} from './csv-header.ts';
 import { PlainRow } from './csv-row.ts';
 import { fieldsOf, recordEnd } from './csv-text.ts';
-import { type Recording, RecordingParser } from './recording.ts';
+import { fileScope, type Recording, RecordingParser } from './recording.ts';
 
 export interface CsvRecording extends Recording, CsvDefaults {
   readonly header: CsvHeader;
@@ -37,16 +48,19 @@ export const csvScope = 'csv';
 export class CsvTrades extends RecordingParser<CsvRecording> {
   readonly #plain: PlainRow;
   readonly #at: ReadonlyMap<CsvColumn | null, number>;
+  readonly #scope: string;
+  /** By symbol, what the first of its rows said or left to the file. */
+  readonly #calendars = new Map<string, string>();
 
   constructor(recording: CsvRecording) {
     super(recording);
     this.#plain = new PlainRow(recording.header, recording);
     this.#at = new Map(recording.header.map((column, at) => [column, at]));
+    this.#scope = this.#at.has('id') ? csvScope : fileScope(recording.digest);
   }
 
   override parse(window: ByteWindow, into: Observations, rowsMax: number, until: number): void {
     this.due = Number.NEGATIVE_INFINITY;
-    if (this.#at.has('id')) into.trades.scope = csvScope;
     const { linesEnd } = window;
     for (let count = 0; count < rowsMax && window.at < linesEnd; count++) {
       const end = this.#parseRow(window, into, until);
@@ -66,7 +80,7 @@ export class CsvTrades extends RecordingParser<CsvRecording> {
       assetClass: 'unknown',
       priceIncrement: null,
       sizeIncrement: null,
-      calendar: alwaysOpenCalendar,
+      calendar: this.#calendars.get(symbol) ?? this.recording.calendar,
       source: 'replay',
     };
   }
@@ -83,11 +97,12 @@ export class CsvTrades extends RecordingParser<CsvRecording> {
 
   /** False when its numbers are too large, which is for the text to show. */
   #takePlain(into: Observations, until: number): boolean {
-    const { trade } = this.#plain;
+    const { trade, tape, calendar } = this.#plain;
     if (!this.#isDue(trade.eventTime, until)) return true;
     if (!this.#at.has('id')) trade.id = this.recording.rowsBefore + this.row;
-    if (!pushTrade(into, trade)) return false;
-    this.#see(trade.eventTime);
+    if (!this.#isOf(calendar, trade.symbol)) return false;
+    if (!pushTrade(into.tradesOf(this.#scope, tape), trade)) return false;
+    this.#see(trade.symbol, calendar, trade.eventTime);
     return true;
   }
 
@@ -108,8 +123,15 @@ export class CsvTrades extends RecordingParser<CsvRecording> {
     const eventTime = this.#timeOf(field('time'));
     if (eventTime === null) return refusal('bad-time', field('time'));
     if (!this.#isDue(eventTime, until)) return null;
-    const refused = this.#admit(into, field, {
-      symbol: (field('symbol') || (symbol ?? '')).toUpperCase(),
+    const tape = tapeOf(field('tape'), this.recording.tape);
+    if (tape === null) return refusal('bad-tape', field('tape'));
+    const name = (field('symbol') || (symbol ?? '')).toUpperCase();
+    const calendar = calendarNameOf(field('calendar'));
+    if (calendar === null || !this.#isOf(calendar, name)) {
+      return refusal('bad-calendar', field('calendar'));
+    }
+    const refused = this.#admit(into.tradesOf(this.#scope, tape), field, {
+      symbol: name,
       eventTime,
       // The file does not say when: the same every time, so that replays agree.
       receiveTime: eventTime,
@@ -120,11 +142,11 @@ export class CsvTrades extends RecordingParser<CsvRecording> {
       conditions: field('conditions'),
       side: sideOf(field('side')),
     });
-    if (!refused) this.#see(eventTime);
+    if (!refused) this.#see(name, calendar, eventTime);
     return refused;
   }
 
-  #admit(into: Observations, field: Field, trade: RawTrade): Refusal | null {
+  #admit(into: TradeColumns, field: Field, trade: RawTrade): Refusal | null {
     const action = field('action').toLowerCase() || 'trade';
     const original = field('original') || (action === 'cancel' ? field('id') : '');
     if (action === 'trade') {
@@ -147,7 +169,15 @@ export class CsvTrades extends RecordingParser<CsvRecording> {
     return false;
   }
 
-  #see(eventTime: number): void {
+  /** Whether a row names no other calendar than the rows of the symbol before it. */
+  #isOf(calendar: string, symbol: string): boolean {
+    return calendar === '' || (this.#calendars.get(symbol) ?? calendar) === calendar;
+  }
+
+  #see(symbol: string, calendar: string, eventTime: number): void {
+    if (!this.#calendars.has(symbol)) {
+      this.#calendars.set(symbol, calendar || this.recording.calendar);
+    }
     if (eventTime > this.eventTime) this.eventTime = eventTime;
   }
 

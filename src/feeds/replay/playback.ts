@@ -98,7 +98,7 @@ export class Playback {
 
   /** Defines the symbols that were not met before. */
   #introduce(into: Observations, parser: RecordingParser): void {
-    for (const { instruments } of [into.trades, into.quotes, into.bars]) {
+    for (const { instruments } of [...into.allTrades, into.quotes, into.bars]) {
       for (const { symbol } of instruments) {
         if (this.#symbols.has(symbol)) continue;
         this.#symbols.add(symbol);

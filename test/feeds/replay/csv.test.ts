@@ -3,6 +3,7 @@ import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import { hashId } from '../../../src/contracts/identity.ts';
 import { formatTime } from '../../../src/contracts/time.ts';
+import type { Tape } from '../../../src/contracts/trade.ts';
 import { Observations } from '../../../src/feeds/feed.ts';
 import { ByteWindow } from '../../../src/feeds/replay/byte-window.ts';
 import { CsvTrades } from '../../../src/feeds/replay/csv.ts';
@@ -16,18 +17,20 @@ interface Settings {
   readonly symbol?: string;
   readonly date?: string;
   readonly timeZone?: string;
+  readonly tape?: Tape;
+  readonly calendar?: string;
   /** Lengths of the pieces in which the file arrives; the last goes on to the end. */
   readonly pieces?: readonly number[];
 }
 
 /** What the parser makes of a file. */
 function read(text: string, settings: Settings = {}) {
-  const { symbol, date, timeZone = 'UTC', pieces = [] } = settings;
+  const { symbol, date, timeZone = 'UTC', tape = '', calendar = '24/7', pieces = [] } = settings;
   const header = headerOf(text.split('\n', 1)[0]?.trimEnd() ?? '');
   assert.ok(header, 'no header');
   const time = new LocalTime(timeZone);
   const about = { name: 'x.csv', entry: null, digest: 'd1ge57', rowsBefore: 0, openTime: 0 };
-  const parser = new CsvTrades({ ...about, symbol, date, time, header });
+  const parser = new CsvTrades({ ...about, symbol, date, time, tape, calendar, header });
   const seen = new Observations('replay', 'file:d1ge57');
   const window = new ByteWindow();
   const bytes = Buffer.from(text);
@@ -40,7 +43,7 @@ function read(text: string, settings: Settings = {}) {
   window.finish();
   parser.parse(window, seen, 1_000_000, Number.POSITIVE_INFINITY);
   assert.equal(window.size, 0, 'the parser left something');
-  return { ...readBack(seen), seen };
+  return { ...readBack(seen), seen, parser };
 }
 
 suite('CSV', () => {
@@ -81,6 +84,61 @@ suite('CSV', () => {
     assert.equal(seen.trades.scope, 'csv');
     assert.equal(seen.trades.id[0], 17);
     assert.equal(seen.trades.id[2], hashId('A-1'));
+  });
+
+  test('conditions are of the tape that the row names, else of that of the file', () => {
+    const file = (tape: Tape) =>
+      read(
+        'symbol,time,price,size,conditions,tape\n' +
+          'BAC,1381152600,13.94,5,@,A\n' +
+          'AAPL,1381152600,500,5,@,c\n' +
+          'BAC,1381152601,13.95,5,20000001,lean\n' +
+          'AAPL,1381152601,501,5,@,SIP-C\n' +
+          'BAC,1381152602,13.96,5,@,\n' +
+          '"BAC",1381152603,13.97,5,@,\n',
+        { tape },
+      );
+    const idsByTape = (tape: Tape) =>
+      Object.fromEntries(
+        file(tape).seen.allTrades.map(({ tape, id, count }) => [tape, [...id.subarray(0, count)]]),
+      );
+    assert.deepEqual(idsByTape('sip-o'), {
+      'sip-ab': [2],
+      'sip-c': [3, 5],
+      lean: [4],
+      'sip-o': [6, 7],
+    });
+    assert.deepEqual(idsByTape(''), { 'sip-ab': [2], 'sip-c': [3, 5], lean: [4], '': [6, 7] });
+  });
+
+  test('a symbol has the calendar that its rows name, else that of the file', () => {
+    const { parser, refused } = read(
+      'symbol,time,price,size,calendar\n' +
+        'BAC,1381152600,13.94,5,XNYS\n' +
+        'VOD,1381152600,215,5,xlon\n' +
+        'BAC,1381152601,13.95,5,\n' +
+        'ACME,1381152601,1,5,\n',
+      { calendar: 'XTKS' },
+    );
+    assert.deepEqual(refused, []);
+    assert.deepEqual(
+      ['BAC', 'VOD', 'ACME'].map((symbol) => parser.define(symbol).calendar),
+      ['XNYS', 'XLON', 'XTKS'],
+    );
+  });
+
+  test('a tape or calendar that is none, or another than before, is refused', () => {
+    const { parser, refused, trades } = read(
+      'symbol,time,price,size,calendar,tape\n' +
+        'BAC,1381152600,-1,5,XLON,\n' +
+        'BAC,1381152600,13.94,5,XNYS,\n' +
+        'BAC,1381152601,13.95,5,XLON,\n' +
+        'BAC,1381152601,13.95,5,NYSE,\n' +
+        'BAC,1381152601,13.95,5,,Q\n',
+    );
+    assert.deepEqual(refused, ['bad-price', 'bad-calendar', 'bad-calendar', 'bad-tape']);
+    assert.equal(trades.length, 1);
+    assert.equal(parser.define('BAC').calendar, 'XNYS');
   });
 
   test('a cancel names a trade by id and time; a correction also brings the right one', () => {
