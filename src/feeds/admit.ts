@@ -9,7 +9,7 @@ import type { EventColumns } from '../contracts/event-columns.ts';
 import { hashId } from '../contracts/identity.ts';
 import { isSymbol } from '../contracts/instrument.ts';
 import type { TradeColumns, TradeTag } from '../contracts/trade.ts';
-import { cancel, correction } from '../contracts/verdict.ts';
+import { cancel, correction, onTime } from '../contracts/verdict.ts';
 import { productMax } from '../contracts/wide.ts';
 import type { Observations } from './feed.ts';
 
@@ -22,10 +22,12 @@ export type Reason =
   | 'bad-json'
   | 'bad-price'
   | 'bad-row'
+  | 'bad-scope'
   | 'bad-size'
   | 'bad-symbol'
   | 'bad-tape'
   | 'bad-time'
+  | 'bad-verdict'
   | 'provider-error'
   | 'too-large'
   | 'truncated'
@@ -112,8 +114,12 @@ export interface RawBar {
   readonly id: number;
 }
 
-/** Appends the trade, or says why not. */
-export function admitTrade(into: TradeColumns, raw: RawTrade): Refusal | null {
+/** Appends the trade, or says why not. `verdict` is what its source says of it. */
+export function admitTrade(
+  into: TradeColumns,
+  raw: RawTrade,
+  verdict: number = onTime,
+): Refusal | null {
   const { symbol, eventTime, receiveTime, textId, venue, conditions, side } = raw;
   const price = decimalOf(raw.price);
   const size = decimalOf(raw.size);
@@ -135,11 +141,17 @@ export function admitTrade(into: TradeColumns, raw: RawTrade): Refusal | null {
     conditions,
     side,
   };
-  return pushTrade(into, trade) ? null : tooLarge(raw.price, raw.size);
+  if (!pushTrade(into, trade)) return tooLarge(raw.price, raw.size);
+  into.verdict[into.count - 1] = verdict;
+  return null;
 }
 
 /** Appends a cancel of the original, or says why not. */
-export function admitCancel(into: TradeColumns, original: RawOriginal): Refusal | null {
+export function admitCancel(
+  into: TradeColumns,
+  original: RawOriginal,
+  verdict: number = cancel,
+): Refusal | null {
   const { symbol, eventTime, receiveTime, textId, venue } = original;
   const id = textId === undefined ? original.id : numberOf(textId);
   if (!isName(symbol)) return refusal('bad-symbol', symbol);
@@ -148,7 +160,7 @@ export function admitCancel(into: TradeColumns, original: RawOriginal): Refusal 
   const tag = into.tagOf(venue, '', '');
   into.push(into.instrumentOf(symbol), tag, eventTime, receiveTime, 0, 0, id);
   nameLast(into, textId);
-  into.verdict[into.count - 1] = cancel;
+  into.verdict[into.count - 1] = verdict;
   return null;
 }
 
@@ -160,9 +172,8 @@ export function admitCorrection(
 ): Refusal | null {
   const refused = admitCancel(into, original);
   if (refused) return refused;
-  const refusedTrade = admitTrade(into, trade);
+  const refusedTrade = admitTrade(into, trade, correction);
   if (refusedTrade) into.dropLast();
-  else into.verdict[into.count - 1] = correction;
   return refusedTrade;
 }
 

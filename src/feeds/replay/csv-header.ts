@@ -19,6 +19,8 @@ const columns = [
   'action',
   'original',
   'original_time',
+  'verdict',
+  'scope',
 ] as const;
 export type CsvColumn = (typeof columns)[number];
 
@@ -75,6 +77,11 @@ export function tapeOf(text: string, otherwise: Tape): Tape | null {
 export function calendarNameOf(text: string): string | null {
   const name = text.toUpperCase();
   return name === '' || calendarNames.includes(name) ? name : null;
+}
+
+/** Null when it is no id scope; empty where none is named. */
+export function scopeOf(text: string): string | null {
+  return /^[!-~]{0,64}$/.test(text) ? text : null;
 }
 
 /** Times from here on are slips, and would make everything after them late. */

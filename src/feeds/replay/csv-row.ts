@@ -13,6 +13,7 @@ import {
   type CsvDefaults,
   type CsvHeader,
   calendarNameOf,
+  scopeOf,
   sideOf,
   tapeOf,
   timeEnd,
@@ -22,6 +23,14 @@ import { dateOf } from './local-time.ts';
 import { comma, newline, Scan } from './scan.ts';
 
 const [quote, minus, colon, nought, T, Z, space] = [34, 45, 58, 48, 84, 90, 32];
+
+/** What stands in these columns of a trade that is neither cancelled nor a correction. */
+const ofTrades = {
+  action: ['', 'trade'],
+  original: [''],
+  original_time: [''],
+  verdict: ['', 'on time', 'late'],
+} satisfies Partial<Record<CsvColumn, readonly string[]>>;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 interface Trade extends Mutable<SoundTrade> {
@@ -36,6 +45,8 @@ export class PlainRow {
   tape: Tape;
   /** The calendar that the row names; empty for none. */
   calendar = '';
+  /** The id scope that the row names; empty for none. */
+  scope = '';
   /** Behind the row read last. */
   end = 0;
   readonly #header: CsvHeader;
@@ -46,6 +57,7 @@ export class PlainRow {
   readonly #sides = new Interned(ofWord(sideOf));
   readonly #tapes: Interned<Tape | null>;
   readonly #calendars = new Interned(ofWord(calendarNameOf));
+  readonly #scopes = new Interned(ofWord(scopeOf));
   /** The date read last, as YYYYMMDD, and its midnight by the local clock. */
   #date = -1;
   #midnight = 0;
@@ -105,6 +117,8 @@ export class PlainRow {
         return this.#readTape(stop);
       case 'calendar':
         return this.#readCalendar(stop);
+      case 'scope':
+        return this.#readScope(stop);
       case 'venue':
         return this.#readWord('venue', this.#words, stop);
       case 'side':
@@ -112,6 +126,7 @@ export class PlainRow {
       case 'action':
       case 'original':
       case 'original_time':
+      case 'verdict':
         return this.#expectTrade(column, stop);
       case null:
         return this.#skip(stop);
@@ -141,6 +156,12 @@ export class PlainRow {
     return calendar !== null;
   }
 
+  #readScope(stop: number): boolean {
+    const scope = this.#find(this.#scopes, stop);
+    this.scope = scope ?? '';
+    return scope !== null;
+  }
+
   #find<T>(words: Interned<T>, stop: number): T {
     const word = words.find(this.#scan.bytes, this.#scan.at, stop);
     this.#scan.at = words.end;
@@ -148,9 +169,9 @@ export class PlainRow {
   }
 
   /** Cancels and corrections are rare, and left to be read as text. */
-  #expectTrade(column: 'action' | 'original' | 'original_time', stop: number): boolean {
+  #expectTrade(column: keyof typeof ofTrades, stop: number): boolean {
     const word = this.#find(this.#words, stop);
-    return word === '' || (column === 'action' && word === 'trade');
+    return word !== null && ofTrades[column].includes(word);
   }
 
   /** In the smallest scale that holds it, as `parseDecimal` does. */

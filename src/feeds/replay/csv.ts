@@ -8,10 +8,14 @@
 // `action` says of a row that it is no trade but a `cancel`, or the trade that is the `correction`
 // of another; `original` is the id of that other (a cancel may write it as `id`), and
 // `original_time` its event time where that is not the row's own.
+//
+// An export of ours has `verdict` instead: what was decided of the row, which holds again. `scope`
+// is whose numbering its ids are of. It is gathered from what ended at different times.
 
 import type { Micros } from '../../base/clock.ts';
 import { parseTime } from '../../contracts/time.ts';
 import type { TradeColumns } from '../../contracts/trade.ts';
+import { isCancel, late, onTime, verdicts } from '../../contracts/verdict.ts';
 import type { Instrument } from '../../contracts/wire-objects.ts';
 import {
   admitCancel,
@@ -30,6 +34,7 @@ import {
   type CsvDefaults,
   type CsvHeader,
   calendarNameOf,
+  scopeOf,
   sideOf,
   tapeOf,
   timeEnd,
@@ -42,6 +47,14 @@ export interface CsvRecording extends Recording, CsvDefaults {
   readonly header: CsvHeader;
 }
 
+/** What is known of a symbol from its rows. */
+interface SymbolRows {
+  /** What the first of them said, or left to the file. */
+  readonly calendar: string;
+  /** The newest, microseconds. */
+  eventTime: number;
+}
+
 /** The id scope of CSV files that give ids. */
 export const csvScope = 'csv';
 
@@ -49,8 +62,7 @@ export class CsvTrades extends RecordingParser<CsvRecording> {
   readonly #plain: PlainRow;
   readonly #at: ReadonlyMap<CsvColumn | null, number>;
   readonly #scope: string;
-  /** By symbol, what the first of its rows said or left to the file. */
-  readonly #calendars = new Map<string, string>();
+  readonly #symbols = new Map<string, SymbolRows>();
 
   constructor(recording: CsvRecording) {
     super(recording);
@@ -71,6 +83,11 @@ export class CsvTrades extends RecordingParser<CsvRecording> {
     this.paceTime = this.eventTime;
   }
 
+  override completeTimeOf(symbol: string): number {
+    if (!this.#at.has('scope')) return this.eventTime;
+    return this.#symbols.get(symbol)?.eventTime ?? Number.NEGATIVE_INFINITY;
+  }
+
   override define(symbol: string): Instrument {
     return {
       symbol,
@@ -80,7 +97,7 @@ export class CsvTrades extends RecordingParser<CsvRecording> {
       assetClass: 'unknown',
       priceIncrement: null,
       sizeIncrement: null,
-      calendar: this.#calendars.get(symbol) ?? this.recording.calendar,
+      calendar: this.#symbols.get(symbol)?.calendar ?? this.recording.calendar,
       source: 'replay',
     };
   }
@@ -97,11 +114,11 @@ export class CsvTrades extends RecordingParser<CsvRecording> {
 
   /** False when its numbers are too large, which is for the text to show. */
   #takePlain(into: Observations, until: number): boolean {
-    const { trade, tape, calendar } = this.#plain;
+    const { trade, scope, tape, calendar } = this.#plain;
     if (!this.#isDue(trade.eventTime, until)) return true;
     if (!this.#at.has('id')) trade.id = this.recording.rowsBefore + this.row;
     if (!this.#isOf(calendar, trade.symbol)) return false;
-    if (!pushTrade(into.tradesOf(this.#scope, tape), trade)) return false;
+    if (!pushTrade(into.tradesOf(this.#within(scope), tape), trade)) return false;
     this.#see(trade.symbol, calendar, trade.eventTime);
     return true;
   }
@@ -130,7 +147,9 @@ export class CsvTrades extends RecordingParser<CsvRecording> {
     if (calendar === null || !this.#isOf(calendar, name)) {
       return refusal('bad-calendar', field('calendar'));
     }
-    const refused = this.#admit(into.tradesOf(this.#scope, tape), field, {
+    const scope = scopeOf(field('scope'));
+    if (scope === null) return refusal('bad-scope', field('scope'));
+    const refused = this.#admit(into.tradesOf(this.#within(scope), tape), field, {
       symbol: name,
       eventTime,
       // The file does not say when: the same every time, so that replays agree.
@@ -147,6 +166,9 @@ export class CsvTrades extends RecordingParser<CsvRecording> {
   }
 
   #admit(into: TradeColumns, field: Field, trade: RawTrade): Refusal | null {
+    if (this.#at.has('verdict') && !this.#at.has('action')) {
+      return this.#admitDecided(into, field, trade);
+    }
     const action = field('action').toLowerCase() || 'trade';
     const original = field('original') || (action === 'cancel' ? field('id') : '');
     if (action === 'trade') {
@@ -163,6 +185,15 @@ export class CsvTrades extends RecordingParser<CsvRecording> {
     return action === 'cancel' ? admitCancel(into, named) : admitCorrection(into, named, trade);
   }
 
+  #admitDecided(into: TradeColumns, field: Field, trade: RawTrade): Refusal | null {
+    const name = field('verdict').toLowerCase();
+    const verdict = name === '' ? onTime : verdicts.findIndex((known) => known === name);
+    if (verdict < 0) return refusal('bad-verdict', name);
+    if (!isCancel(verdict)) return admitTrade(into, trade, verdict === late ? onTime : verdict);
+    if (field('id') === '') return refusal('bad-action', noOriginal);
+    return admitCancel(into, trade, verdict);
+  }
+
   #isDue(eventTime: number, until: number): boolean {
     if (eventTime <= until) return true;
     this.due = eventTime;
@@ -171,12 +202,21 @@ export class CsvTrades extends RecordingParser<CsvRecording> {
 
   /** Whether a row names no other calendar than the rows of the symbol before it. */
   #isOf(calendar: string, symbol: string): boolean {
-    return calendar === '' || (this.#calendars.get(symbol) ?? calendar) === calendar;
+    return calendar === '' || (this.#symbols.get(symbol)?.calendar ?? calendar) === calendar;
+  }
+
+  /** The numbers of rows are of this file, whatever it says. */
+  #within(scope: string): string {
+    return scope !== '' && this.#at.has('id') ? scope : this.#scope;
   }
 
   #see(symbol: string, calendar: string, eventTime: number): void {
-    if (!this.#calendars.has(symbol)) {
-      this.#calendars.set(symbol, calendar || this.recording.calendar);
+    const rows = this.#symbols.get(symbol);
+    if (!rows) {
+      const named = calendar || this.recording.calendar;
+      this.#symbols.set(symbol, { calendar: named, eventTime });
+    } else if (eventTime > rows.eventTime) {
+      rows.eventTime = eventTime;
     }
     if (eventTime > this.eventTime) this.eventTime = eventTime;
   }
@@ -185,7 +225,8 @@ export class CsvTrades extends RecordingParser<CsvRecording> {
     const id = this.recording.rowsBefore + this.row;
     if (!this.#at.has('id')) return { id };
     if (text === '') return { id, textId: `${this.recording.digest}:${id}` };
-    return /^(0|[1-9]\d{0,14})$/.test(text) ? { id: Number(text) } : { id, textId: text };
+    const isNumber = /^(0|[1-9]\d*)$/.test(text) && Number.isSafeInteger(Number(text));
+    return isNumber ? { id: Number(text) } : { id, textId: text };
   }
 
   #timeOf(text: string): Micros | null {

@@ -43,7 +43,7 @@ export class LeanBars extends RecordingParser<BarRecording> {
     this.#day = recording.day;
   }
 
-  override get completeTime(): number {
+  override completeTimeOf(): number {
     return this.#day?.end ?? this.eventTime;
   }
 
