@@ -8,6 +8,7 @@ import { priceKinds } from '../contracts/candle.ts';
 import { adjustments } from '../contracts/corporate-action.ts';
 import { type Interval, intervals } from '../contracts/interval.ts';
 import { isDate, parseSpanEnd, parseTime } from '../contracts/time.ts';
+import { tapes } from '../contracts/trade.ts';
 import { readConfig } from './config.ts';
 
 const program = new Command('tapeline')
@@ -37,6 +38,16 @@ program
   .option('--date <YYYY-MM-DD>', 'where the path does not say')
   .option('--time-zone <zone>', 'IANA name or offset such as -05:00; default by source')
   .addOption(new Option('--interval <interval>', 'of bars, else by name').choices(intervals))
+  .addOption(
+    new Option('--tape <name>', 'whose conditions a CSV has, where no column tape says').choices(
+      tapes.filter((tape) => tape !== ''),
+    ),
+  )
+  .option(
+    '--calendar <name>',
+    'whose days a symbol has, where the file does not say: XNYS, XLON, XTKS, …; default 24/7',
+    upperCase,
+  )
   .option('--quiet', 'no progress')
   .action(async (files: string[], options) => {
     const { replay } = await import('./commands/replay.ts');

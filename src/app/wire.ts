@@ -11,6 +11,7 @@ import type { PriceKind } from '../contracts/candle.ts';
 import type { Adjustment } from '../contracts/corporate-action.ts';
 import type { Interval } from '../contracts/interval.ts';
 import { formatTime } from '../contracts/time.ts';
+import type { Tape } from '../contracts/trade.ts';
 import type {
   ActionFile,
   ActionFileOptions,
@@ -264,6 +265,8 @@ export interface ReplayQuery {
   readonly date?: string;
   readonly timeZone?: string;
   readonly interval?: Interval;
+  readonly tape?: Tape;
+  readonly calendar?: string;
 }
 
 export async function openReplay(

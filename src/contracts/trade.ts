@@ -19,6 +19,10 @@ export interface TradeTag {
 export const tapes = ['', 'lean', 'sip-ab', 'sip-c', 'sip-o'] as const;
 export type Tape = (typeof tapes)[number];
 
+export function isTape(text: string): text is Tape {
+  return (tapes as readonly string[]).includes(text);
+}
+
 interface TradeMeta extends EventMeta {
   readonly tape: Tape;
   readonly tags: readonly TradeTag[];

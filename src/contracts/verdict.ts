@@ -1,6 +1,7 @@
 // What ingest decided about a record, once; it travels with the record through the log. A parser
-// says of a trade no more than its source did: nothing, that it is a cancel, or a correction. Of
-// what fills a gap a feed says `late`: ingest holds no horizon against it, and decides if it is.
+// says of a trade no more than its source did: nothing, that it is a cancel, or a correction; of an
+// export of ours what was decided before. Of what fills a gap a feed says `late`: ingest holds no
+// horizon against it, and decides if it is.
 
 export const verdicts = [
   'on time',

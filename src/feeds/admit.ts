@@ -8,22 +8,26 @@ import { type Decimal, parseDecimal, rescale } from '../contracts/decimal.ts';
 import type { EventColumns } from '../contracts/event-columns.ts';
 import { hashId } from '../contracts/identity.ts';
 import { isSymbol } from '../contracts/instrument.ts';
-import type { TradeTag } from '../contracts/trade.ts';
-import { cancel, correction } from '../contracts/verdict.ts';
+import type { TradeColumns, TradeTag } from '../contracts/trade.ts';
+import { cancel, correction, onTime } from '../contracts/verdict.ts';
 import { productMax } from '../contracts/wide.ts';
 import type { Observations } from './feed.ts';
 
 /** Stable codes to count by; the detail beside them is for people. */
 export type Reason =
   | 'bad-action'
+  | 'bad-calendar'
   | 'bad-frame'
   | 'bad-id'
   | 'bad-json'
   | 'bad-price'
   | 'bad-row'
+  | 'bad-scope'
   | 'bad-size'
   | 'bad-symbol'
+  | 'bad-tape'
   | 'bad-time'
+  | 'bad-verdict'
   | 'provider-error'
   | 'too-large'
   | 'truncated'
@@ -110,8 +114,12 @@ export interface RawBar {
   readonly id: number;
 }
 
-/** Appends the trade, or says why not. */
-export function admitTrade(into: Observations, raw: RawTrade): Refusal | null {
+/** Appends the trade, or says why not. `verdict` is what its source says of it. */
+export function admitTrade(
+  into: TradeColumns,
+  raw: RawTrade,
+  verdict: number = onTime,
+): Refusal | null {
   const { symbol, eventTime, receiveTime, textId, venue, conditions, side } = raw;
   const price = decimalOf(raw.price);
   const size = decimalOf(raw.size);
@@ -133,51 +141,54 @@ export function admitTrade(into: Observations, raw: RawTrade): Refusal | null {
     conditions,
     side,
   };
-  return pushTrade(into, trade) ? null : tooLarge(raw.price, raw.size);
+  if (!pushTrade(into, trade)) return tooLarge(raw.price, raw.size);
+  into.verdict[into.count - 1] = verdict;
+  return null;
 }
 
 /** Appends a cancel of the original, or says why not. */
-export function admitCancel(into: Observations, original: RawOriginal): Refusal | null {
+export function admitCancel(
+  into: TradeColumns,
+  original: RawOriginal,
+  verdict: number = cancel,
+): Refusal | null {
   const { symbol, eventTime, receiveTime, textId, venue } = original;
   const id = textId === undefined ? original.id : numberOf(textId);
   if (!isName(symbol)) return refusal('bad-symbol', symbol);
   if (eventTime === null) return unreadableTime;
   if (!isNumber(id) || Number.isNaN(id)) return refusal('bad-id', textId ?? id);
-  const { trades } = into;
-  const tag = trades.tagOf(venue, '', '');
-  trades.push(trades.instrumentOf(symbol), tag, eventTime, receiveTime, 0, 0, id);
-  nameLast(trades, textId);
-  trades.verdict[trades.count - 1] = cancel;
+  const tag = into.tagOf(venue, '', '');
+  into.push(into.instrumentOf(symbol), tag, eventTime, receiveTime, 0, 0, id);
+  nameLast(into, textId);
+  into.verdict[into.count - 1] = verdict;
   return null;
 }
 
 /** Appends a cancel of the original, and the trade that stands for it; or says why not. */
 export function admitCorrection(
-  into: Observations,
+  into: TradeColumns,
   original: RawOriginal,
   trade: RawTrade,
 ): Refusal | null {
-  const { trades } = into;
   const refused = admitCancel(into, original);
   if (refused) return refused;
-  const refusedTrade = admitTrade(into, trade);
-  if (refusedTrade) trades.dropLast();
-  else trades.verdict[trades.count - 1] = correction;
+  const refusedTrade = admitTrade(into, trade, correction);
+  if (refusedTrade) into.dropLast();
   return refusedTrade;
 }
 
 /** Appends the trade; false when its numbers are too large, and then nothing has changed. */
-export function pushTrade({ trades }: Observations, trade: SoundTrade): boolean {
+export function pushTrade(into: TradeColumns, trade: SoundTrade): boolean {
   const { price, size, id, eventTime, receiveTime } = trade;
-  const instrument = roomFor(trades, trade.symbol, price, size);
+  const instrument = roomFor(into, trade.symbol, price, size);
   if (instrument < 0) return false;
-  const { priceScale, sizeScale } = trades.instruments[instrument];
+  const { priceScale, sizeScale } = into.instruments[instrument];
   const counted = scaled(price, priceScale);
   const amount = scaled(size, sizeScale);
   if (counted * amount > productMax) return false;
-  const tag = trades.tagOf(trade.venue, trade.conditions, trade.side);
-  trades.push(instrument, tag, eventTime, receiveTime, counted, amount, id);
-  nameLast(trades, trade.textId);
+  const tag = into.tagOf(trade.venue, trade.conditions, trade.side);
+  into.push(instrument, tag, eventTime, receiveTime, counted, amount, id);
+  nameLast(into, trade.textId);
   return true;
 }
 

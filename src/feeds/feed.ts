@@ -11,7 +11,7 @@ import { BarColumns } from '../contracts/bar.ts';
 import type { DeadLetter } from '../contracts/dead-letter.ts';
 import type { Heartbeat } from '../contracts/heartbeat.ts';
 import { QuoteColumns } from '../contracts/quote.ts';
-import { TradeColumns } from '../contracts/trade.ts';
+import { type Tape, TradeColumns } from '../contracts/trade.ts';
 import type { Instrument } from '../contracts/wire-objects.ts';
 
 export interface Feed {
@@ -36,6 +36,8 @@ export class Observations {
   readonly instruments: Instrument[] = [];
   readonly heartbeats: Heartbeat[] = [];
   readonly deadLetters: DeadLetter[] = [];
+  /** By tape and id scope. */
+  readonly #otherTrades = new Map<string, TradeColumns>();
 
   /** Takes over the memory of observations that nobody needs any more. */
   constructor(source: string, scope: string, spent?: Observations) {
@@ -48,9 +50,30 @@ export class Observations {
     }
   }
 
+  /** All trades, as the batches that they become. */
+  get allTrades(): readonly TradeColumns[] {
+    return [this.trades, ...this.#otherTrades.values()];
+  }
+
+  /**
+   * Where trades of this id scope and tape go: a batch has one of each, and a file may mix them.
+   * The order between those that are kept apart is lost.
+   */
+  tradesOf(scope: string, tape: Tape): TradeColumns {
+    const { trades } = this;
+    if (trades.scope === scope && trades.tape === tape) return trades;
+    if (trades.count === 0) return Object.assign(trades, { scope, tape });
+    const { source, recording } = trades;
+    return this.#otherTrades.getOrInsertComputed(`${tape} ${scope}`, () =>
+      Object.assign(new TradeColumns(), { source, scope, recording, tape }),
+    );
+  }
+
   get count(): number {
+    let count = this.trades.count;
+    for (const others of this.#otherTrades.values()) count += others.count;
     return (
-      this.trades.count +
+      count +
       this.quotes.count +
       this.bars.count +
       this.instruments.length +

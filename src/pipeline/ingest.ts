@@ -17,11 +17,11 @@ import { alwaysOpenCalendar } from '../contracts/instrument.ts';
 import { encodeQuotes, type QuoteColumns } from '../contracts/quote.ts';
 import { encodeTrades, type TradeColumns } from '../contracts/trade.ts';
 import {
-  cancel,
   cancelled,
   cancelTooLate,
   correction,
   counts,
+  isCancel,
   late,
   onTime,
   tooLate,
@@ -148,12 +148,17 @@ export class Ingest {
   }
 
   async #decide(seen: Observations, appends: Append[], state: StateWrite[]): Promise<void> {
-    const { trades, quotes, bars, heartbeats, deadLetters } = seen;
+    const { allTrades, quotes, bars, heartbeats, deadLetters } = seen;
     await this.#introduce(seen.instruments, appends, state);
-    await this.#judge('market.trades', trades, tradeAmounts(trades), seen);
+    for (const trades of allTrades) {
+      await this.#judge('market.trades', trades, tradeAmounts(trades), seen);
+    }
     await this.#judge('market.quotes', quotes, quoteAmounts(quotes), seen);
     await this.#judge('market.trades', bars, barAmounts(bars), seen);
-    if (trades.count > 0) appends.push(this.#append('market.trades', trades, encodeTrades(trades)));
+    for (const trades of allTrades) {
+      if (trades.count === 0) continue;
+      appends.push(this.#append('market.trades', trades, encodeTrades(trades)));
+    }
     if (bars.count > 0) appends.push(this.#append('market.trades', bars, encodeBars(bars)));
     if (quotes.count > 0) appends.push(this.#append('market.quotes', quotes, encodeQuotes(quotes)));
     for (const heartbeat of heartbeats) await this.#beat(heartbeat, appends);
@@ -295,7 +300,7 @@ export class Ingest {
     if (behind <= allowedLateness) return said === late ? onTime : said;
     // What fills a gap has no horizon: an outage may be longer.
     if (said === cancelled || said === late) return said;
-    if (behind > correctionHorizon) return said === cancel ? cancelTooLate : tooLate;
+    if (behind > correctionHorizon) return isCancel(said) ? cancelTooLate : tooLate;
     return said === onTime ? late : said;
   }
 
@@ -337,14 +342,14 @@ export class Ingest {
     return memory;
   }
 
-  #remember({ trades, quotes, bars, heartbeats }: Observations, state: StateWrite[]): void {
+  #remember({ allTrades, quotes, bars, heartbeats }: Observations, state: StateWrite[]): void {
     const touched = new Set<string>();
-    for (const [topic, columns] of [
-      ['market.trades', trades],
-      ['market.quotes', quotes],
-      ['market.trades', bars],
+    for (const [topic, batches] of [
+      ['market.trades', [...allTrades, bars]],
+      ['market.quotes', [quotes]],
     ] as const) {
-      for (const { symbol } of columns.instruments) touched.add(memoryKey(topic, symbol));
+      const instruments = batches.flatMap((columns) => columns.instruments);
+      for (const { symbol } of instruments) touched.add(memoryKey(topic, symbol));
       for (const { symbols } of heartbeats) {
         for (const symbol of symbols) touched.add(memoryKey(topic, symbol));
       }

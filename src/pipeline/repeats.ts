@@ -2,7 +2,7 @@
 // once; and a trade whose cancel came before it, or beside it, counts for nothing.
 
 import type { EventColumns } from '../contracts/event-columns.ts';
-import { cancel, cancelled } from '../contracts/verdict.ts';
+import { cancelled, cancelTooLate, isCancel } from '../contracts/verdict.ts';
 import type { Log, StateWrite } from '../log/log.ts';
 import { blockSize, SeenIds } from './seen-ids.ts';
 
@@ -30,12 +30,11 @@ export class Repeats {
       const id = columns.id[row] as number;
       if (!Number.isNaN(id)) {
         const index = columns.instrument[row] as number;
-        const space =
-          columns.verdict[row] === cancel
-            ? await this.#cancelsIn(spaces[index] as string)
-            : (seen[index] as SeenIds);
+        const space = isCancel(columns.verdict[row] as number)
+          ? await this.#cancelsIn(cancelsOf(spaces[index] as string))
+          : (seen[index] as SeenIds);
         if (space.lacks(id)) await space.load(this.#log, id);
-        if (!space.addRun(id, id + end - row)) {
+        if (!space.addRun(id, id + (end - row))) {
           for (let at = row; at < end; at++) {
             if (space.add(columns.id[at] as number)) continue;
             keep ??= new Uint8Array(columns.count).fill(1);
@@ -50,34 +49,58 @@ export class Repeats {
     return repeats;
   }
 
-  /** Marks the trades that a cancel names. */
+  /**
+   * Marks the trades that a cancel names, now or before; but not where an export says that the
+   * cancel was too late.
+   */
   async markCancelled(columns: EventColumns, spaces: readonly string[]): Promise<void> {
     const known: (SeenIds | null)[] = [];
-    for (const space of spaces) known.push(await this.#knownCancels(space));
+    for (const space of spaces) known.push(await this.#knownCancels(cancelsOf(space)));
     if (known.every((cancels) => cancels === null)) return;
+    await this.#noteTooLate(columns, spaces);
     for (let row = 0; row < columns.count; row++) {
-      const cancels = known[columns.instrument[row] as number] as SeenIds | null;
+      const index = columns.instrument[row] as number;
+      const cancels = known[index] as SeenIds | null;
       const id = columns.id[row] as number;
-      if (cancels === null || columns.verdict[row] === cancel || Number.isNaN(id)) continue;
+      if (cancels === null || isCancel(columns.verdict[row] as number) || Number.isNaN(id))
+        continue;
       if (cancels.lacks(id)) await cancels.load(this.#log, id);
-      if (cancels.has(id)) columns.verdict[row] = cancelled;
+      if (!cancels.has(id) || (await this.#wasTooLate(spaces[index] as string, id))) continue;
+      columns.verdict[row] = cancelled;
     }
   }
 
-  async #knownCancels(space: string): Promise<SeenIds | null> {
-    let cancels = this.#cancels.get(space);
+  /** Remembers the cancels that an export says were too late. */
+  async #noteTooLate(columns: EventColumns, spaces: readonly string[]): Promise<void> {
+    for (let row = 0; row < columns.count; row++) {
+      if (columns.verdict[row] !== cancelTooLate) continue;
+      const space = spaces[columns.instrument[row] as number] as string;
+      const tooLate = await this.#cancelsIn(tooLateCancelsOf(space));
+      const id = columns.id[row] as number;
+      if (tooLate.lacks(id)) await tooLate.load(this.#log, id);
+      tooLate.add(id);
+    }
+  }
+
+  async #wasTooLate(space: string, id: number): Promise<boolean> {
+    const tooLate = await this.#knownCancels(tooLateCancelsOf(space));
+    if (tooLate?.lacks(id)) await tooLate.load(this.#log, id);
+    return tooLate?.has(id) ?? false;
+  }
+
+  async #knownCancels(numbering: string): Promise<SeenIds | null> {
+    let cancels = this.#cancels.get(numbering);
     if (cancels === undefined) {
-      const known = cancelsOf(space);
-      cancels = (await SeenIds.areIn(this.#log, known)) ? new SeenIds(known) : null;
-      this.#cancels.set(space, cancels);
+      cancels = (await SeenIds.areIn(this.#log, numbering)) ? new SeenIds(numbering) : null;
+      this.#cancels.set(numbering, cancels);
     }
     if (cancels) this.#touched.add(cancels);
     return cancels;
   }
 
-  async #cancelsIn(space: string): Promise<SeenIds> {
-    const cancels = (await this.#knownCancels(space)) ?? new SeenIds(cancelsOf(space));
-    this.#cancels.set(space, cancels);
+  async #cancelsIn(numbering: string): Promise<SeenIds> {
+    const cancels = (await this.#knownCancels(numbering)) ?? new SeenIds(numbering);
+    this.#cancels.set(numbering, cancels);
     this.#touched.add(cancels);
     return cancels;
   }
@@ -114,6 +137,11 @@ export class Repeats {
 /** The numbering of the cancels of a numbering. */
 function cancelsOf(space: string): string {
   return `cancels ${space}`;
+}
+
+/** Those of them that an export says were too late to cancel anything. */
+function tooLateCancelsOf(space: string): string {
+  return `too late cancels ${space}`;
 }
 
 /** The row after those that number on from `row`: one instrument, one block, no cancel between. */

@@ -2,7 +2,7 @@
 // batches in which all is well, which are nearly all, no row has to be judged by itself.
 
 import type { EventColumns } from '../contracts/event-columns.ts';
-import { cancel } from '../contracts/verdict.ts';
+import { isCancel } from '../contracts/verdict.ts';
 
 /** The columns of a stream that hold prices and sizes. */
 export interface AmountColumns {
@@ -93,7 +93,7 @@ function lookAtIds(
   let { idMax } = span;
   let at = -1;
   for (let row = from; row < to; row++) {
-    if (!((id[row] as number) > idMax) || verdict[row] === cancel) continue;
+    if (!((id[row] as number) > idMax) || isCancel(verdict[row] as number)) continue;
     idMax = id[row] as number;
     at = row;
   }

@@ -3,7 +3,6 @@
 import type { Client } from 'pg';
 import { formatDecimal } from '../contracts/decimal.ts';
 import { idAt, type PlacedTrades, tagAt, verdictAt } from '../contracts/placed-trades.ts';
-import { isCancel, verdicts } from '../contracts/verdict.ts';
 import type { Cells, ExportColumn, RowBatch } from './export-formats.ts';
 import type { ExportScope } from './export-scope.ts';
 import { storedTrades } from './stored-trades.ts';
@@ -22,10 +21,10 @@ export const tradeExportColumns: readonly ExportColumn[] = [
   { name: 'source', kind: 'text' },
   { name: 'received', kind: 'time' },
   { name: 'verdict', kind: 'text' },
-  { name: 'action', kind: 'text' },
+  { name: 'tape', kind: 'text' },
+  { name: 'calendar', kind: 'text' },
+  { name: 'scope', kind: 'text' },
 ];
-
-const cancels: ReadonlySet<string> = new Set(verdicts.filter((_, code) => isCancel(code)));
 
 /** `asker` is a second connection, for what the rows that `reader` streams refer to. */
 export async function* readTrades(
@@ -55,7 +54,9 @@ class TradeCells {
     source: textCells(),
     received: numberCells(),
     verdict: textCells(),
-    action: textCells(),
+    tape: textCells(),
+    calendar: textCells(),
+    scope: textCells(),
   };
 
   of(trades: PlacedTrades): readonly Cells[] {
@@ -64,7 +65,8 @@ class TradeCells {
     columns.received = trades.receiveTime;
     for (let row = 0; row < trades.count; row++) {
       const tag = tagAt(trades, row);
-      columns.symbol[row] = trades.instruments.get(trades.instrumentId[row])?.symbol ?? null;
+      const instrument = trades.instruments.get(trades.instrumentId[row]);
+      columns.symbol[row] = instrument?.symbol ?? null;
       columns.price[row] = formatDecimal(trades.price[row], tag.priceScale);
       columns.size[row] = formatDecimal(trades.size[row], tag.sizeScale);
       columns.id[row] = idAt(trades, row);
@@ -73,7 +75,9 @@ class TradeCells {
       columns.side[row] = tag.side;
       columns.source[row] = tag.source;
       columns.verdict[row] = verdictAt(trades, row);
-      columns.action[row] = cancels.has(tag.verdict) ? 'cancel' : 'trade';
+      columns.tape[row] = tag.tape;
+      columns.calendar[row] = instrument?.calendar ?? null;
+      columns.scope[row] = tag.scope;
     }
     return Object.values(columns);
   }

@@ -204,6 +204,49 @@ test('replaying a file again adds nothing, and an exported file can be replayed'
   });
 });
 
+// The consolidated tape's rules: form T moves the candles within the day and no price of the day's;
+// what was sold out of sequence moves the high and low of the day alone.
+const tapeC = [
+  ['2024-05-06T12:00:00Z', '101', '@ T'], // 08:00 in New York
+  ['2024-05-06T13:30:00Z', '100', '@'],
+  ['2024-05-06T14:00:00Z', '105', '@ Z'],
+  ['2024-05-06T14:00:30Z', '103', '@'],
+  ['2024-05-06T19:59:59Z', '102', '@'],
+  ['2024-05-07T00:30:00Z', '99', '@ T'], // 20:30 of the same day
+] as const;
+
+test('a CSV gets the rules of its tape, for days those of days, and its calendar', async () => {
+  await withDataFolder(async (data) => {
+    const replay = async (symbol: string, header: string, end: string, options: string[]) => {
+      const rows = tapeC.map(([time, price, codes]) => `${symbol},${time},${price},10,${codes}`);
+      const file = join(data, `${symbol}.csv`);
+      const lines = [`symbol,time,price,size,conditions${header}`, ...rows.map((row) => row + end)];
+      await writeFile(file, lines.join('\n'));
+      const replayed = await run(data, ['replay', ...options, file]);
+      assert.equal(replayed.code, 0, replayed.stderr);
+    };
+    await replay('SAID', '', '', ['--tape', 'sip-c', '--calendar', 'xnys']);
+    await replay('WRITTEN', ',tape,calendar', ',C,XNYS', []);
+    const { stdout } = await run(data, ['export', 'candles']);
+    for (const symbol of ['SAID', 'WRITTEN']) {
+      const candles = (interval: string) =>
+        csv(stdout)
+          .filter((candle) => candle.symbol === symbol && candle.interval === interval)
+          .map(({ start, open, high, low, close, volume }) =>
+            [start, open, high, low, close, volume].join(),
+          );
+      assert.deepEqual(candles('1d'), ['2024-05-06T04:00:00Z,100,105,100,102,60']);
+      assert.deepEqual(candles('1m'), [
+        '2024-05-06T12:00:00Z,101,101,101,101,10',
+        '2024-05-06T13:30:00Z,100,100,100,100,10',
+        '2024-05-06T14:00:00Z,103,103,103,103,20',
+        '2024-05-06T19:59:00Z,102,102,102,102,10',
+        '2024-05-07T00:30:00Z,99,99,99,99,10',
+      ]);
+    }
+  });
+});
+
 test('bad input is a clear error or a dead letter, and the rest goes on', async () => {
   await withDataFolder(async (data) => {
     const file = join(data, 'mixed.csv');
@@ -247,6 +290,8 @@ test('options that make no sense are refused before anything is opened', async (
       ['--symbol', 'A B', /"A B" is not a symbol/],
       ['--date', '2013-02-30', /"2013-02-30" is not a date/],
       ['--time-zone', 'Mars', /"Mars" is not a time zone/],
+      ['--calendar', 'nyse', /no calendar "NYSE"\n.*XNYS, XLON, XTKS, CMES, XTSE, FX, 24\/7/],
+      ['--tape', 'nasdaq', /'nasdaq' is invalid.*lean, sip-ab, sip-c, sip-o/],
     ] as const) {
       const { code, stderr } = await run(data, ['replay', option, value, 'any.csv']);
       assert.equal(code, 1);

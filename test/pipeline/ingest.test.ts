@@ -8,7 +8,15 @@ import { Failure } from '../../src/base/failure.ts';
 import { barTime } from '../../src/contracts/bar.ts';
 import { noId } from '../../src/contracts/identity.ts';
 import { decodeTrades } from '../../src/contracts/trade.ts';
-import { cancel, correction, late, onTime } from '../../src/contracts/verdict.ts';
+import {
+  cancel,
+  cancelled,
+  cancelTooLate,
+  correction,
+  late,
+  onTime,
+  tooLate,
+} from '../../src/contracts/verdict.ts';
 import { admitQuote, admitTrade } from '../../src/feeds/admit.ts';
 import { Observations } from '../../src/feeds/feed.ts';
 import type { Log } from '../../src/log/log.ts';
@@ -35,7 +43,7 @@ function written(...rows: readonly (readonly [price: string, size: string])[]): 
   for (const [index, [price, size]] of rows.entries()) {
     const eventTime = (start + index * microsPerSecond) as never;
     const fields = { symbol: 'AAA', eventTime, receiveTime: eventTime, id: noId, price, size };
-    assert.equal(admitTrade(seen, { ...fields, venue: '', conditions: '', side: '' }), null);
+    assert.equal(admitTrade(seen.trades, { ...fields, venue: '', conditions: '', side: '' }), null);
   }
   return seen;
 }
@@ -346,6 +354,52 @@ suite('corrections and cancels', () => {
         ['2024-05-06T14:30:30Z', '1.06', '1.07', 2],
       );
     });
+  });
+
+  test('what an export says was too late, or cancelled, is so again, in any order', async () => {
+    const rows = [
+      trade(1, 0),
+      trade(1, 0, cancelTooLate),
+      trade(2, 1, tooLate),
+      trade(3, 2, cancelled),
+      trade(3, 2, cancel),
+      trade(4, 3),
+    ];
+    const counted = async (horizon: number, ...batches: readonly (readonly SimpleTrade[])[]) =>
+      await withLog(async (open) => {
+        // A cancel is known by its id, however late it was.
+        const again = [trade(1, 0, cancel), trade(3, 2, cancel)];
+        for (const batch of [...batches, rows, again]) {
+          // Each comes after a restart.
+          const ingest = ingestInto(await open(), new ManualClock(start), horizon);
+          await ingest.take(observed(batch), false, never);
+        }
+        return (await verdictsOf(await open())).toSorted();
+      });
+    const expected = [
+      '1 cancel too late',
+      '1 on time',
+      '2 too late',
+      '3 cancel',
+      '3 cancelled',
+      '4 on time',
+    ];
+    assert.deepEqual(await counted(Infinity), expected);
+    const backwards = rows.map((row) => [row]).toReversed();
+    assert.deepEqual(
+      await counted(Infinity, ...backwards),
+      expected.map((verdict) => verdict.replace('1 on time', '1 late')).toSorted(),
+    );
+    // Where a horizon is set, more is too late, and a cancel is not a trade for that.
+    assert.deepEqual(await counted(microsPerSecond, [trade(9, 9)]), [
+      '1 cancel too late',
+      '1 too late',
+      '2 too late',
+      '3 cancel too late',
+      '3 cancelled',
+      '4 too late',
+      '9 on time',
+    ]);
   });
 
   test('a horizon is not held against what fills the gap of a long outage', async () => {

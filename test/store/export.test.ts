@@ -106,7 +106,7 @@ suite('candles as CSV', () => {
 });
 
 const tradeHeader =
-  'symbol,time,price,size,id,conditions,venue,side,source,received,verdict,action\n';
+  'symbol,time,price,size,id,conditions,venue,side,source,received,verdict,tape,calendar,scope\n';
 
 suite('trades as CSV', () => {
   test('come by time and place in the log, with all that a replay needs', async () => {
@@ -121,14 +121,15 @@ suite('trades as CSV', () => {
       { symbol: 'AAA', time: noon },
     ]);
     const soon = '2013-10-07T12:00:01';
+    const end = 'on time,,24/7,scope';
     assert.equal(
       await textOf(exportTrades(database, { format: 'csv' })),
       `${tradeHeader}${[
-        `BBB,2013-10-07T12:00:00Z,100.02,100,9007199254740991,,V,buy,test,${soon}Z,on time,trade`,
-        `AAA,2013-10-07T12:00:00Z,100.01,100,,,V,buy,test,${soon}Z,on time,trade`,
-        `AAA,2013-10-07T12:00:00.000001Z,100.01,100,,,,buy,test,${soon}.000001Z,on time,trade`,
-        `AAA,2013-10-07T12:00:00.000010Z,100,100,"T,1",,V,buy,test,${soon}.000010Z,on time,trade`,
-        `BBB,2013-10-07T12:00:00.001Z,10.5,7,42,"@, ""F""",V,buy,test,${soon}.001Z,on time,trade`,
+        `BBB,2013-10-07T12:00:00Z,100.02,100,9007199254740991,,V,buy,test,${soon}Z,${end}`,
+        `AAA,2013-10-07T12:00:00Z,100.01,100,,,V,buy,test,${soon}Z,${end}`,
+        `AAA,2013-10-07T12:00:00.000001Z,100.01,100,,,,buy,test,${soon}.000001Z,${end}`,
+        `AAA,2013-10-07T12:00:00.000010Z,100,100,"T,1",,V,buy,test,${soon}.000010Z,${end}`,
+        `BBB,2013-10-07T12:00:00.001Z,10.5,7,42,"@, ""F""",V,buy,test,${soon}.001Z,${end}`,
       ].join('\n')}\n`,
     );
     assert.equal(
@@ -141,7 +142,7 @@ suite('trades as CSV', () => {
         }),
       ),
       `${tradeHeader}BBB,2013-10-07T12:00:00.001Z,10.5,7,42,"@, ""F""",V,buy,test,` +
-        `${soon}.001Z,on time,trade\n`,
+        `${soon}.001Z,${end}\n`,
     );
   });
 
@@ -246,8 +247,8 @@ suite('an export', () => {
     assert.equal(
       await textOf(exportTrades(database, { format: 'csv' })),
       `${tradeHeader}${[
-        `AAA,2013-10-07T12:00:00Z,100,100,7,,V,buy,test,${received},cancelled,trade`,
-        `AAA,2013-10-07T12:00:00Z,0,0,7,,V,buy,test,${received},cancel,cancel`,
+        `AAA,2013-10-07T12:00:00Z,100,100,7,,V,buy,test,${received},cancelled,,24/7,scope`,
+        `AAA,2013-10-07T12:00:00Z,0,0,7,,V,buy,test,${received},cancel,,24/7,scope`,
       ].join('\n')}\n`,
     );
   });

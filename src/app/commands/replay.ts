@@ -5,22 +5,15 @@
 import { constants, setPriority } from 'node:os';
 import { Registry } from '@prometheus-io/client';
 import { microsPerSecond, systemClock } from '../../base/clock.ts';
-import type { Interval } from '../../contracts/interval.ts';
 import { type Meters, pipelineMeters } from '../../pipeline/meters.ts';
 import type { Config } from '../config.ts';
 import { openLogger } from '../logger.ts';
 import { Plant } from '../plant.ts';
 import { openProgress } from '../progress.ts';
 import { StoreThread } from '../threads.ts';
-import { growthSignal, lockFolder, openLog, openReplay } from '../wire.ts';
+import { growthSignal, lockFolder, openLog, openReplay, type ReplayQuery } from '../wire.ts';
 
-export interface ReplayOptions {
-  /** Times real time; Infinity is as fast as possible. */
-  readonly speed: number;
-  readonly symbol?: string;
-  readonly date?: string;
-  readonly timeZone?: string;
-  readonly interval?: Interval;
+export interface ReplayOptions extends ReplayQuery {
   readonly quiet?: boolean;
 }
 

@@ -88,7 +88,7 @@ function admitTradeOf(
   receiveTime: Micros,
   into: Observations,
 ): Refusal | null {
-  return admitTrade(into, {
+  return admitTrade(into.trades, {
     symbol: data.s,
     eventTime: parseEpoch(data.T),
     receiveTime,

@@ -98,7 +98,7 @@ function parseTrades(
   for (const trade of rows.toReversed()) {
     const [id, time, amount, price] = Array.isArray(trade) ? trade : [];
     const sold = String(amount).startsWith('-');
-    const refused = admitTrade(into, {
+    const refused = admitTrade(into.trades, {
       symbol,
       eventTime: parseEpoch(time),
       receiveTime,

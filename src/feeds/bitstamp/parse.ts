@@ -49,7 +49,7 @@ export function parse(
   if (event !== 'trade') return others.get(event) ?? refuse(refusal('unknown-frame', event));
   const pair = typeof channel === 'string' ? tradeChannel.exec(channel)?.[1] : undefined;
   if (pair === undefined || !isObject(data)) return refuse(refusal('bad-frame', channel));
-  const refused = admitTrade(into, {
+  const refused = admitTrade(into.trades, {
     symbol: pair.toUpperCase(),
     eventTime: parseEpoch(data.microtimestamp),
     receiveTime,

@@ -63,7 +63,7 @@ const aggressors = new Map<unknown, TradeTag['side']>([
 ]);
 
 function admitMatch(message: JsonObject, receiveTime: Micros, into: Observations) {
-  return admitTrade(into, {
+  return admitTrade(into.trades, {
     symbol: message.product_id,
     eventTime: timeOf(message.time),
     receiveTime,

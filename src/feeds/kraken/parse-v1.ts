@@ -87,7 +87,7 @@ function parseTrades(
   let kind: FrameKind = 'trade';
   for (const [index, row] of data.entries()) {
     const [price, size, time, side] = Array.isArray(row) ? row : [];
-    const refused = admitTrade(into, {
+    const refused = admitTrade(into.trades, {
       symbol,
       eventTime: parseEpoch(time),
       receiveTime,

@@ -58,7 +58,7 @@ export function admitTradeRow(
   receiveTime: Micros,
 ): Refusal | null {
   const { price, qty: size, side } = row;
-  return admitTrade(into, {
+  return admitTrade(into.trades, {
     symbol,
     eventTime: timeOf(row.timestamp),
     receiveTime,

@@ -72,7 +72,7 @@ function listedTrade(
     eventTime,
     push(into) {
       const receiveTime = clock.now();
-      const refused = admitTrade(into, {
+      const refused = admitTrade(into.trades, {
         symbol,
         eventTime,
         receiveTime,

@@ -1,6 +1,7 @@
 // What a CSV of trades says about itself: its first line names the columns, in any order.
 
-import type { TradeTag } from '../../contracts/trade.ts';
+import { calendarNames } from '../../calendars/calendar.ts';
+import { isTape, type Tape, type TradeTag } from '../../contracts/trade.ts';
 import { fieldsOf } from './csv-text.ts';
 import type { LocalTime } from './local-time.ts';
 
@@ -11,11 +12,15 @@ const columns = [
   'size',
   'id',
   'conditions',
+  'tape',
+  'calendar',
   'venue',
   'side',
   'action',
   'original',
   'original_time',
+  'verdict',
+  'scope',
 ] as const;
 export type CsvColumn = (typeof columns)[number];
 
@@ -30,6 +35,10 @@ export interface CsvDefaults {
   readonly date: string | undefined;
   /** For times that name no zone. */
   readonly time: LocalTime;
+  /** For rows that name none. */
+  readonly tape: Tape;
+  /** For symbols whose rows name none. */
+  readonly calendar: string;
 }
 
 /** Null when the line is not the header of such a file. */
@@ -48,6 +57,31 @@ export function sideOf(text: string): TradeTag['side'] {
   const word = text.toLowerCase();
   if (word === 'buy' || word === 'b') return 'buy';
   return word === 'sell' || word === 's' ? 'sell' : '';
+}
+
+/** The consolidated tapes, by the letters that US sources write. */
+const letters: ReadonlyMap<string, Tape> = new Map([
+  ['a', 'sip-ab'],
+  ['b', 'sip-ab'],
+  ['c', 'sip-c'],
+  ['o', 'sip-o'],
+]);
+
+/** Null for a tape that we do not know; `otherwise` where none is named. */
+export function tapeOf(text: string, otherwise: Tape): Tape | null {
+  const name = text.toLowerCase() || otherwise;
+  return letters.get(name) ?? (isTape(name) ? name : null);
+}
+
+/** Null for a calendar that we do not know; empty where none is named. */
+export function calendarNameOf(text: string): string | null {
+  const name = text.toUpperCase();
+  return name === '' || calendarNames.includes(name) ? name : null;
+}
+
+/** Null when it is no id scope; empty where none is named. */
+export function scopeOf(text: string): string | null {
+  return /^[!-~]{0,64}$/.test(text) ? text : null;
 }
 
 /** Times from here on are slips, and would make everything after them late. */

@@ -5,15 +5,32 @@
 import { micros } from '../../base/clock.ts';
 import { type Decimal, powerOfTen, scaleMax } from '../../contracts/decimal.ts';
 import { isSymbol } from '../../contracts/instrument.ts';
-import type { TradeTag } from '../../contracts/trade.ts';
+import type { Tape } from '../../contracts/trade.ts';
 import type { SoundTrade } from '../admit.ts';
 import { placesToMicros } from '../epoch-time.ts';
-import { type CsvColumn, type CsvDefaults, type CsvHeader, sideOf, timeEnd } from './csv-header.ts';
+import {
+  type CsvColumn,
+  type CsvDefaults,
+  type CsvHeader,
+  calendarNameOf,
+  scopeOf,
+  sideOf,
+  tapeOf,
+  timeEnd,
+} from './csv-header.ts';
 import { Interned } from './interned.ts';
 import { dateOf } from './local-time.ts';
 import { comma, newline, Scan } from './scan.ts';
 
 const [quote, minus, colon, nought, T, Z, space] = [34, 45, 58, 48, 84, 90, 32];
+
+/** What stands in these columns of a trade that is neither cancelled nor a correction. */
+const ofTrades = {
+  action: ['', 'trade'],
+  original: [''],
+  original_time: [''],
+  verdict: ['', 'on time', 'late'],
+} satisfies Partial<Record<CsvColumn, readonly string[]>>;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 interface Trade extends Mutable<SoundTrade> {
@@ -24,6 +41,12 @@ interface Trade extends Mutable<SoundTrade> {
 export class PlainRow {
   /** What was read last; the same object for every row. */
   readonly trade: Trade;
+  /** What that row, or else the file, says of its tape. */
+  tape: Tape;
+  /** The calendar that the row names; empty for none. */
+  calendar = '';
+  /** The id scope that the row names; empty for none. */
+  scope = '';
   /** Behind the row read last. */
   end = 0;
   readonly #header: CsvHeader;
@@ -31,10 +54,10 @@ export class PlainRow {
   readonly #scan = new Scan();
   readonly #symbols: Interned<string | null>;
   readonly #words = new Interned<string | null>(wordOf);
-  readonly #sides = new Interned<TradeTag['side'] | null>((text) => {
-    const word = wordOf(text);
-    return word === null ? null : sideOf(word);
-  });
+  readonly #sides = new Interned(ofWord(sideOf));
+  readonly #tapes: Interned<Tape | null>;
+  readonly #calendars = new Interned(ofWord(calendarNameOf));
+  readonly #scopes = new Interned(ofWord(scopeOf));
   /** The date read last, as YYYYMMDD, and its midnight by the local clock. */
   #date = -1;
   #midnight = 0;
@@ -46,6 +69,8 @@ export class PlainRow {
       const symbol = wordOf(text)?.toUpperCase() || defaults.symbol;
       return symbol !== undefined && isSymbol(symbol) ? symbol : null;
     });
+    this.tape = defaults.tape;
+    this.#tapes = new Interned(ofWord((text) => tapeOf(text, defaults.tape)));
     this.trade = {
       symbol: defaults.symbol ?? '',
       eventTime: micros(0),
@@ -88,6 +113,12 @@ export class PlainRow {
         return this.#readId(stop);
       case 'conditions':
         return this.#readWord('conditions', this.#words, stop);
+      case 'tape':
+        return this.#readTape(stop);
+      case 'calendar':
+        return this.#readCalendar(stop);
+      case 'scope':
+        return this.#readScope(stop);
       case 'venue':
         return this.#readWord('venue', this.#words, stop);
       case 'side':
@@ -95,6 +126,7 @@ export class PlainRow {
       case 'action':
       case 'original':
       case 'original_time':
+      case 'verdict':
         return this.#expectTrade(column, stop);
       case null:
         return this.#skip(stop);
@@ -106,18 +138,40 @@ export class PlainRow {
     words: Interned<Trade[C] | null>,
     stop: number,
   ): boolean {
-    const word = words.find(this.#scan.bytes, this.#scan.at, stop);
-    this.#scan.at = words.end;
+    const word = this.#find(words, stop);
     if (word === null) return false;
     this.trade[column] = word;
     return true;
   }
 
+  #readTape(stop: number): boolean {
+    const tape = this.#find(this.#tapes, stop);
+    this.tape = tape ?? this.tape;
+    return tape !== null;
+  }
+
+  #readCalendar(stop: number): boolean {
+    const calendar = this.#find(this.#calendars, stop);
+    this.calendar = calendar ?? '';
+    return calendar !== null;
+  }
+
+  #readScope(stop: number): boolean {
+    const scope = this.#find(this.#scopes, stop);
+    this.scope = scope ?? '';
+    return scope !== null;
+  }
+
+  #find<T>(words: Interned<T>, stop: number): T {
+    const word = words.find(this.#scan.bytes, this.#scan.at, stop);
+    this.#scan.at = words.end;
+    return word;
+  }
+
   /** Cancels and corrections are rare, and left to be read as text. */
-  #expectTrade(column: 'action' | 'original' | 'original_time', stop: number): boolean {
-    const word = this.#words.find(this.#scan.bytes, this.#scan.at, stop);
-    this.#scan.at = this.#words.end;
-    return word === '' || (column === 'action' && word === 'trade');
+  #expectTrade(column: keyof typeof ofTrades, stop: number): boolean {
+    const word = this.#find(this.#words, stop);
+    return word !== null && ofTrades[column].includes(word);
   }
 
   /** In the smallest scale that holds it, as `parseDecimal` does. */
@@ -221,6 +275,14 @@ export class PlainRow {
 /** Trimmed; null when it has a quote, which is not for here. */
 function wordOf(text: string): string | null {
   return text.includes('"') ? null : text.trim();
+}
+
+/** What reads a text by its word. */
+function ofWord<T>(read: (word: string) => T): (text: string) => T | null {
+  return (text) => {
+    const word = wordOf(text);
+    return word === null ? null : read(word);
+  };
 }
 
 function isDigit(byte: number): boolean {

@@ -2,13 +2,20 @@
 // id, conditions, venue and side are read, other columns ignored. A row without an id is known by
 // its file and number, so that equal rows are two trades.
 //
+// `tape` says whose the conditions are, and `calendar` which days the symbol has; what holds for
+// the whole file may be given instead of a column.
+//
 // `action` says of a row that it is no trade but a `cancel`, or the trade that is the `correction`
 // of another; `original` is the id of that other (a cancel may write it as `id`), and
 // `original_time` its event time where that is not the row's own.
+//
+// An export of ours has `verdict` instead: what was decided of the row, which holds again. `scope`
+// is whose numbering its ids are of. It is gathered from what ended at different times.
 
 import type { Micros } from '../../base/clock.ts';
-import { alwaysOpenCalendar } from '../../contracts/instrument.ts';
 import { parseTime } from '../../contracts/time.ts';
+import type { TradeColumns } from '../../contracts/trade.ts';
+import { isCancel, late, onTime, verdicts } from '../../contracts/verdict.ts';
 import type { Instrument } from '../../contracts/wire-objects.ts';
 import {
   admitCancel,
@@ -22,13 +29,30 @@ import {
 import { parseEpoch } from '../epoch-time.ts';
 import type { Observations } from '../feed.ts';
 import type { ByteWindow } from './byte-window.ts';
-import { type CsvColumn, type CsvDefaults, type CsvHeader, sideOf, timeEnd } from './csv-header.ts';
+import {
+  type CsvColumn,
+  type CsvDefaults,
+  type CsvHeader,
+  calendarNameOf,
+  scopeOf,
+  sideOf,
+  tapeOf,
+  timeEnd,
+} from './csv-header.ts';
 import { PlainRow } from './csv-row.ts';
 import { fieldsOf, recordEnd } from './csv-text.ts';
-import { type Recording, RecordingParser } from './recording.ts';
+import { fileScope, type Recording, RecordingParser } from './recording.ts';
 
 export interface CsvRecording extends Recording, CsvDefaults {
   readonly header: CsvHeader;
+}
+
+/** What is known of a symbol from its rows. */
+interface SymbolRows {
+  /** What the first of them said, or left to the file. */
+  readonly calendar: string;
+  /** The newest, microseconds. */
+  eventTime: number;
 }
 
 /** The id scope of CSV files that give ids. */
@@ -37,16 +61,18 @@ export const csvScope = 'csv';
 export class CsvTrades extends RecordingParser<CsvRecording> {
   readonly #plain: PlainRow;
   readonly #at: ReadonlyMap<CsvColumn | null, number>;
+  readonly #scope: string;
+  readonly #symbols = new Map<string, SymbolRows>();
 
   constructor(recording: CsvRecording) {
     super(recording);
     this.#plain = new PlainRow(recording.header, recording);
     this.#at = new Map(recording.header.map((column, at) => [column, at]));
+    this.#scope = this.#at.has('id') ? csvScope : fileScope(recording.digest);
   }
 
   override parse(window: ByteWindow, into: Observations, rowsMax: number, until: number): void {
     this.due = Number.NEGATIVE_INFINITY;
-    if (this.#at.has('id')) into.trades.scope = csvScope;
     const { linesEnd } = window;
     for (let count = 0; count < rowsMax && window.at < linesEnd; count++) {
       const end = this.#parseRow(window, into, until);
@@ -55,6 +81,11 @@ export class CsvTrades extends RecordingParser<CsvRecording> {
       this.rows++;
     }
     this.paceTime = this.eventTime;
+  }
+
+  override completeTimeOf(symbol: string): number {
+    if (!this.#at.has('scope')) return this.eventTime;
+    return this.#symbols.get(symbol)?.eventTime ?? Number.NEGATIVE_INFINITY;
   }
 
   override define(symbol: string): Instrument {
@@ -66,7 +97,7 @@ export class CsvTrades extends RecordingParser<CsvRecording> {
       assetClass: 'unknown',
       priceIncrement: null,
       sizeIncrement: null,
-      calendar: alwaysOpenCalendar,
+      calendar: this.#symbols.get(symbol)?.calendar ?? this.recording.calendar,
       source: 'replay',
     };
   }
@@ -83,11 +114,12 @@ export class CsvTrades extends RecordingParser<CsvRecording> {
 
   /** False when its numbers are too large, which is for the text to show. */
   #takePlain(into: Observations, until: number): boolean {
-    const { trade } = this.#plain;
+    const { trade, scope, tape, calendar } = this.#plain;
     if (!this.#isDue(trade.eventTime, until)) return true;
     if (!this.#at.has('id')) trade.id = this.recording.rowsBefore + this.row;
-    if (!pushTrade(into, trade)) return false;
-    this.#see(trade.eventTime);
+    if (!this.#isOf(calendar, trade.symbol)) return false;
+    if (!pushTrade(into.tradesOf(this.#within(scope), tape), trade)) return false;
+    this.#see(trade.symbol, calendar, trade.eventTime);
     return true;
   }
 
@@ -108,8 +140,17 @@ export class CsvTrades extends RecordingParser<CsvRecording> {
     const eventTime = this.#timeOf(field('time'));
     if (eventTime === null) return refusal('bad-time', field('time'));
     if (!this.#isDue(eventTime, until)) return null;
-    const refused = this.#admit(into, field, {
-      symbol: (field('symbol') || (symbol ?? '')).toUpperCase(),
+    const tape = tapeOf(field('tape'), this.recording.tape);
+    if (tape === null) return refusal('bad-tape', field('tape'));
+    const name = (field('symbol') || (symbol ?? '')).toUpperCase();
+    const calendar = calendarNameOf(field('calendar'));
+    if (calendar === null || !this.#isOf(calendar, name)) {
+      return refusal('bad-calendar', field('calendar'));
+    }
+    const scope = scopeOf(field('scope'));
+    if (scope === null) return refusal('bad-scope', field('scope'));
+    const refused = this.#admit(into.tradesOf(this.#within(scope), tape), field, {
+      symbol: name,
       eventTime,
       // The file does not say when: the same every time, so that replays agree.
       receiveTime: eventTime,
@@ -120,11 +161,14 @@ export class CsvTrades extends RecordingParser<CsvRecording> {
       conditions: field('conditions'),
       side: sideOf(field('side')),
     });
-    if (!refused) this.#see(eventTime);
+    if (!refused) this.#see(name, calendar, eventTime);
     return refused;
   }
 
-  #admit(into: Observations, field: Field, trade: RawTrade): Refusal | null {
+  #admit(into: TradeColumns, field: Field, trade: RawTrade): Refusal | null {
+    if (this.#at.has('verdict') && !this.#at.has('action')) {
+      return this.#admitDecided(into, field, trade);
+    }
     const action = field('action').toLowerCase() || 'trade';
     const original = field('original') || (action === 'cancel' ? field('id') : '');
     if (action === 'trade') {
@@ -141,13 +185,39 @@ export class CsvTrades extends RecordingParser<CsvRecording> {
     return action === 'cancel' ? admitCancel(into, named) : admitCorrection(into, named, trade);
   }
 
+  #admitDecided(into: TradeColumns, field: Field, trade: RawTrade): Refusal | null {
+    const name = field('verdict').toLowerCase();
+    const verdict = name === '' ? onTime : verdicts.findIndex((known) => known === name);
+    if (verdict < 0) return refusal('bad-verdict', name);
+    if (!isCancel(verdict)) return admitTrade(into, trade, verdict === late ? onTime : verdict);
+    if (field('id') === '') return refusal('bad-action', noOriginal);
+    return admitCancel(into, trade, verdict);
+  }
+
   #isDue(eventTime: number, until: number): boolean {
     if (eventTime <= until) return true;
     this.due = eventTime;
     return false;
   }
 
-  #see(eventTime: number): void {
+  /** Whether a row names no other calendar than the rows of the symbol before it. */
+  #isOf(calendar: string, symbol: string): boolean {
+    return calendar === '' || (this.#symbols.get(symbol)?.calendar ?? calendar) === calendar;
+  }
+
+  /** The numbers of rows are of this file, whatever it says. */
+  #within(scope: string): string {
+    return scope !== '' && this.#at.has('id') ? scope : this.#scope;
+  }
+
+  #see(symbol: string, calendar: string, eventTime: number): void {
+    const rows = this.#symbols.get(symbol);
+    if (!rows) {
+      const named = calendar || this.recording.calendar;
+      this.#symbols.set(symbol, { calendar: named, eventTime });
+    } else if (eventTime > rows.eventTime) {
+      rows.eventTime = eventTime;
+    }
     if (eventTime > this.eventTime) this.eventTime = eventTime;
   }
 
@@ -155,7 +225,8 @@ export class CsvTrades extends RecordingParser<CsvRecording> {
     const id = this.recording.rowsBefore + this.row;
     if (!this.#at.has('id')) return { id };
     if (text === '') return { id, textId: `${this.recording.digest}:${id}` };
-    return /^(0|[1-9]\d{0,14})$/.test(text) ? { id: Number(text) } : { id, textId: text };
+    const isNumber = /^(0|[1-9]\d*)$/.test(text) && Number.isSafeInteger(Number(text));
+    return isNumber ? { id: Number(text) } : { id, textId: text };
   }
 
   #timeOf(text: string): Micros | null {

@@ -70,7 +70,7 @@ export class KrakenTrades extends RecordingParser<KrakenRecording> {
       this.due = eventTime;
       return false;
     }
-    const refused = admitTrade(into, {
+    const refused = admitTrade(into.trades, {
       symbol,
       eventTime,
       // The answer does not say when it was received: the same every time, so that replays agree.

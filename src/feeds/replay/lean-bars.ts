@@ -22,6 +22,8 @@ export type AssetClass = Instrument['assetClass'];
 export interface BarRecording extends Recording {
   readonly symbol: string;
   readonly assetClass: AssetClass;
+  /** Of what is traded, where its class does not say. */
+  readonly calendar: string;
   readonly interval: Interval;
   readonly time: LocalTime;
   /** The day of a file of one day; null where each row has its date. */
@@ -41,7 +43,7 @@ export class LeanBars extends RecordingParser<BarRecording> {
     this.#day = recording.day;
   }
 
-  override get completeTime(): number {
+  override completeTimeOf(): number {
     return this.#day?.end ?? this.eventTime;
   }
 
@@ -50,8 +52,8 @@ export class LeanBars extends RecordingParser<BarRecording> {
     const { assetClass } = this.recording;
     if (assetClass === 'equity') return equity;
     const increments = { priceIncrement: null, sizeIncrement: null };
-    const calendar = assetClass === 'fx' ? 'FX' : alwaysOpenCalendar;
-    return { ...equity, ...increments, currency: '', assetClass, calendar };
+    const calendars = { crypto: alwaysOpenCalendar, fx: 'FX', unknown: this.recording.calendar };
+    return { ...equity, ...increments, currency: '', assetClass, calendar: calendars[assetClass] };
   }
 
   override parse(window: ByteWindow, into: Observations, rowsMax: number, until: number): void {

@@ -35,7 +35,7 @@ export abstract class LeanParser extends RecordingParser {
     this.#day = recording.day;
   }
 
-  override get completeTime(): number {
+  override completeTimeOf(): number {
     return this.#day.end;
   }
 

@@ -2,7 +2,9 @@
 // the recording does not say: its symbol, its day, its time zone.
 
 import type { Failure } from '../../base/failure.ts';
+import { alwaysOpenCalendar } from '../../contracts/instrument.ts';
 import type { Interval } from '../../contracts/interval.ts';
+import type { Tape } from '../../contracts/trade.ts';
 import { Capture, exchangeOf } from './capture.ts';
 import { CsvTrades } from './csv.ts';
 import { headerOf } from './csv-header.ts';
@@ -28,6 +30,10 @@ export interface RecordingOptions {
   readonly timeZone?: string | undefined;
   /** For bars whose names do not say how long they are. */
   readonly interval?: Interval | undefined;
+  /** For CSV whose conditions are of a tape that no column names. */
+  readonly tape?: Tape | undefined;
+  /** For CSV without a calendar column, and bars whose folders do not say what is traded. */
+  readonly calendar?: string | undefined;
 }
 
 export interface Source extends Recording {
@@ -102,7 +108,8 @@ function barRecording(
   const zone = options.timeZone ?? timeZoneOf(path, assetClass === 'equity' ? 'equity' : 'fx');
   const time = new LocalTime(zone);
   const day = isDated || date === null ? null : localDay(date, time);
-  return { ...source, symbol, assetClass, interval, time, day };
+  const calendar = options.calendar ?? alwaysOpenCalendar;
+  return { ...source, symbol, assetClass, calendar, interval, time, day };
 }
 
 /** What the names say, or else the times: few of finer bars begin a minute, or a day. */
@@ -129,9 +136,9 @@ function csvParser(source: Source, firstLine: string, options: RecordingOptions)
   if (!header.includes('symbol') && options.symbol === undefined) {
     throw missing(source, 'symbol', 'BAC');
   }
-  const { symbol, date } = options;
+  const { symbol, date, tape = '', calendar = alwaysOpenCalendar } = options;
   const time = new LocalTime(options.timeZone ?? 'UTC');
-  return new CsvTrades({ ...source, symbol, date, time, header });
+  return new CsvTrades({ ...source, symbol, date, time, tape, calendar, header });
 }
 
 function captureParser(source: Source, lines: readonly string[]): Capture {

@@ -98,7 +98,7 @@ export class Playback {
 
   /** Defines the symbols that were not met before. */
   #introduce(into: Observations, parser: RecordingParser): void {
-    for (const { instruments } of [into.trades, into.quotes, into.bars]) {
+    for (const { instruments } of [...into.allTrades, into.quotes, into.bars]) {
       for (const { symbol } of instruments) {
         if (this.#symbols.has(symbol)) continue;
         this.#symbols.add(symbol);
@@ -119,7 +119,7 @@ export class Playback {
     const time = Math.min(parser.due, pace.horizon);
     if (time < this.#beatDue) return;
     // Event time goes on from the newest as pace time does.
-    this.#beat(parser.eventTime + (time - parser.paceTime), time, false);
+    this.#beat([...this.#symbols], parser.eventTime + (time - parser.paceTime), time, false);
     this.#beatDue = this.#nextBeat(pace.horizon);
   }
 
@@ -128,11 +128,15 @@ export class Playback {
     return (Math.floor(time / every) + 1) * every;
   }
 
-  #beat(eventTime: number, receiveTime: number, complete: boolean): void {
+  #beat(
+    symbols: readonly string[],
+    eventTime: number,
+    receiveTime: number,
+    complete: boolean,
+  ): void {
     const { intake, completes } = this.#options;
-    if (!completes || this.#symbols.size === 0 || !Number.isFinite(eventTime)) return;
+    if (!completes || symbols.length === 0 || !Number.isFinite(eventTime)) return;
     const { source, open } = intake;
-    const symbols = [...this.#symbols];
     open.heartbeats.push({ source, symbols, eventTime, complete, receiveTime });
     intake.offer();
   }
@@ -140,9 +144,11 @@ export class Playback {
   async #end(): Promise<void> {
     this.#window.finish();
     await this.#drain();
-    const { completeTime, paceTime } = this.#parser as RecordingParser;
-    if (!this.#options.signal.aborted) {
-      this.#beat(completeTime, Math.max(completeTime, paceTime), true);
+    if (this.#options.signal.aborted) return;
+    const parser = this.#parser as RecordingParser;
+    const ends = Map.groupBy(this.#symbols, (symbol) => parser.completeTimeOf(symbol));
+    for (const [time, symbols] of ends) {
+      this.#beat(symbols, time, Math.max(time, parser.paceTime), true);
     }
   }
 

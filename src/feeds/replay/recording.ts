@@ -52,8 +52,8 @@ export abstract class RecordingParser<R extends Recording = Recording> {
   /** What is known of a symbol that has been met for the first time. */
   abstract define(symbol: string): Instrument;
 
-  /** Up to when a recording that was read whole is complete, microseconds of event time. */
-  get completeTime(): number {
+  /** Up to when what was read whole is complete of a symbol, microseconds of event time. */
+  completeTimeOf(_symbol: string): number {
     return this.eventTime;
   }
 

@@ -4,6 +4,7 @@
 
 import type { Clock } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
+import { calendarNames } from '../../calendars/calendar.ts';
 import { isSymbol } from '../../contracts/instrument.ts';
 import type { Feed, Intake } from '../feed.ts';
 import { dateOf, LocalTime } from './local-time.ts';
@@ -45,7 +46,7 @@ class ReplayFeed implements Feed {
   readonly #places: readonly Place[];
 
   constructor(options: ReplayOptions) {
-    const { files, speed, symbol, date, timeZone } = options;
+    const { files, speed, symbol, date, timeZone, calendar } = options;
     check(files.length > 0, 'No files to replay', 'Name at least one.');
     check(
       speed === 'max' || (speed > 0 && speed < Number.POSITIVE_INFINITY),
@@ -59,6 +60,11 @@ class ReplayFeed implements Feed {
     );
     const day = date === undefined ? undefined : dateOf(date);
     check(day !== null, `"${date}" is not a date`, 'Give --date as in 2013-10-07.');
+    check(
+      calendar === undefined || calendarNames.includes(calendar),
+      `There is no calendar "${calendar}"`,
+      `Give --calendar one of ${calendarNames.join(', ')}.`,
+    );
     if (timeZone !== undefined) new LocalTime(timeZone); // throws when there is no such zone
     this.#options = { ...options, date: day };
     this.#places = files.map((file) => {

@@ -3,6 +3,7 @@ import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import { hashId } from '../../../src/contracts/identity.ts';
 import { formatTime } from '../../../src/contracts/time.ts';
+import type { Tape } from '../../../src/contracts/trade.ts';
 import { Observations } from '../../../src/feeds/feed.ts';
 import { ByteWindow } from '../../../src/feeds/replay/byte-window.ts';
 import { CsvTrades } from '../../../src/feeds/replay/csv.ts';
@@ -16,18 +17,20 @@ interface Settings {
   readonly symbol?: string;
   readonly date?: string;
   readonly timeZone?: string;
+  readonly tape?: Tape;
+  readonly calendar?: string;
   /** Lengths of the pieces in which the file arrives; the last goes on to the end. */
   readonly pieces?: readonly number[];
 }
 
 /** What the parser makes of a file. */
 function read(text: string, settings: Settings = {}) {
-  const { symbol, date, timeZone = 'UTC', pieces = [] } = settings;
+  const { symbol, date, timeZone = 'UTC', tape = '', calendar = '24/7', pieces = [] } = settings;
   const header = headerOf(text.split('\n', 1)[0]?.trimEnd() ?? '');
   assert.ok(header, 'no header');
   const time = new LocalTime(timeZone);
   const about = { name: 'x.csv', entry: null, digest: 'd1ge57', rowsBefore: 0, openTime: 0 };
-  const parser = new CsvTrades({ ...about, symbol, date, time, header });
+  const parser = new CsvTrades({ ...about, symbol, date, time, tape, calendar, header });
   const seen = new Observations('replay', 'file:d1ge57');
   const window = new ByteWindow();
   const bytes = Buffer.from(text);
@@ -40,7 +43,7 @@ function read(text: string, settings: Settings = {}) {
   window.finish();
   parser.parse(window, seen, 1_000_000, Number.POSITIVE_INFINITY);
   assert.equal(window.size, 0, 'the parser left something');
-  return { ...readBack(seen), seen };
+  return { ...readBack(seen), seen, parser };
 }
 
 suite('CSV', () => {
@@ -70,10 +73,10 @@ suite('CSV', () => {
   });
 
   test('ids that are given are kept: numbers, names, and the row where there is none', () => {
-    const ids = ['17', '', 'A-1', '007', '5', '99999999999999999999'];
+    const ids = ['17', '', 'A-1', '007', '9007199254740991', '9007199254740993'];
     const rows = ids.map((id) => `BAC,2013-10-07T13:30:00Z,13.94,5,${id}\n`);
     const { trades, seen } = read(`symbol,time,price,size,id\n${rows.join('')}`);
-    const expected = ['17', 'd1ge57:3', 'A-1', '007', '5', '99999999999999999999'];
+    const expected = ['17', 'd1ge57:3', 'A-1', '007', '9007199254740991', '9007199254740993'];
     assert.deepEqual(
       trades.map(({ id }) => id),
       expected,
@@ -81,6 +84,121 @@ suite('CSV', () => {
     assert.equal(seen.trades.scope, 'csv');
     assert.equal(seen.trades.id[0], 17);
     assert.equal(seen.trades.id[2], hashId('A-1'));
+    assert.equal(seen.trades.id[4], Number.MAX_SAFE_INTEGER);
+    assert.equal(seen.trades.id[5], hashId('9007199254740993'));
+  });
+
+  test('an export says what was decided; late or not is decided anew', () => {
+    const said = ['on time', 'late', 'correction', 'cancelled', 'Too late', ''];
+    const rows = [
+      ...said.map((verdict, id) => `BAC,1381152600,13.94,5,${id},${verdict}`),
+      'BAC,1381152600,0,0,3,cancel',
+      'BAC,1381152600,0,0,A-1,cancel too late',
+    ];
+    const { trades, refused } = read(`symbol,time,price,size,id,verdict\n${rows.join('\n')}`);
+    assert.deepEqual(refused, []);
+    assert.deepEqual(
+      trades.map(({ id, verdict, size }) => [id, verdict, size].join()),
+      [
+        '0,on time,5',
+        '1,on time,5',
+        '2,correction,5',
+        '3,cancelled,5',
+        '4,too late,5',
+        '5,on time,5',
+        '3,cancel,0',
+        'A-1,cancel too late,0',
+      ],
+    );
+  });
+
+  test('ids are of the numbering that their row names; those of rows are of the file', () => {
+    const rows = ['7,coinbase', '7,file:c0ffee', '8,coinbase', '9,', 'A-1,coinbase'];
+    const text = rows.map((row) => `BAC,1381152600,13.94,5,${row}\n`).join('');
+    const scopes = ({ seen }: ReturnType<typeof read>) =>
+      seen.allTrades.map(({ scope, id, count }) => [scope, ...id.subarray(0, count)]);
+    assert.deepEqual(scopes(read(`symbol,time,price,size,id,scope\n${text}`)), [
+      ['coinbase', 7, 8, hashId('A-1')],
+      ['file:c0ffee', 7],
+      ['csv', 9],
+    ]);
+    const nameless = read(`symbol,time,price,size,other,scope\n${text}`);
+    assert.deepEqual(scopes(nameless), [['file:d1ge57', 2, 3, 4, 5, 6]]);
+  });
+
+  test('an export ends for each symbol with its last trade, another file for all at once', () => {
+    const text =
+      'symbol,time,price,size,id,scope\nBAC,1381152600,1,1,1,csv\nSPY,1381152700,1,1,1,csv\n';
+    const endsOf = ({ parser }: ReturnType<typeof read>) =>
+      ['BAC', 'SPY'].map((symbol) => parser.completeTimeOf(symbol) / 1e6);
+    assert.deepEqual(endsOf(read(text)), [1381152600, 1381152700]);
+    assert.deepEqual(endsOf(read(text.replace('scope', 'other'))), [1381152700, 1381152700]);
+  });
+
+  test('a verdict or numbering that is none is refused', () => {
+    const header = 'symbol,time,price,size,id,verdict,scope';
+    const rows = ['1,done,csv', '1,,a b', `1,,${'x'.repeat(65)}`, '1,cancel,', ',cancel,'];
+    const text = rows.map((row) => `BAC,1381152600,1,1,${row}`).join('\n');
+    const { refused, trades } = read(`${header}\n${text}\n`);
+    assert.deepEqual(refused, ['bad-verdict', 'bad-scope', 'bad-scope', 'bad-action']);
+    assert.deepEqual(pick(trades, 'id', 'verdict'), [['1', 'cancel']]);
+    const nameless = read('symbol,time,price,size,verdict\nBAC,1381152600,0,0,cancel\n');
+    assert.deepEqual(nameless.refused, ['bad-action']);
+  });
+
+  test('conditions are of the tape that the row names, else of that of the file', () => {
+    const file = (tape: Tape) =>
+      read(
+        'symbol,time,price,size,conditions,tape\n' +
+          'BAC,1381152600,13.94,5,@,A\n' +
+          'AAPL,1381152600,500,5,@,c\n' +
+          'BAC,1381152601,13.95,5,20000001,lean\n' +
+          'AAPL,1381152601,501,5,@,SIP-C\n' +
+          'BAC,1381152602,13.96,5,@,\n' +
+          '"BAC",1381152603,13.97,5,@,\n',
+        { tape },
+      );
+    const idsByTape = (tape: Tape) =>
+      Object.fromEntries(
+        file(tape).seen.allTrades.map(({ tape, id, count }) => [tape, [...id.subarray(0, count)]]),
+      );
+    assert.deepEqual(idsByTape('sip-o'), {
+      'sip-ab': [2],
+      'sip-c': [3, 5],
+      lean: [4],
+      'sip-o': [6, 7],
+    });
+    assert.deepEqual(idsByTape(''), { 'sip-ab': [2], 'sip-c': [3, 5], lean: [4], '': [6, 7] });
+  });
+
+  test('a symbol has the calendar that its rows name, else that of the file', () => {
+    const { parser, refused } = read(
+      'symbol,time,price,size,calendar\n' +
+        'BAC,1381152600,13.94,5,XNYS\n' +
+        'VOD,1381152600,215,5,xlon\n' +
+        'BAC,1381152601,13.95,5,\n' +
+        'ACME,1381152601,1,5,\n',
+      { calendar: 'XTKS' },
+    );
+    assert.deepEqual(refused, []);
+    assert.deepEqual(
+      ['BAC', 'VOD', 'ACME'].map((symbol) => parser.define(symbol).calendar),
+      ['XNYS', 'XLON', 'XTKS'],
+    );
+  });
+
+  test('a tape or calendar that is none, or another than before, is refused', () => {
+    const { parser, refused, trades } = read(
+      'symbol,time,price,size,calendar,tape\n' +
+        'BAC,1381152600,-1,5,XLON,\n' +
+        'BAC,1381152600,13.94,5,XNYS,\n' +
+        'BAC,1381152601,13.95,5,XLON,\n' +
+        'BAC,1381152601,13.95,5,NYSE,\n' +
+        'BAC,1381152601,13.95,5,,Q\n',
+    );
+    assert.deepEqual(refused, ['bad-price', 'bad-calendar', 'bad-calendar', 'bad-tape']);
+    assert.equal(trades.length, 1);
+    assert.equal(parser.define('BAC').calendar, 'XNYS');
   });
 
   test('a cancel names a trade by id and time; a correction also brings the right one', () => {
