@@ -187,12 +187,15 @@ export class SignalOperator {
     const span = minuteSpanOf(batch, row, state, isPriced);
     const at = sessionMinuteAt(state.calendar, span.start);
     if (at) this.#volumes.put(state, at, span.volume);
-    if (!isBeyondMinutes(minutes, span.start)) {
+    if (!isBeyondMinutes(minutes, state.minutesFrom, span.start)) {
       if (isEmptied(batch, row)) this.#takeMinuteAway(state, span.start);
       else this.#askMinute(state, span, place(minutes, span));
     }
     askLaterVolumes(state, this.#volumes, span.start);
-    if (dropMinutes(minutes)) state.forget(ofMinutes, oldestOf(minutes));
+    const from = dropMinutes(minutes);
+    if (from === null) return;
+    state.minutesFrom = from;
+    state.forget(ofMinutes, oldestOf(minutes));
   }
 
   /** Cancels took the last trade of a minute. */
@@ -232,12 +235,15 @@ export class SignalOperator {
     const state = this.#stateOf(batch, row);
     const { quoteMinutes } = state;
     const span = quoteSpanOf(batch, row, state, quoteMinutes);
-    if (isBeyondMinutes(quoteMinutes, span.start)) return;
+    if (isBeyondMinutes(quoteMinutes, state.quoteMinutesFrom, span.start)) return;
     const index = place(quoteMinutes, span);
     askQuotedMinute(state, span.start);
     askStaleAfter(state, index - 1);
     askStaleAfter(state, index);
-    if (dropMinutes(quoteMinutes)) state.forget(['stale-quotes'], oldestOf(quoteMinutes));
+    const from = dropMinutes(quoteMinutes);
+    if (from === null) return;
+    state.quoteMinutesFrom = from;
+    state.forget(['stale-quotes'], oldestOf(quoteMinutes));
   }
 
   #takeHour(batch: CandleBatch, row: number, isPriced: boolean): void {

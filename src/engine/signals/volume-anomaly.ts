@@ -46,12 +46,12 @@ export function askVolumesFrom(state: SymbolState, history: VolumeHistory, index
 
 /** Asks the same minute of later sessions. */
 export function askLaterVolumes(state: SymbolState, history: VolumeHistory, start: number): void {
-  const { minutes, calendar } = state;
+  const { minutes, minutesFrom, calendar } = state;
   const at = sessionMinuteAt(calendar, start);
   if (!at) return;
   for (const open of history.after(state, at)) {
     const later = spanAt(minutes, open + at.index * minute);
-    if (!later || isBeyondMinutes(minutes, later.start)) continue;
+    if (!later || isBeyondMinutes(minutes, minutesFrom, later.start)) continue;
     askVolume(state, history, minutes.indexOf(later));
   }
 }
