@@ -1,6 +1,6 @@
-// The signal operator: (state, closed candles) -> signals. Pure like the candle operator, and its
-// definitions (docs/SIGNALS.md) are functions of the set of candles: a revised candle asks the
-// windows it belongs to again, and what no longer holds is retracted. All comparisons are of
+// The signal operator: (state, closed candles and marks) -> signals. Pure like the candle operator,
+// and its definitions (docs/SIGNALS.md) are functions of the set of these: a revised candle asks
+// the windows it belongs to again, and what no longer holds is retracted. All comparisons are of
 // integers, so that another engine can come to the same rows. Each kind has a file of its own.
 
 import {
@@ -13,6 +13,7 @@ import {
 } from '../../contracts/candle.ts';
 import { powerOfTen } from '../../contracts/decimal.ts';
 import { bucketStart, intervals } from '../../contracts/interval.ts';
+import type { MarkBatch } from '../../contracts/mark.ts';
 import { wideToBigInt } from '../../contracts/wide.ts';
 import type { Signal } from '../../contracts/wire-objects.ts';
 import {
@@ -41,7 +42,7 @@ import {
   secondsLateMax,
   spanAt,
 } from './span.ts';
-import { askStaleAfter, askStaleAt } from './stale-quotes.ts';
+import { askStaleAfter, askStaleAt, askStaleUntil } from './stale-quotes.ts';
 import { SymbolState } from './symbol-state.ts';
 import { askVolatility } from './volatility.ts';
 import { askLaterVolumes, askVolumesFrom } from './volume-anomaly.ts';
@@ -82,6 +83,25 @@ export class SignalOperator {
       if (price === tradePrice) this.#takeTrades(batch, row);
       else if (price === bidPrice || price === askPrice) this.#takeQuotes(batch, row);
     }
+    return this.#take();
+  }
+
+  /** The same of a batch of marks: those of quotes tell when there can be no more of a minute. */
+  applyMarks(batch: MarkBatch): readonly Signal[] {
+    for (let row = 0; row < batch.count; row++) {
+      const price = batch.price[row];
+      const isOfQuotes = price === bidPrice || price === askPrice;
+      if (!isOfQuotes || batch.interval[row] !== intervalOf['1m']) continue;
+      const state = this.#symbols.get(batch.symbols[batch.symbol[row] as number] as string);
+      if (!state) continue;
+      const side = price === bidPrice ? 'bidsOver' : 'asksOver';
+      askStaleUntil(state, side, batch.end[row] as number);
+      this.#changed.add(state);
+    }
+    return this.#take();
+  }
+
+  #take(): readonly Signal[] {
     const found = this.#found;
     this.#found = [];
     return found;

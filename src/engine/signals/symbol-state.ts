@@ -39,6 +39,8 @@ interface Saved extends CandleSymbol {
   readonly newestHour: number;
   readonly minutesFrom: number;
   readonly quoteMinutesFrom: number;
+  readonly bidsOver: number;
+  readonly asksOver: number;
   readonly told: readonly (readonly [cause: string, told: Told])[];
   /** How many spans each window has. */
   readonly lengths: readonly number[];
@@ -75,6 +77,9 @@ export class SymbolState {
   /** Minutes before these, of trades and of quotes, are not asked again; 0 while all are known. */
   minutesFrom = 0;
   quoteMinutesFrom = 0;
+  /** All minutes of bids, and of asks, before these are over: so their marks say. */
+  bidsOver = 0;
+  asksOver = 0;
   /**
    * What was told of all that may be asked again, by cause: an id costs a hash to make. It is
    * forgotten with the candles it is of, and never for its number, or it would be told once more.
@@ -185,7 +190,7 @@ export class SymbolState {
 
   encode(): Uint8Array {
     const { symbol, priceScale, sizeScale, calendar } = this;
-    const { newestHour, minutesFrom, quoteMinutesFrom } = this;
+    const { newestHour, minutesFrom, quoteMinutesFrom, bidsOver, asksOver } = this;
     const windows = [
       pack(this.seconds, priceFields),
       pack(this.minutes.map(plainMinute), minuteFields),
@@ -201,6 +206,8 @@ export class SymbolState {
       newestHour,
       minutesFrom,
       quoteMinutesFrom,
+      bidsOver,
+      asksOver,
       told: [...this.#told],
       lengths: [
         this.seconds.length,
@@ -223,6 +230,8 @@ export class SymbolState {
     state.newestHour = saved.newestHour;
     state.minutesFrom = saved.minutesFrom;
     state.quoteMinutesFrom = saved.quoteMinutesFrom;
+    state.bidsOver = saved.bidsOver;
+    state.asksOver = saved.asksOver;
     state.seconds = unpack(numbers, seconds, priceFields);
     state.range.rebuild(state.seconds);
     state.minutes = unpack(numbers, minutes, minuteFields).map(minuteOf);
