@@ -7,12 +7,16 @@
 // its way undoes it.
 
 import { formatTime } from '../../contracts/time.ts';
+import type { Candle } from '../../contracts/wire-objects.ts';
 import type { SignalDefinition } from './definition.ts';
+import { type Evidence, exhibits, isClosed, startOf, type Told } from './evidence.ts';
 import { isOpenAt, isSameDay } from './sessions.ts';
-import { minute, type QuoteSpan } from './span.ts';
+import { hour, minute, type QuoteSpan } from './span.ts';
 import type { Finding, SymbolState } from './symbol-state.ts';
 
 const staleAfter = 5 * minute;
+/** Of a hole, which ends with its day; of exchanges that have none, this much is looked through. */
+const longest = 25 * hour;
 
 export const staleQuotes: SignalDefinition = {
   text:
@@ -21,11 +25,32 @@ export const staleQuotes: SignalDefinition = {
   parameters: { minutes: staleAfter / minute },
   interval: '1m',
   prices: ['bid', 'ask', 'trade'],
-  candlesMax: 1,
-  lookback: Number.POSITIVE_INFINITY,
-  newest: 'the last minute before the hole was as long, or with trades in it',
-  others: '',
+  evidence: staleEvidence,
 };
+
+function* staleEvidence({ start, calendar }: Told): Evidence {
+  const read = { interval: '1m', limit: longest / minute } as const;
+  const last: Candle[] = [];
+  const later: Candle[] = [];
+  for (const price of ['bid', 'ask'] as const) {
+    last.push(...(yield { ...read, price, from: start, to: start + minute }));
+    const from = start + minute;
+    later.push(...(yield { ...read, price, from, to: from + longest }));
+  }
+  const next = Math.min(...later.filter(isClosed).map(startOf));
+  const from = start + staleAfter;
+  const trades = yield { ...read, price: 'trade', from, to: Math.min(next, from + longest) };
+  const first = trades.filter(isClosed).find((candle) => {
+    const time = startOf(candle);
+    return isOpenAt(calendar, time) && isSameDay(calendar, start, time);
+  });
+  const quotedNext = later.filter((candle) => startOf(candle) === next);
+  return [
+    ...exhibits('the last minute with quotes', last),
+    ...exhibits('the first minute that had trades five minutes later', first ? [first] : []),
+    ...exhibits('the next minute with quotes', quotedNext),
+  ];
+}
 
 /** Asks what hole in the quotes a minute with trades lies in. */
 export function askStaleAt(state: SymbolState, time: number): void {
