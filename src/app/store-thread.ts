@@ -86,6 +86,7 @@ async function run(): Promise<void> {
       meters: pipelineMeters(registry),
       logger,
       onStored: (topic: Topic, offset: number) => positions.set(topic, offset),
+      onLost: (topic: Topic, offset: number) => positions.setLost(topic, offset),
     };
     persists = sinks.map((sink) => new Persist({ ...shared, sink }, options));
     const ends = Promise.allSettled(persists.map(storing));

@@ -130,7 +130,11 @@ export const signalExplanationSchema = Type.Object(
         role: Type.String({ description: 'What the definition takes it for' }),
         candle: candleSchema,
         explain: Type.String({ description: 'Where the candle is explained' }),
+        print: Type.Union([explainedTradeSchema, Type.Null()], {
+          description: 'The trade that made the price, where the signal is about a single print',
+        }),
       }),
+      { description: 'Exactly those that the definition reads' },
     ),
     notes: Type.Array(Type.String(), { description: 'For a person' }),
   },

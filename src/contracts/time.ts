@@ -1,6 +1,12 @@
 // Times as people and programs write them: ISO 8601 in UTC, microseconds only where there are any.
 
-import { type Micros, micros, microsPerDay } from '../base/clock.ts';
+import { type Micros, micros, microsPerDay, microsPerSecond } from '../base/clock.ts';
+
+/**
+ * Microseconds that an event may be ahead of its receipt. Ingest refuses what is further ahead: it
+ * is absurd, and would make everything after it late.
+ */
+export const futureMax = 3_600 * microsPerSecond;
 
 /** `2013-10-07T13:30:00Z`, `2013-10-07T13:30:00.000125Z`. */
 export function formatTime(time: number): string {

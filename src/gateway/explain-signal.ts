@@ -1,42 +1,71 @@
-// Why a signal was raised: its definition, the figures it compares with, and the candles it rests
-// on.
+// Why a signal was raised: its definition, the figures it compares with, and the candles that the
+// definition reads, as they are stored now. Of a print also the trade that made it.
 
 import { micros } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
-import type { SignalExplanation } from '../contracts/explanation.ts';
+import type { ExplainedTrade, SignalExplanation } from '../contracts/explanation.ts';
 import { parseTime } from '../contracts/time.ts';
 import type { Signal } from '../contracts/wire-objects.ts';
 import { signalDefinitions } from '../engine/signals/definitions.ts';
+import type { Exhibit } from '../engine/signals/evidence.ts';
 import type { History } from '../store/history.ts';
+import { explainCandle } from './explain.ts';
 
+type Sources = Pick<History, 'candles' | 'placedTrades'>;
+
+/** `calendar` is that of the symbol. Rejects with Failure 'limit-exceeded'. */
 export async function explainSignal(
-  history: Pick<History, 'candles'>,
+  history: Sources,
   signal: Signal,
+  calendar: string,
 ): Promise<SignalExplanation> {
-  const definition = signalDefinitions[signal.kind];
-  const { text, parameters, interval, lookback, newest, others } = definition;
-  const to = parseTime(signal.time) ?? micros(0);
-  const from = lookback === Number.POSITIVE_INFINITY ? {} : { from: micros(to - lookback) };
-  const found: SignalExplanation['candles'] = [];
-  for (const price of definition.prices) {
-    const asked = { interval, price, limit: definition.candlesMax, to, ...from };
-    const candles = await history.candles(signal.symbol, asked);
-    for (const [index, candle] of candles.entries()) {
-      const explain = `/api/v1/explain/candle/${candle.symbol}/${interval}/${candle.start}`;
-      found.push({
-        role: index === candles.length - 1 ? newest : others,
-        candle,
-        explain: price === 'trade' ? explain : `${explain}?price=${price}`,
-      });
-    }
+  const { text, parameters } = signalDefinitions[signal.kind];
+  const candles: SignalExplanation['candles'] = [];
+  for (const { role, candle, print } of await exhibitsOf(history, signal, calendar)) {
+    const { symbol, interval, price, start } = candle;
+    const explain = `/api/v1/explain/candle/${symbol}/${interval}/${start}`;
+    candles.push({
+      role,
+      candle,
+      explain: price === 'trade' ? explain : `${explain}?price=${price}`,
+      print: print ? await printOf(history, { role, candle, print }, calendar) : null,
+    });
   }
   return {
     signal,
     definition: text,
     parameters,
-    candles: found,
-    notes: [...notesOn(signal, found.length)],
+    candles,
+    notes: [...notesOn(signal, candles.length)],
   };
+}
+
+/** Reads what the definition asks for, one after the other. */
+async function exhibitsOf(
+  history: Sources,
+  signal: Signal,
+  calendar: string,
+): Promise<readonly Exhibit[]> {
+  const [start, time] = [parseTime(signal.start) ?? 0, parseTime(signal.time) ?? 0];
+  const { evidence } = signalDefinitions[signal.kind];
+  const reading = evidence({ signal, start, time, calendar });
+  let step = reading.next();
+  while (!step.done) {
+    const { from, to, ...asked } = step.value;
+    const span = { from: micros(from), to: micros(to) };
+    step = reading.next(await history.candles(signal.symbol, { ...asked, ...span }));
+  }
+  return step.value;
+}
+
+/** Null where its trades are not stored. */
+async function printOf(
+  history: Sources,
+  { candle, print }: Exhibit,
+  calendar: string,
+): Promise<ExplainedTrade | null> {
+  const { made } = await explainCandle(history, { ...candle, calendar, limit: 1 });
+  return print ? made[print] : null;
 }
 
 export function unknownSignal(id: string): Failure {

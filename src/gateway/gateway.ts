@@ -34,6 +34,8 @@ export interface GatewayOptions {
    * taken to hold all that memory has let go.
    */
   readonly stored?: StoredThrough;
+  /** Where the newest range ends that the log had lost before the store read it; 0 for none. */
+  readonly storeLost?: StoredThrough;
   readonly registry: Registry;
   readonly metricsText: () => Promise<string>;
   readonly health: () => Promise<HealthReport>;
@@ -58,7 +60,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const live = new Live({ log, history, limits, metrics, clock, logger });
   const { unstoredRecordsMax } = limits;
   const stored = options.stored ?? (() => Number.POSITIVE_INFINITY);
-  const sources = { log, history, stored, unstoredRecordsMax };
+  const storeLost = options.storeLost ?? (() => 0);
+  const sources = { log, history, stored, storeLost, unstoredRecordsMax };
   const webSockets = new WebSockets({ sources, live, metrics, limits, clock });
   const { app, handle } = await httpApp(listener.server, limits, metrics, logger);
   addRoutes(app, { live, sources, clock }, options);

@@ -188,6 +188,11 @@ export class Live implements TailReader {
   lost(topic: Topic, range: LostRange): void {
     const { metrics } = this.#options;
     metrics.lost.inc({ topic, reason: range.reason }, range.to - range.from);
+    if (topic === 'market.candles') {
+      for (const { candles } of this.#symbols.values()) {
+        for (const ring of candles) ring?.lose(range.to);
+      }
+    }
     this.#listener?.lost(topic, range);
   }
 

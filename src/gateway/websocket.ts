@@ -55,7 +55,8 @@ export class WebSockets {
     this.#options = options;
     this.#hub = new Hub(head, clock, metrics);
     this.#subscriber = new Subscriber(log, live, this.#hub, metrics, head);
-    this.#series = new SeriesPool(live, sources, this.#hub, limits.indicatedCandlesMax);
+    const { indicatedCandlesMax: rowsMax } = limits;
+    this.#series = new SeriesPool(live, sources, this.#hub, rowsMax, clock);
     const handshake: ServerOptions & { closeTimeout: number } = {
       noServer: true,
       clientTracking: false,

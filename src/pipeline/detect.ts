@@ -1,10 +1,13 @@
-// Detect: joins the signal operator to the log: candles in, signals out. What the operator knows is
-// many small values of the log's state, each written with a checkpoint when it has changed. Those
-// of the symbols are all in memory, those of past volumes only while they are asked for.
+// Detect: joins the signal operator to the log: candles and marks in, signals out. What the
+// operator knows is many small values of the log's state, each written with a checkpoint when it
+// has changed. Those of the symbols are all in memory, those of past volumes only while they are
+// asked for.
 
 import { type Clock, microsPerSecond } from '../base/clock.ts';
 import { decodeCandles } from '../contracts/candle.ts';
 import { encodeJson, frameKind } from '../contracts/frame.ts';
+import { decodeMarks } from '../contracts/mark.ts';
+import type { Signal } from '../contracts/wire-objects.ts';
 import { SignalOperator, symbolPrefix } from '../engine/signals/signals.ts';
 import type { Append, Log, StateWrite, StoredBatch } from '../log/log.ts';
 import { Follower, type Operated } from './follower.ts';
@@ -35,17 +38,23 @@ class Signals implements Operated {
   }
 
   async apply({ bytes }: StoredBatch): Promise<readonly Append[]> {
-    if (frameKind(bytes) !== 'candles') return [];
+    const signals = await this.#signalsOf(bytes);
+    if (signals.length === 0) return [];
+    for (const { kind, state } of signals) this.#meters.signals.inc({ kind, state });
+    const count = signals.length;
+    return [{ topic: 'market.signals', partition: 0, count, bytes: encodeJson(signals) }];
+  }
+
+  async #signalsOf(bytes: Uint8Array): Promise<readonly Signal[]> {
+    const kind = frameKind(bytes);
+    if (kind === 'marks') return this.#operator.applyMarks(decodeMarks(bytes));
+    if (kind !== 'candles') return [];
     const candles = decodeCandles(bytes);
     for (const key of this.#operator.missing(candles)) {
       const value = await this.#log.state(prefix + key);
       if (value) this.#operator.restore({ key, value });
     }
-    const signals = this.#operator.apply(candles);
-    if (signals.length === 0) return [];
-    for (const { kind, state } of signals) this.#meters.signals.inc({ kind, state });
-    const count = signals.length;
-    return [{ topic: 'market.signals', partition: 0, count, bytes: encodeJson(signals) }];
+    return this.#operator.apply(candles);
   }
 
   async checkpoint() {

@@ -6,7 +6,6 @@
 // a crash at any instruction leaves both or neither, and replaying a file again adds nothing.
 
 import type { Clock, Micros } from '../base/clock.ts';
-import { microsPerSecond } from '../base/clock.ts';
 import { BarColumns, encodeBars } from '../contracts/bar.ts';
 import type { DeadLetter } from '../contracts/dead-letter.ts';
 import type { EventColumns } from '../contracts/event-columns.ts';
@@ -15,6 +14,7 @@ import { encodeHeartbeat, type Heartbeat } from '../contracts/heartbeat.ts';
 import { idSpace, numbersRows } from '../contracts/identity.ts';
 import { alwaysOpenCalendar } from '../contracts/instrument.ts';
 import { encodeQuotes, type QuoteColumns } from '../contracts/quote.ts';
+import { futureMax } from '../contracts/time.ts';
 import { encodeTrades, type TradeColumns } from '../contracts/trade.ts';
 import {
   cancelled,
@@ -73,8 +73,6 @@ interface Memory extends Amounts {
 const partition = 0;
 /** Of how many id scopes a symbol's newest record is remembered: each simulation has its own. */
 const scopesMax = 8;
-/** A record further in the future than this is absurd: it would make everything after it late. */
-const futureMax = 3_600 * microsPerSecond;
 
 export class Ingest {
   readonly #log: Log;

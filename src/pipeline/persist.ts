@@ -25,6 +25,8 @@ export interface PersistParts {
   readonly logger: { warn(fields: object, message: string): void };
   /** Told of every offset up to which the topic is stored, durably. */
   readonly onStored: (topic: Topic, offset: number) => void;
+  /** Told before that of where a range ends that the log has lost. */
+  readonly onLost: (topic: Topic, offset: number) => void;
 }
 
 const partition = 0;
@@ -74,11 +76,12 @@ export class Persist {
 
   /** Stores what can be read at once; false when there was nothing. */
   async step(): Promise<boolean> {
-    const { log, sink, meters } = this.#parts;
+    const { log, sink, meters, onLost } = this.#parts;
     const read = await log.read(this.topic, partition, this.#position, readBytes);
     if (read.next === this.#position) return false;
     for (const { from, to, reason } of read.lost) {
       meters.lost.inc({ consumer: 'store', reason }, to - from);
+      onLost(this.topic, to);
     }
     await sink.write(read.batches, read.next);
     this.#reach(read.next);

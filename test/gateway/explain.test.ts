@@ -256,20 +256,15 @@ suite('the explanation of a signal', () => {
     const signal = await history.signal(swing().id);
     assert.deepEqual(signal, swing());
     assert.equal(await history.signal('unknown'), null);
-    const told = await explainSignal(history, swing());
+    const told = await explainSignal(history, swing(), '24/7');
     assert.deepEqual(told.parameters, { highPercent: 10, mediumPercent: 5, lowPercent: 2 });
     assert.match(told.definition, /2 % of its open/);
     assert.deepEqual(
       told.candles.map(({ role, explain }) => [role, explain]),
       [['the minute', '/api/v1/explain/candle/AAA/1m/2013-10-07T12:00:00Z']],
     );
-    const spike = swing({ kind: 'price-spike', time: formatTime(noon + 5 * second) });
-    const { candles } = await explainSignal(history, spike);
-    assert.deepEqual(
-      candles.map(({ candle }) => candle.start.slice(17)),
-      ['00Z', '01Z', '02Z', '03Z', '04Z'],
-    );
-    const retracted = await explainSignal(history, swing({ state: 'retracted', revision: 1 }));
+    const gone = swing({ state: 'retracted', revision: 1 });
+    const retracted = await explainSignal(history, gone, '24/7');
     assert.match(retracted.notes.join(), /retracted/);
   });
 });
@@ -297,10 +292,14 @@ suite('over REST', () => {
 
   test('a signal is explained before the store has it', async (t) => {
     const one = await rig(t);
+    const minute = { interval: '1m', time: noon, state: 'final' } as const;
+    await one.tape.candles({ ...minute, ohlc: [1_000, 1_030, 1_000, 1_010] });
     await one.tape.signals(swing({ symbol: 'AAPL' }));
     await one.settled();
     const { status, body } = await one.get(`/api/v1/explain/signal/${swing().id}`);
     assert.equal(status, 200);
+    const [{ role, candle }, ...others] = body.candles;
+    assert.deepEqual([role, candle.high, others], ['the minute', '10.3', []]);
     assert.equal(body.signal.text, swing().text);
     assert.equal((await one.get('/api/v1/explain/signal/none')).status, 404);
     const { paths } = (await one.get('/openapi.json')).body;

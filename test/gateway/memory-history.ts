@@ -44,6 +44,7 @@ interface StoredTrade {
 export class MemoryHistory implements History {
   readonly #log: Log;
   readonly #positions = new Map<Topic, number>();
+  readonly #lost = new Map<Topic, number>();
   readonly #instruments = new Map<string, Instrument>();
   readonly #trades: StoredTrade[] = [];
   readonly #candles = new Map<string, Candle>();
@@ -60,11 +61,19 @@ export class MemoryHistory implements History {
   /** As the gateway asks: one past the last offset that is stored. */
   readonly stored = (topic: Topic): number => this.#positions.get(topic) ?? 0;
 
+  /** As the gateway asks: where the newest range ends that the log lost before it was stored. */
+  readonly storeLost = (topic: Topic): number => this.#lost.get(topic) ?? 0;
+
   /** Stores what the log holds before `offset`, whole batches. */
   async persist(topic: Topic, offset = Number.POSITIVE_INFINITY): Promise<void> {
     for (;;) {
-      const { batches } = await this.#log.read(topic, 0, this.stored(topic), 1 << 24);
-      if (batches.length === 0) return;
+      const read = await this.#log.read(topic, 0, this.stored(topic), 1 << 24);
+      const { batches, lost, next } = read;
+      for (const { to } of lost) this.#lost.set(topic, to);
+      if (batches.length === 0) {
+        this.#positions.set(topic, next);
+        return;
+      }
       for (const { offset: start, count, bytes } of batches) {
         if (start + count > offset) return;
         this.#store(topic, start, bytes);

@@ -55,6 +55,8 @@ export interface Answer {
 export interface RigOptions {
   /** A MemoryLog where the test cuts it; otherwise the embedded log in a folder of its own. */
   readonly log?: Log;
+  /** What the store reads, where that is not the same. */
+  readonly storeLog?: Log;
   readonly limits?: Partial<GatewayLimits>;
   readonly clock?: Clock;
   readonly health?: () => Promise<HealthReport>;
@@ -66,7 +68,7 @@ export interface RigOptions {
 
 export async function rig(test: TestContext, options: RigOptions = {}): Promise<Rig> {
   const log = options.log ?? (await embeddedLog());
-  const history = new MemoryHistory(log);
+  const history = new MemoryHistory(options.storeLog ?? log);
   const tape = new Tape(log);
   await tape.introduce('AAPL', 'MSFT');
   await history.persistAll();
@@ -78,6 +80,7 @@ export async function rig(test: TestContext, options: RigOptions = {}): Promise<
     log,
     history,
     stored: history.stored,
+    storeLost: history.storeLost,
     registry,
     metricsText: () => registry.metrics(),
     health: options.health ?? (async () => healthy),

@@ -1,4 +1,4 @@
-// Persist against a real database that goes away and comes back.
+// Persist against a real database that goes away and comes back, and a log that loses records.
 
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -14,7 +14,11 @@ import { Persist } from '../../src/pipeline/persist.ts';
 import { startPostgres } from '../../src/store/embedded-postgres.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { openTradesSink } from '../../src/store/sink-trades.ts';
+import { MemoryLog } from '../gateway/memory-log.ts';
+import { tradeBatch } from '../store/batches.ts';
+import { testCluster } from '../store/cluster.ts';
 
+const cluster = testCluster();
 const quiet = { info: () => undefined, warn: () => undefined };
 
 test('a failure is over once the database answers again, also when nothing is to be stored', {
@@ -33,8 +37,9 @@ test('a failure is over once the database answers again, also when nothing is to
   const sink = openTradesSink({ database: first.connection, epoch: log.epoch, partition: 0 });
   ends.defer(() => sink.close());
   const meters = pipelineMeters(new Registry());
+  const onStored = (): void => undefined;
   const persist = new Persist(
-    { log, sink, clock, random: prng(1), meters, logger: quiet, onStored: () => undefined },
+    { log, sink, clock, random: prng(1), meters, logger: quiet, onStored, onLost: onStored },
     { lingerMs: 0, keepTrying: true },
   );
   const stopped = new AbortController();
@@ -46,4 +51,42 @@ test('a failure is over once the database answers again, also when nothing is to
   while (persist.failure !== null) await clock.wait(1);
   stopped.abort();
   await running;
+});
+
+test('what the log has lost is told before what is stored beyond it', async () => {
+  const database = await cluster.migratedDatabase();
+  const log = new MemoryLog();
+  const sink = openTradesSink({ database, epoch: log.epoch, partition: 0 });
+  const append = async (offset: number) => {
+    const { bytes } = tradeBatch(offset, [{ symbol: 'AAA', time: offset }]);
+    await log.commit({ appends: [{ topic: 'market.trades', partition: 0, count: 1, bytes }] });
+  };
+  await append(0);
+  log.damageNext('market.trades');
+  await append(1);
+  await append(2);
+  const told: (readonly [string, number])[] = [];
+  const meters = pipelineMeters(new Registry());
+  const persist = new Persist(
+    {
+      log,
+      sink,
+      clock: systemClock,
+      random: prng(1),
+      meters,
+      logger: quiet,
+      onStored: (_, offset) => told.push(['stored', offset]),
+      onLost: (_, offset) => told.push(['lost', offset]),
+    },
+    { lingerMs: 0, keepTrying: false },
+  );
+  const stopped = new AbortController();
+  stopped.abort();
+  await persist.run(stopped.signal);
+  await sink.close();
+  assert.deepEqual(told, [
+    ['stored', 0],
+    ['lost', 2],
+    ['stored', 3],
+  ]);
 });

@@ -18,11 +18,9 @@ export async function explainACandle(
   format: Format,
 ): Promise<void> {
   await answer(config, format, describeCandle, async (history) => {
-    const instruments = await history.instruments();
-    const known = instruments.find(({ symbol }) => symbol === asked.symbol);
     return await explainCandle(history, {
       ...asked,
-      calendar: known?.calendar ?? alwaysOpenCalendar,
+      calendar: await calendarOf(history, asked.symbol),
     });
   });
 }
@@ -31,8 +29,13 @@ export async function explainASignal(config: Config, id: string, format: Format)
   await answer(config, format, describeSignal, async (history) => {
     const signal = await history.signal(id);
     if (!signal) throw unknownSignal(id);
-    return await explainSignal(history, signal);
+    return await explainSignal(history, signal, await calendarOf(history, signal.symbol));
   });
+}
+
+async function calendarOf(history: OpenHistory, symbol: string): Promise<string> {
+  const instruments = await history.instruments();
+  return instruments.find((one) => one.symbol === symbol)?.calendar ?? alwaysOpenCalendar;
 }
 
 async function answer<Explanation>(
@@ -136,9 +139,10 @@ function* describeSignal(told: SignalExplanation): Generator<string> {
   if (candles.length === 0) return;
   yield '';
   yield* table(
-    ['candle', 'open', 'high', 'low', 'close', 'volume', 'revision', 'role'],
+    ['candle', 'price', 'open', 'high', 'low', 'close', 'volume', 'revision', 'role'],
     candles.map(({ role, candle }) => [
       `${candle.symbol} ${candle.interval} ${candle.start}`,
+      candle.price,
       candle.open,
       candle.high,
       candle.low,
@@ -149,5 +153,11 @@ function* describeSignal(told: SignalExplanation): Generator<string> {
     ]),
   );
   yield '';
-  yield 'Each of them: tapeline explain candle SYMBOL INTERVAL START';
+  for (const { print } of candles) {
+    if (!print) continue;
+    const { time, price, size, venue, conditions, position } = print;
+    yield `print       ${size} at ${price}, ${time}, venue ${venue || '-'}, conditions ` +
+      `${conditions || '-'}, offset ${position.offset}`;
+  }
+  yield 'Each of them: tapeline explain candle SYMBOL INTERVAL START [--price bid|ask]';
 }

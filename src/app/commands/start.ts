@@ -75,6 +75,7 @@ async function serve(parts: Parts): Promise<void> {
     log,
     history,
     stored: (topic) => store.positions.of(topic),
+    storeLost: (topic) => store.positions.lostBy(topic),
     registry,
     metricsText: async () => await metricsOf(registry, [pipeline, store]),
     health: async () => watch.report(),

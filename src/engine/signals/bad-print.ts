@@ -4,7 +4,10 @@
 // where the first of a minute counts, and of minutes whose seconds have not said it already.
 
 import { bucketStart } from '../../contracts/interval.ts';
+import { signalId } from '../../contracts/signal.ts';
+import type { Signal } from '../../contracts/wire-objects.ts';
 import { parametersOf, type SignalDefinition } from './definition.ts';
+import { type Evidence, exhibits, isPriced, newestThat, startOf, type Told } from './evidence.ts';
 import { isAbove, percentOf, type Steps, stepOf } from './figures.ts';
 import { isSameDay } from './sessions.ts';
 import { type MinuteSpan, minute, type PriceSpan, type QuoteSpan, second, spanAt } from './span.ts';
@@ -40,11 +43,42 @@ export const badPrint: SignalDefinition = {
   parameters: { farPercent, farAlonePercent, ...parametersOf(steps, 'Percent') },
   interval: '1m',
   prices: ['trade', 'bid', 'ask'],
-  candlesMax: 3,
-  lookback: 3 * minute,
-  newest: 'the minute of the print, or the one after it',
-  others: 'the minute of the print, or one before it',
+  evidence: printEvidence,
 };
+
+/** The signal does not name its interval and side, but its id is made of them. */
+function partOf({ id, kind, symbol }: Signal, start: number) {
+  for (const interval of ['1s', '1m'] as const) {
+    for (const side of sides) {
+      const { part } = causeOf(interval, start, side);
+      if (signalId(kind, symbol, start, part) === id) return { interval, side };
+    }
+  }
+  return null;
+}
+
+function* printEvidence({ signal, start, time, calendar }: Told): Evidence {
+  const part = partOf(signal, start);
+  if (!part) return [];
+  const { interval, side } = part;
+  const unit = interval === '1s' ? second : minute;
+  const read = { price: 'trade', interval } as const;
+  const after = yield { ...read, from: time - unit, to: time, limit: 1 };
+  const printed = yield* newestThat(isPriced, { ...read, from: start, to: time - unit });
+  if (!printed) return exhibits('the candle after it', after);
+  const at = startOf(printed);
+  const from = interval === '1s' ? at - besideMax : Number.NEGATIVE_INFINITY;
+  const before = yield* newestThat(isPriced, { ...read, from, to: at });
+  const isBeside = before !== undefined && isSameDay(calendar, startOf(before), at);
+  const price = side === 'high' ? 'ask' : 'bid';
+  const quotes = yield { price, interval, from: at, to: at + unit, limit: 1 };
+  return [
+    ...exhibits('the candle before it', isBeside ? [before] : []),
+    { role: `the candle whose ${side} it is`, candle: printed, print: side },
+    ...exhibits(`the ${price}s of its time`, quotes),
+    ...exhibits('the candle after it', after),
+  ];
+}
 
 /** Asks the second that the newest one is the candle after of. */
 export function askNewestPrints(state: SymbolState): void {

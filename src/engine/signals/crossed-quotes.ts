@@ -1,8 +1,10 @@
 // crossed-quotes: in five seconds of a minute all bids were at or above all asks. Once a minute:
 // the fifth such second. Only in regular trading: before an auction, crossed is usual.
 
+import { parseDecimal } from '../../contracts/decimal.ts';
 import { bucketStart } from '../../contracts/interval.ts';
 import { parametersOf, type SignalDefinition } from './definition.ts';
+import { type Evidence, exhibits, type Told } from './evidence.ts';
 import { percentOf, type Steps, stepOf } from './figures.ts';
 import { isOpenAt } from './sessions.ts';
 import { minute, type QuoteSpan, second } from './span.ts';
@@ -21,11 +23,30 @@ export const crossedQuotes: SignalDefinition = {
   parameters: { secondsCrossed, ...parametersOf(steps, 'Percent') },
   interval: '1s',
   prices: ['bid', 'ask'],
-  candlesMax: 60,
-  lookback: minute,
-  newest: 'the second that completed it',
-  others: 'a second before it',
+  evidence: crossedEvidence,
 };
+
+function* crossedEvidence({ start }: Told): Evidence {
+  const read = { interval: '1s', from: start, to: start + minute, limit: minute / second } as const;
+  const bids = yield { ...read, price: 'bid' };
+  const asks = yield { ...read, price: 'ask' };
+  return bids
+    .flatMap((bid) => {
+      const ask = asks.find((other) => other.start === bid.start);
+      return ask && isAtLeast(bid.low, ask.high) ? [[bid, ask]] : [];
+    })
+    .slice(0, secondsCrossed)
+    .flatMap((pair, at) =>
+      exhibits(at < secondsCrossed - 1 ? 'a crossed second' : 'the second that completed it', pair),
+    );
+}
+
+/** Of two prices as exact decimals. */
+function isAtLeast(price: string, other: string): boolean {
+  const [a, b] = [parseDecimal(price), parseDecimal(other)];
+  if (!a || !b) return false;
+  return BigInt(a.value) * 10n ** BigInt(b.scale) >= BigInt(b.value) * 10n ** BigInt(a.scale);
+}
 
 /** Asks the minute of a second of quotes. */
 export function askCrossed(state: SymbolState, span: QuoteSpan): void {

@@ -3,19 +3,15 @@
 import type { PriceKind } from '../../contracts/candle.ts';
 import type { Interval } from '../../contracts/interval.ts';
 import type { Severity } from '../../contracts/signal.ts';
+import type { Evidence, Told } from './evidence.ts';
 
 export interface SignalDefinition {
   readonly text: string;
   readonly parameters: Readonly<Record<string, number>>;
+  /** The candles that it is asked of. */
   readonly interval: Interval;
   readonly prices: readonly PriceKind[];
-  /** Of each of these prices, the newest `candlesMax` candles that start within `lookback`. */
-  readonly candlesMax: number;
-  /** Microseconds before the signal's time. */
-  readonly lookback: number;
-  /** What the newest of these candles is taken for, and the others. */
-  readonly newest: string;
-  readonly others: string;
+  readonly evidence: (told: Told) => Evidence;
 }
 
 /** `highPercent: 10` says that the severity is high beyond 10 %. */

@@ -2,6 +2,7 @@
 // the last session before it that had any. Once a session.
 
 import { parametersOf, type SignalDefinition } from './definition.ts';
+import { type Evidence, exhibits, isPriced, newestThat, startOf, type Told } from './evidence.ts';
 import { percentOf, type Steps, stepOf } from './figures.ts';
 import { sessionAt } from './sessions.ts';
 import {
@@ -29,11 +30,21 @@ export const gapAtOpen: SignalDefinition = {
   parameters: parametersOf(steps, 'Percent'),
   interval: '1m',
   prices: ['trade'],
-  candlesMax: 1,
-  lookback: minute,
-  newest: 'the first minute of the session',
-  others: '',
+  evidence: gapEvidence,
 };
+
+function* gapEvidence({ start, time, calendar }: Told): Evidence {
+  const read = { price: 'trade', interval: '1m' } as const;
+  const last = yield* newestThat(
+    (candle) => isPriced(candle) && sessionAt(calendar, startOf(candle)) !== null,
+    { ...read, from: Number.NEGATIVE_INFINITY, to: start },
+  );
+  const first = yield { ...read, from: time - minute, to: time, limit: 1 };
+  return [
+    ...exhibits('the last minute of the session before', last ? [last] : []),
+    ...exhibits('the first minute of the session', first),
+  ];
+}
 
 /** Takes a minute with a price into its session, and asks that one and the next. */
 export function askGaps(state: SymbolState, span: MinuteSpan): void {

@@ -1,6 +1,7 @@
 // price-change: an hour's close is more than 5 % away from its open.
 
 import { parametersOf, type SignalDefinition } from './definition.ts';
+import { windowItself } from './evidence.ts';
 import { percentOf, type Steps, stepOf } from './figures.ts';
 import { hour, type PriceSpan } from './span.ts';
 import type { Finding, SymbolState } from './symbol-state.ts';
@@ -16,10 +17,7 @@ export const priceChange: SignalDefinition = {
   parameters: parametersOf(steps, 'Percent'),
   interval: '1h',
   prices: ['trade'],
-  candlesMax: 1,
-  lookback: hour,
-  newest: 'the hour',
-  others: '',
+  evidence: windowItself('1h', 'the hour'),
 };
 
 export function askPriceChange(state: SymbolState, span: PriceSpan, isPriced: boolean): void {

@@ -4,6 +4,7 @@
 
 import { bucketStart } from '../../contracts/interval.ts';
 import { parametersOf, type SignalDefinition } from './definition.ts';
+import { type Evidence, exhibits, isPriced, startOf, type Told } from './evidence.ts';
 import { isAbove, percentOf, type Steps, stepOf } from './figures.ts';
 import { minute, type PriceSpan, second } from './span.ts';
 import type { Cause, Finding, SymbolState } from './symbol-state.ts';
@@ -26,11 +27,24 @@ export const priceSpike: SignalDefinition = {
   parameters: { windowSeconds: 60, ...parametersOf(steps, 'Percent') },
   interval: '1s',
   prices: ['trade'],
-  candlesMax: 60,
-  lookback: minute,
-  newest: 'the second that completed it',
-  others: 'a second of the window',
+  evidence: spikeEvidence,
 };
+
+/** Its window, and that of the second before it, at which it was not so. */
+function* spikeEvidence({ time }: Told): Evidence {
+  const read = { price: 'trade', interval: '1s', limit: minute / second } as const;
+  const window = (yield { ...read, from: time - minute, to: time }).filter(isPriced);
+  const others = window.slice(0, -1);
+  const before = others.pop();
+  const from = before ? startOf(before) + second - minute : time;
+  const older = before ? yield { ...read, from, to: time - minute } : [];
+  return [
+    ...exhibits('a second of the window of the second before it alone', older.filter(isPriced)),
+    ...exhibits('a second of the window', others),
+    ...exhibits('the second before it', before ? [before] : []),
+    ...exhibits('the second that completed it', window.slice(-1)),
+  ];
+}
 
 /** Asks the newest second. What is raised in a minute is not raised in it again. */
 export function askNewestSpike(state: SymbolState): void {

@@ -11,6 +11,19 @@ export function sessionAt(calendar: string, time: number): Session | null {
   return exchangeAt(calendar, time)?.sessionOf(micros(time)) ?? null;
 }
 
+/** The regular sessions that open in [from, to), ascending. */
+export function sessionsBetween(calendar: string, from: number, to: number): Session[] {
+  const exchange = exchangeAt(calendar, from);
+  const sessions: Session[] = [];
+  if (exchange === null) return sessions;
+  for (let time = from - 1; ; ) {
+    const session = exchange.nextSession(micros(time));
+    if (session.open >= to) return sessions;
+    sessions.push(session);
+    time = session.open;
+  }
+}
+
 /** Whether there is regular trading at a moment. */
 export function isOpenAt(calendar: string, time: number): boolean {
   const exchange = exchangeAt(calendar, time);

@@ -1,6 +1,6 @@
-// The signal operator: (state, closed candles) -> signals. Pure like the candle operator, and its
-// definitions (docs/SIGNALS.md) are functions of the set of candles: a revised candle asks the
-// windows it belongs to again, and what no longer holds is retracted. All comparisons are of
+// The signal operator: (state, closed candles and marks) -> signals. Pure like the candle operator,
+// and its definitions (docs/SIGNALS.md) are functions of the set of these: a revised candle asks
+// the windows it belongs to again, and what no longer holds is retracted. All comparisons are of
 // integers, so that another engine can come to the same rows. Each kind has a file of its own.
 
 import {
@@ -13,6 +13,7 @@ import {
 } from '../../contracts/candle.ts';
 import { powerOfTen } from '../../contracts/decimal.ts';
 import { bucketStart, intervals } from '../../contracts/interval.ts';
+import type { MarkBatch } from '../../contracts/mark.ts';
 import { wideToBigInt } from '../../contracts/wide.ts';
 import type { Signal } from '../../contracts/wire-objects.ts';
 import {
@@ -41,7 +42,7 @@ import {
   secondsLateMax,
   spanAt,
 } from './span.ts';
-import { askStaleAfter, askStaleAt } from './stale-quotes.ts';
+import { askStaleAfter, askStaleAt, askStaleUntil } from './stale-quotes.ts';
 import { SymbolState } from './symbol-state.ts';
 import { askVolatility } from './volatility.ts';
 import { askLaterVolumes, askVolumesFrom } from './volume-anomaly.ts';
@@ -82,6 +83,25 @@ export class SignalOperator {
       if (price === tradePrice) this.#takeTrades(batch, row);
       else if (price === bidPrice || price === askPrice) this.#takeQuotes(batch, row);
     }
+    return this.#take();
+  }
+
+  /** The same of a batch of marks: those of quotes tell when there can be no more of a minute. */
+  applyMarks(batch: MarkBatch): readonly Signal[] {
+    for (let row = 0; row < batch.count; row++) {
+      const price = batch.price[row];
+      const isOfQuotes = price === bidPrice || price === askPrice;
+      if (!isOfQuotes || batch.interval[row] !== intervalOf['1m']) continue;
+      const state = this.#symbols.get(batch.symbols[batch.symbol[row] as number] as string);
+      if (!state) continue;
+      const side = price === bidPrice ? 'bidsOver' : 'asksOver';
+      askStaleUntil(state, side, batch.end[row] as number);
+      this.#changed.add(state);
+    }
+    return this.#take();
+  }
+
+  #take(): readonly Signal[] {
     const found = this.#found;
     this.#found = [];
     return found;
@@ -188,12 +208,15 @@ export class SignalOperator {
     const span = minuteSpanOf(batch, row, state, isPriced);
     const at = sessionMinuteAt(state.calendar, span.start);
     if (at) this.#volumes.put(state, at, span.volume);
-    if (!isBeyondMinutes(minutes, span.start)) {
+    if (!isBeyondMinutes(minutes, state.minutesFrom, span.start)) {
       if (isEmptied(batch, row)) this.#takeMinuteAway(state, span.start);
       else this.#askMinute(state, span, place(minutes, span));
     }
     askLaterVolumes(state, this.#volumes, span.start);
-    if (dropMinutes(minutes)) state.forget(ofMinutes, oldestOf(minutes));
+    const from = dropMinutes(minutes);
+    if (from === null) return;
+    state.minutesFrom = from;
+    state.forget(ofMinutes, oldestOf(minutes));
   }
 
   /** Cancels took the last trade of a minute. */
@@ -233,12 +256,15 @@ export class SignalOperator {
     const state = this.#stateOf(batch, row);
     const { quoteMinutes } = state;
     const span = quoteSpanOf(batch, row, state, quoteMinutes);
-    if (isBeyondMinutes(quoteMinutes, span.start)) return;
+    if (isBeyondMinutes(quoteMinutes, state.quoteMinutesFrom, span.start)) return;
     const index = place(quoteMinutes, span);
     askQuotedMinute(state, span.start);
     askStaleAfter(state, index - 1);
     askStaleAfter(state, index);
-    if (dropMinutes(quoteMinutes)) state.forget(['stale-quotes'], oldestOf(quoteMinutes));
+    const from = dropMinutes(quoteMinutes);
+    if (from === null) return;
+    state.quoteMinutesFrom = from;
+    state.forget(['stale-quotes'], oldestOf(quoteMinutes));
   }
 
   #takeHour(batch: CandleBatch, row: number, isPriced: boolean): void {

@@ -88,15 +88,18 @@ export function dropSeconds(spans: Span[]): boolean {
   return true;
 }
 
-/** Whether a candle comes so late that what it could change is no longer known. */
-export function isBeyondMinutes(spans: readonly Span[], start: number): boolean {
+/** Whether a candle comes so late that what it could change is no longer known before `from`. */
+export function isBeyondMinutes(spans: readonly Span[], from: number, start: number): boolean {
   const newest = spans.at(-1)?.start ?? Number.NEGATIVE_INFINITY;
-  if (start < newest - minutesLateMax) return true;
-  return spans.length >= minutesKept && start < (spans[minutesCompared] as Span).start;
+  return start < from || start < newest - minutesLateMax;
 }
 
-export function dropMinutes(spans: Span[]): boolean {
-  if (spans.length <= 2 * minutesKept) return false;
+/**
+ * As `dropSeconds`. From which minute on all is known that a minute is compared with, however many
+ * are taken away later; null when nothing was dropped.
+ */
+export function dropMinutes(spans: Span[]): number | null {
+  if (spans.length <= 2 * minutesKept) return null;
   spans.splice(0, spans.length - minutesKept);
-  return true;
+  return (spans[minutesCompared] as Span).start;
 }

@@ -1,30 +1,56 @@
 // stale-quotes: a minute had trades while there had been no quote for five minutes, on a day on
 // which there had been quotes. Once a hole in the quotes, and only while there is regular trading.
 //
-// A hole is between two minutes with quotes of the symbol. Until it has ended nothing is said, for
-// nothing else tells it from quotes that are on their way: they are derived apart from trades, and
-// other symbols may be replayed hours ahead.
+// That a quote has not come is not that there is none: they are derived apart from trades. So a
+// minute counts once the marks of both bids and asks say that it is over. They follow the candles
+// of the quotes of that minute, so a hole is told while it lasts, and no quote that is merely on
+// its way undoes it.
 
 import { formatTime } from '../../contracts/time.ts';
+import type { Candle } from '../../contracts/wire-objects.ts';
 import type { SignalDefinition } from './definition.ts';
+import { type Evidence, exhibits, isClosed, startOf, type Told } from './evidence.ts';
 import { isOpenAt, isSameDay } from './sessions.ts';
-import { minute, type QuoteSpan } from './span.ts';
+import { hour, minute, type QuoteSpan } from './span.ts';
 import type { Finding, SymbolState } from './symbol-state.ts';
 
 const staleAfter = 5 * minute;
+/** Of a hole, which ends with its day; of exchanges that have none, this much is looked through. */
+const longest = 25 * hour;
 
 export const staleQuotes: SignalDefinition = {
   text:
     'A minute of regular trading had trades while there had been no quote for five minutes, on a ' +
-    'day on which there had been quotes; told once there are quotes again.',
+    'day on which there had been quotes, and by the marks of bids and asks the minute is over.',
   parameters: { minutes: staleAfter / minute },
   interval: '1m',
   prices: ['bid', 'ask', 'trade'],
-  candlesMax: 1,
-  lookback: Number.POSITIVE_INFINITY,
-  newest: 'the last minute before the hole was as long, or with trades in it',
-  others: '',
+  evidence: staleEvidence,
 };
+
+function* staleEvidence({ start, calendar }: Told): Evidence {
+  const read = { interval: '1m', limit: longest / minute } as const;
+  const last: Candle[] = [];
+  const later: Candle[] = [];
+  for (const price of ['bid', 'ask'] as const) {
+    last.push(...(yield { ...read, price, from: start, to: start + minute }));
+    const from = start + minute;
+    later.push(...(yield { ...read, price, from, to: from + longest }));
+  }
+  const next = Math.min(...later.filter(isClosed).map(startOf));
+  const from = start + staleAfter;
+  const trades = yield { ...read, price: 'trade', from, to: Math.min(next, from + longest) };
+  const first = trades.filter(isClosed).find((candle) => {
+    const time = startOf(candle);
+    return isOpenAt(calendar, time) && isSameDay(calendar, start, time);
+  });
+  const quotedNext = later.filter((candle) => startOf(candle) === next);
+  return [
+    ...exhibits('the last minute with quotes', last),
+    ...exhibits('the first minute that had trades five minutes later', first ? [first] : []),
+    ...exhibits('the next minute with quotes', quotedNext),
+  ];
+}
 
 /** Asks what hole in the quotes a minute with trades lies in. */
 export function askStaleAt(state: SymbolState, time: number): void {
@@ -34,24 +60,50 @@ export function askStaleAt(state: SymbolState, time: number): void {
   );
 }
 
+/** Asks the holes in which minutes are over by now, before `end`, of one side of the quotes. */
+export function askStaleUntil(
+  state: SymbolState,
+  side: 'bidsOver' | 'asksOver',
+  end: number,
+): void {
+  const before = overOf(state);
+  state[side] = Math.max(state[side], end);
+  const now = overOf(state);
+  if (now === before) return;
+  const { quoteMinutes } = state;
+  const first = quoteMinutes.findLastIndex(({ start }) => start < before);
+  for (let index = Math.max(0, first); index < quoteMinutes.length; index++) {
+    if ((quoteMinutes[index] as QuoteSpan).start >= now) return;
+    askStaleAfter(state, index);
+  }
+}
+
 /** Asks the hole behind the minute of quotes at `index`. */
 export function askStaleAfter(state: SymbolState, index: number): void {
   const quoted = state.quoteMinutes[index];
-  const next = state.quoteMinutes[index + 1]?.start;
-  if (!quoted || next === undefined) return;
+  if (!quoted) return;
+  const from = quoted.start + staleAfter;
+  const next = state.quoteMinutes[index + 1]?.start ?? Number.POSITIVE_INFINITY;
+  const to = Math.min(next, overOf(state));
   const cause = { kind: 'stale-quotes', start: quoted.start } as const;
   // Nearly always.
-  if (next <= quoted.start + staleAfter && !state.isRaised(cause)) return;
-  state.settle(cause, isStale(state, quoted, next) ? findingOf(quoted) : null);
+  if (to <= from && !state.isRaised(cause)) return;
+  if (isStale(state, from, to)) state.settle(cause, findingOf(quoted));
+  // Of the minutes that are forgotten, one may have had the trades.
+  else if (Math.min(to, state.minutesFrom) <= from) state.settle(cause, null);
 }
 
-function isStale({ calendar, minutes }: SymbolState, quoted: QuoteSpan, next: number): boolean {
+function overOf({ bidsOver, asksOver }: SymbolState): number {
+  return Math.min(bidsOver, asksOver);
+}
+
+function isStale({ calendar, minutes }: SymbolState, from: number, to: number): boolean {
   return minutes.some(
     ({ start }) =>
-      start >= quoted.start + staleAfter &&
-      start < next &&
+      start >= from &&
+      start < to &&
       isOpenAt(calendar, start) &&
-      isSameDay(calendar, quoted.start, start),
+      isSameDay(calendar, from - staleAfter, start),
   );
 }
 

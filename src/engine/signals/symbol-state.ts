@@ -37,6 +37,10 @@ interface Told {
 /** What a saved state begins with; behind it are its windows, one after the other. */
 interface Saved extends CandleSymbol {
   readonly newestHour: number;
+  readonly minutesFrom: number;
+  readonly quoteMinutesFrom: number;
+  readonly bidsOver: number;
+  readonly asksOver: number;
   readonly told: readonly (readonly [cause: string, told: Told])[];
   /** How many spans each window has. */
   readonly lengths: readonly number[];
@@ -70,6 +74,12 @@ export class SymbolState {
   quoteMinutes: QuoteSpan[] = [];
   /** When the newest hour of trades began. */
   newestHour = 0;
+  /** Minutes before these, of trades and of quotes, are not asked again; 0 while all are known. */
+  minutesFrom = 0;
+  quoteMinutesFrom = 0;
+  /** All minutes of bids, and of asks, before these are over: so their marks say. */
+  bidsOver = 0;
+  asksOver = 0;
   /**
    * What was told of all that may be asked again, by cause: an id costs a hash to make. It is
    * forgotten with the candles it is of, and never for its number, or it would be told once more.
@@ -179,7 +189,8 @@ export class SymbolState {
   }
 
   encode(): Uint8Array {
-    const { symbol, priceScale, sizeScale, calendar, newestHour } = this;
+    const { symbol, priceScale, sizeScale, calendar } = this;
+    const { newestHour, minutesFrom, quoteMinutesFrom, bidsOver, asksOver } = this;
     const windows = [
       pack(this.seconds, priceFields),
       pack(this.minutes.map(plainMinute), minuteFields),
@@ -193,6 +204,10 @@ export class SymbolState {
       sizeScale,
       calendar,
       newestHour,
+      minutesFrom,
+      quoteMinutesFrom,
+      bidsOver,
+      asksOver,
       told: [...this.#told],
       lengths: [
         this.seconds.length,
@@ -213,6 +228,10 @@ export class SymbolState {
     const [seconds = 0, minutes = 0, sessions = 0, ...quotes] = saved.lengths;
     const state = new SymbolState(saved, publish, saved.told);
     state.newestHour = saved.newestHour;
+    state.minutesFrom = saved.minutesFrom;
+    state.quoteMinutesFrom = saved.quoteMinutesFrom;
+    state.bidsOver = saved.bidsOver;
+    state.asksOver = saved.asksOver;
     state.seconds = unpack(numbers, seconds, priceFields);
     state.range.rebuild(state.seconds);
     state.minutes = unpack(numbers, minutes, minuteFields).map(minuteOf);

@@ -2,6 +2,7 @@
 
 import { divide, formatBigDecimal } from '../../contracts/decimal.ts';
 import { parametersOf, type SignalDefinition } from './definition.ts';
+import { windowItself } from './evidence.ts';
 import { percentOf, type Steps, stepOf } from './figures.ts';
 import { type MinuteSpan, minute } from './span.ts';
 import type { Finding, SymbolState } from './symbol-state.ts';
@@ -18,10 +19,7 @@ export const volatility: SignalDefinition = {
   parameters: parametersOf(steps, 'Percent'),
   interval: '1m',
   prices: ['trade'],
-  candlesMax: 1,
-  lookback: minute,
-  newest: 'the minute',
-  others: '',
+  evidence: windowItself('1m', 'the minute'),
 };
 
 export function askVolatility(state: SymbolState, span: MinuteSpan): void {

@@ -5,10 +5,12 @@
 
 import { divide, formatBigDecimal } from '../../contracts/decimal.ts';
 import type { Severity } from '../../contracts/signal.ts';
+import type { Candle } from '../../contracts/wire-objects.ts';
 import { parametersOf, type SignalDefinition } from './definition.ts';
+import { type Evidence, exhibits, type Told } from './evidence.ts';
 import { isBeyondMinutes, type MinuteSpan, minute, minutesCompared, spanAt } from './span.ts';
 import type { Finding, SymbolState } from './symbol-state.ts';
-import { sessionMinuteAt, type VolumeHistory } from './volume-history.ts';
+import { sameMinutesBefore, sessionMinuteAt, type VolumeHistory } from './volume-history.ts';
 
 const sessionsMin = 5;
 /** Standard deviations beyond which an anomaly is of each severity, from the worst on. */
@@ -31,11 +33,28 @@ export const volumeAnomaly: SignalDefinition = {
   },
   interval: '1m',
   prices: ['trade'],
-  candlesMax: minutesCompared + 1,
-  lookback: Number.POSITIVE_INFINITY,
-  newest: 'the minute',
-  others: 'a minute before it',
+  evidence: volumeEvidence,
 };
+
+function* volumeEvidence({ start, calendar }: Told): Evidence {
+  const read = { price: 'trade', interval: '1m' } as const;
+  const own = yield { ...read, from: start, to: start + minute, limit: 1 };
+  const sameMinute: Candle[] = [];
+  for (const from of sameMinutesBefore(calendar, start)) {
+    const candles = yield { ...read, from, to: from + minute, limit: 1 };
+    sameMinute.push(...candles.filter(({ volume }) => Number(volume) > 0));
+  }
+  const isKnown = sameMinute.length >= sessionsMin;
+  const last = { ...read, from: Number.NEGATIVE_INFINITY, to: start, limit: minutesCompared };
+  return [
+    ...exhibits(
+      `the same minute of a session before${isKnown ? '' : ': too few to compare with'}`,
+      sameMinute,
+    ),
+    ...exhibits('a minute before it', isKnown ? [] : yield last),
+    ...exhibits('the minute', own),
+  ];
+}
 
 /** Asks the minute at `index`, and those that are compared with it as with one of the last. */
 export function askVolumesFrom(state: SymbolState, history: VolumeHistory, index: number): void {
@@ -46,12 +65,12 @@ export function askVolumesFrom(state: SymbolState, history: VolumeHistory, index
 
 /** Asks the same minute of later sessions. */
 export function askLaterVolumes(state: SymbolState, history: VolumeHistory, start: number): void {
-  const { minutes, calendar } = state;
+  const { minutes, minutesFrom, calendar } = state;
   const at = sessionMinuteAt(calendar, start);
   if (!at) return;
   for (const open of history.after(state, at)) {
     const later = spanAt(minutes, open + at.index * minute);
-    if (!later || isBeyondMinutes(minutes, later.start)) continue;
+    if (!later || isBeyondMinutes(minutes, minutesFrom, later.start)) continue;
     askVolume(state, history, minutes.indexOf(later));
   }
 }

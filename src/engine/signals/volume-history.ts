@@ -5,7 +5,7 @@
 
 import { strict as assert } from 'node:assert/strict';
 import { wideFromBigInt, wideToBigInt } from '../../contracts/wide.ts';
-import { sessionAt } from './sessions.ts';
+import { sessionAt, sessionsBetween } from './sessions.ts';
 import { minute, minutesLateMax } from './span.ts';
 import type { SymbolState } from './symbol-state.ts';
 
@@ -36,6 +36,15 @@ const keptFor = comparedFor + minutesLateMax + day;
 export function sessionMinuteAt(calendar: string, start: number): SessionMinute | null {
   const session = sessionAt(calendar, start);
   return session && { open: session.open, index: (start - session.open) / minute };
+}
+
+/** When the same minute began in the sessions that it is compared with, ascending. */
+export function sameMinutesBefore(calendar: string, start: number): number[] {
+  const at = sessionMinuteAt(calendar, start);
+  if (!at) return [];
+  return sessionsBetween(calendar, at.open - comparedFor, at.open)
+    .map(({ open }) => open + at.index * minute)
+    .filter((time) => sessionMinuteAt(calendar, time)?.index === at.index);
 }
 
 export class VolumeHistory {

@@ -26,6 +26,8 @@ export class CandleRing {
   #head = 0;
   #newestStart = Number.NEGATIVE_INFINITY;
   #completeFrom: number;
+  /** Versions that stood before this in the log may have been overtaken by one that was lost. */
+  #certainFrom = 0;
 
   /** `completeFrom` is the log offset from which on it will be given every version. */
   constructor(rowsMax: number, budget: RowBudget, completeFrom: number) {
@@ -38,7 +40,12 @@ export class CandleRing {
   }
 
   get completeFrom(): number {
-    return this.#completeFrom;
+    return Math.max(this.#completeFrom, this.#certainFrom);
+  }
+
+  /** The log has lost versions up to this offset: the store may have them, this has not. */
+  lose(offset: number): void {
+    this.#certainFrom = Math.max(this.#certainFrom, offset);
   }
 
   /** Takes one row of a batch, whose columns are given too; it stands at `offset` in the log. */
@@ -62,25 +69,29 @@ export class CandleRing {
     return this.#offset[this.#slots.get(this.#newestStart) ?? -1] ?? -1;
   }
 
-  /** By start, ascending: the newest `limit` that start in [from, to). */
-  within(from: number, to: number, limit: number): [start: number, candle: Candle][] {
-    return this.#startsOf(from, to, false)
+  /** What was put from this log offset on is the newest version. */
+  get certainFrom(): number {
+    return this.#certainFrom;
+  }
+
+  /** By start, ascending: the newest `limit` in [from, to) of those put since an offset. */
+  within(from: number, to: number, limit: number, since = 0): [start: number, candle: Candle][] {
+    return this.#startsOf(from, to, false, since)
       .sort((a, b) => a - b)
       .slice(-limit)
       .map((start) => [start, candleAt(this.#rows, this.#slots.get(start) ?? 0)]);
   }
 
   /** Starts in [from, to) of candles that lost all their trades: others may still have them. */
-  emptied(from: number, to: number): number[] {
-    return this.#startsOf(from, to, true);
+  emptied(from: number, to: number, since = 0): number[] {
+    return this.#startsOf(from, to, true, since);
   }
 
-  #startsOf(from: number, to: number, emptied: boolean): number[] {
+  #startsOf(from: number, to: number, emptied: boolean, since: number): number[] {
     const starts: number[] = [];
     for (const [start, slot] of this.#slots) {
-      if (start >= from && start < to && isEmptied(this.#rows, slot) === emptied) {
-        starts.push(start);
-      }
+      if (start < from || start >= to || this.#offset[slot] < since) continue;
+      if (isEmptied(this.#rows, slot) === emptied) starts.push(start);
     }
     return starts;
   }

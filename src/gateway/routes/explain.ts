@@ -1,11 +1,13 @@
 // Why a candle or a signal is what it is.
 
 import { Type } from 'typebox';
+import { micros } from '../../base/clock.ts';
 import { priceKinds } from '../../contracts/candle.ts';
 import { candleExplanationSchema, signalExplanationSchema } from '../../contracts/explanation.ts';
 import { intervals } from '../../contracts/interval.ts';
 import { explainCandle } from '../explain.ts';
 import { explainSignal, unknownSignal } from '../explain-signal.ts';
+import { newestCandles } from '../seam/newest-candles.ts';
 import type { HttpServer } from '../server.ts';
 import { knownSymbol, problems, type RouteContext, requireReady, symbolParams } from './context.ts';
 
@@ -40,6 +42,14 @@ const signalParams = Type.Object({
 
 export function explainRoutes(app: HttpServer, { live, sources }: RouteContext): void {
   const { history } = sources;
+  // Of what has just been told, candles may not be stored yet.
+  const newest: Parameters<typeof explainSignal>[0] = {
+    candles: async (symbol, { from = micros(-Infinity), to = micros(Infinity), ...query }) => {
+      const ring = live.candles(symbol, query.price, query.interval);
+      return await newestCandles(sources, symbol, ring, { ...query, from, to });
+    },
+    placedTrades: (symbol, span) => history.placedTrades(symbol, span),
+  };
   app.get(
     '/explain/candle/:symbol/:interval/:start',
     {
@@ -73,7 +83,7 @@ export function explainRoutes(app: HttpServer, { live, sources }: RouteContext):
       requireReady(live);
       const signal = live.signals.get(id) ?? (await history.signal(id));
       if (!signal) throw unknownSignal(id);
-      return await explainSignal(history, signal);
+      return await explainSignal(newest, signal, live.instrument(signal.symbol).calendar);
     },
   );
 }

@@ -20,8 +20,8 @@ export async function newestCandles(
   span: CandleSpan,
 ): Promise<readonly Candle[]> {
   const { limit, from, to } = span;
-  const recent = ring.within(from, to, limit);
-  const emptied = ring.emptied(from, to);
+  const recent = ring.within(from, to, limit, ring.certainFrom);
+  const emptied = ring.emptied(from, to, ring.certainFrom);
   const between = await unstoredCandles(sources, symbol, ring.completeFrom, span);
   const emptiedBefore = between.emptied(from, to);
   const more = emptied.length + emptiedBefore.length;

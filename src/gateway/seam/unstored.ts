@@ -15,6 +15,8 @@ export interface SeamSources {
   readonly log: Log;
   readonly history: History;
   readonly stored: StoredThrough;
+  /** Where the newest range ends that the log had lost before the store read it; 0 for none. */
+  readonly storeLost: StoredThrough;
   readonly unstoredRecordsMax: number;
 }
 

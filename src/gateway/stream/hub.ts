@@ -39,6 +39,7 @@ export class Hub implements LiveListener {
   readonly #candles = new Watchers<LosslessSubscription>();
   readonly #series = new Watchers<IndicatedSeries>();
   readonly #alerts = new Map<LosslessSubscription, SignalFilter>();
+  #onCandlesLost: (range: LostRange) => void = () => undefined;
 
   constructor(cursorHead: string, clock: Clock, metrics: GatewayMetrics) {
     this.#cursorHead = cursorHead;
@@ -62,6 +63,11 @@ export class Hub implements LiveListener {
   /** Keeps a series up to date, and tells its subscriptions. `key` is a candleKey. */
   watchSeries(symbol: string, key: number, series: IndicatedSeries): () => void {
     return this.#series.add(symbol, key, series);
+  }
+
+  /** Who keeps series is told of what was lost before those who are subscribed to them. */
+  whenCandlesAreLost(listener: (range: LostRange) => void): void {
+    this.#onCandlesLost = listener;
   }
 
   /** Of all symbols: alerts are few, so each subscription is asked what it wants. */
@@ -118,10 +124,7 @@ export class Hub implements LiveListener {
       for (const one of series) {
         for (const candle of candles) one.put(candle);
         if (one.subscriptions.size === 0) continue;
-        const told = candles.map((candle) => ({
-          ...candle,
-          indicators: one.indicatorsOf(candle),
-        }));
+        const told = candles.map((candle) => ({ ...candle, ...one.of(candle) }));
         this.#tellCandles(one.subscriptions, { offset, batch }, rows, told);
       }
     }
@@ -166,6 +169,7 @@ export class Hub implements LiveListener {
     };
     const stream = streams.find((one) => topicOf[one] === topic);
     if (!stream) return;
+    if (stream === 'candles') this.#onCandlesLost(range);
     for (const subscription of watchers[stream]()) subscription.lost(range);
   }
 

@@ -1,7 +1,7 @@
 // The indicators of one series of candles as it moves, for all who subscribed to the same ones. It
 // holds as many closed candles as REST would read, and a few more that may yet be revised, so its
 // values are those of REST at the same moment. What comes before history has answered is kept, and
-// is newer than that.
+// is newer than that. When the log has lost candles it knows nothing, and begins again.
 
 import type { Days } from '../../calendars/days.ts';
 import type { Candle } from '../../contracts/wire-objects.ts';
@@ -22,6 +22,14 @@ import type { LosslessSubscription } from './lossless.ts';
 /** The newest candles: when one of them changes, its new values are told. */
 export const changeableMax = 64;
 
+/** Why a candle is told without values. */
+export type Absence = 'too far back' | 'read again' | 'records lost';
+
+/** What a candle of a stream has beside its own fields. */
+export type ToldIndicators =
+  | { readonly indicators: Indicators }
+  | { readonly indicators: null; readonly indicatorsAbsent: Absence };
+
 interface HeldCandle {
   readonly start: number;
   numbers: CandleNumbers;
@@ -36,10 +44,11 @@ export class IndicatedSeries {
   readonly #days: Days;
   /** What came before history; null once that is here. */
   #early: Map<string, Candle> | null = new Map();
-  /** Ascending. */
+  /** Ascending: all candles that start at or after `#knownFrom`. */
   readonly #held: HeldCandle[] = [];
-  /** Whether there are no candles before those that are held. */
-  #isWhole = true;
+  #knownFrom = Number.NEGATIVE_INFINITY;
+  /** Whether it is the log's losses that hide what comes before. */
+  #hasLost = false;
   #scales = wholes;
 
   /** `before` is how many candles before one its values are made of. */
@@ -49,12 +58,21 @@ export class IndicatedSeries {
     this.#days = days;
   }
 
-  /** Takes the newest candles that history had, ascending; `isWhole` when there are no others. */
-  begin(candles: readonly Candle[], isWhole: boolean): void {
+  /** Takes what history had: all candles that start at or after `knownFrom`, ascending. */
+  begin(candles: readonly Candle[], knownFrom: number, hasLost: boolean): void {
+    this.#knownFrom = knownFrom;
+    this.#hasLost = hasLost;
     for (const candle of candles) this.#put(candle);
-    this.#isWhole = isWhole;
     for (const candle of this.#early?.values() ?? []) this.#put(candle);
     this.#early = null;
+  }
+
+  /** Forgets all, because candles were lost; until `begin` is called again it has no values. */
+  lose(): void {
+    this.#early = new Map();
+    this.#held.length = 0;
+    this.#hasLost = true;
+    this.#scales = wholes;
   }
 
   put(candle: Candle): void {
@@ -62,18 +80,29 @@ export class IndicatedSeries {
     else this.#put(candle);
   }
 
-  /** The values of a version of a candle; null when it is too far back for them. */
-  indicatorsOf(candle: Candle): Indicators | null {
+  /** The values of a version of a candle, or why there are none. */
+  of(candle: Candle): ToldIndicators {
     const start = startOf(candle);
     const index = this.#held.findLastIndex((held) => held.start <= start);
-    if (this.#held[index]?.start !== start) return null;
-    if (index < this.#before && !this.#isWhole) return null;
-    return this.#operatorsBefore(index).peek(start, numbersOf(candle, this.#scales));
+    const isHeld = this.#held[index]?.start === start;
+    if (!isHeld || (index < this.#before && !this.#isWhole)) {
+      const indicatorsAbsent = this.#hasLost ? 'records lost' : 'too far back';
+      return { indicators: null, indicatorsAbsent };
+    }
+    return {
+      indicators: this.#operatorsBefore(index).peek(start, numbersOf(candle, this.#scales)),
+    };
+  }
+
+  /** Whether there are no candles before those that are held. */
+  get #isWhole(): boolean {
+    return this.#knownFrom === Number.NEGATIVE_INFINITY;
   }
 
   #put(candle: Candle): void {
-    this.#scaleTo(finer(this.#scales, scalesOf(candle)));
     const start = startOf(candle);
+    if (start < this.#knownFrom) return; // too old to matter to any that is held
+    this.#scaleTo(finer(this.#scales, scalesOf(candle)));
     const numbers = numbersOf(candle, this.#scales);
     const index = this.#held.findLastIndex((held) => held.start < start) + 1;
     const known = this.#held.at(index);
@@ -88,7 +117,6 @@ export class IndicatedSeries {
       if (areEqual(known.numbers, numbers)) return; // it has merely closed
       known.numbers = numbers;
     } else {
-      if (index === 0 && !this.#isWhole) return; // too old to matter to any that is held
       this.#held.splice(index, 0, { start, numbers, operators: null });
     }
     this.#forgetFrom(index + 1);
@@ -104,7 +132,8 @@ export class IndicatedSeries {
     if (length > changeableMax) this.#held[length - changeableMax - 1].operators = null;
     if (length <= this.#before + changeableMax) return;
     this.#held.shift();
-    this.#isWhole = false;
+    this.#knownFrom = this.#held[0].start;
+    this.#hasLost = false;
   }
 
   /** What has taken every candle before this one: goes on from the last that is kept. */

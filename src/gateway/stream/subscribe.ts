@@ -9,7 +9,6 @@ import { decodeMarks } from '../../contracts/mark.ts';
 import { decodeTrades } from '../../contracts/trade.ts';
 import { type Candle, candleAt } from '../../contracts/wire-objects.ts';
 import type { Log, LostRange, StoredBatch, Topic } from '../../log/log.ts';
-import type { Indicators } from '../indicated.ts';
 import { candleKey, type Live } from '../live.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import type { SignalFilter } from '../recent/recent-signals.ts';
@@ -25,7 +24,7 @@ import {
   type SeriesRows,
   topicOf,
 } from './hub.ts';
-import type { IndicatedSeries } from './indicated-series.ts';
+import type { IndicatedSeries, ToldIndicators } from './indicated-series.ts';
 import type { StreamCounts } from './lossless.ts';
 import { type LosslessStream, LosslessSubscription, type Messages } from './lossless.ts';
 import { TextFrames, textFrame } from './text-frames.ts';
@@ -34,6 +33,7 @@ import type { Stream, Wanted } from './wanted.ts';
 
 const readBytesMax = 1 << 18;
 const open = candleStates.indexOf('open');
+const readAgain: ToldIndicators = { indicators: null, indicatorsAbsent: 'read again' };
 const none: Messages = { frames: Buffer.alloc(0), count: 0 };
 
 export class Subscriber {
@@ -195,7 +195,7 @@ export class Subscriber {
     this.#counts('candles').conflated(ours.length - closed.length);
     const candles = closed.map((row) => {
       const candle = candleAt(batch, row);
-      return series ? { ...candle, indicators: null } : candle;
+      return series ? { ...candle, ...readAgain } : candle;
     });
     return candleMessages(this.#frames, candles, closed, this.#cursorHead, offset);
   }
@@ -229,8 +229,8 @@ function filterOf({ symbol, severity }: Wanted): SignalFilter {
 function withIndicators(
   candle: Candle | null,
   series: IndicatedSeries | null,
-): (Candle & { readonly indicators?: Indicators | null }) | null {
-  return candle && series ? { ...candle, indicators: series.indicatorsOf(candle) } : candle;
+): (Candle & Partial<ToldIndicators>) | null {
+  return candle && series ? { ...candle, ...series.of(candle) } : candle;
 }
 
 function rowsOf(batch: SeriesRows, index: number, key: number): number[] {

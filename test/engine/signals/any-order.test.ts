@@ -46,6 +46,8 @@ function run(
   const publish = (): void => {
     const batch = candles.publish(0);
     if (batch) told.push(...signals.apply(batch));
+    const marks = candles.publishMarks(0);
+    if (marks) told.push(...signals.applyMarks(marks));
   };
   for (let from = 0, n = 0; from < records.length; n++) {
     const to = from + (cuts[n % cuts.length] as number);

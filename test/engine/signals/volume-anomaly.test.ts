@@ -9,7 +9,16 @@ import { calendarOf } from '../../../src/calendars/calendar.ts';
 import type { Signal } from '../../../src/contracts/wire-objects.ts';
 import { SignalOperator } from '../../../src/engine/signals/signals.ts';
 import type { KeptState } from '../../../src/engine/signals/volume-history.ts';
-import { batchOf, flat, minute, type SimpleCandle, seed, standing, type Terms } from './candles.ts';
+import {
+  batchOf,
+  flat,
+  minute,
+  restarted,
+  type SimpleCandle,
+  seed,
+  standing,
+  type Terms,
+} from './candles.ts';
 
 /** The opens of sessions in New York from a date on; clocks change on 2024-03-10. */
 function opensFrom(date: string, count: number): number[] {
@@ -88,6 +97,40 @@ suite('volume-anomaly', () => {
     );
     assert.equal(volumesOf(minutes.flatMap(tell)).length, 1);
     assert.deepEqual(tell(flat('1m', start + 65 * minute, 0, 0)), []);
+  });
+
+  test('a minute that lost its trades is none of the 20, however many are left', () => {
+    const start = Date.UTC(2024, 4, 6, 14, 30) * 1000;
+    // The 121st drops the first 61: of the 60 left, the 20 from the 62nd on are compared with.
+    const volumeAt = (at: number) => (at === 81 || at === 85 ? 5_000 : at < 65 ? 1_000 : 10);
+    const minutes = Array.from({ length: 121 }, (_, at) =>
+      flat('1m', start + at * minute, 10_000, volumeAt(at)),
+    );
+    let operator = new SignalOperator();
+    const kept = new Map<string, KeptState>();
+    const told: Signal[] = [];
+    const tell = (candle: SimpleCandle): readonly Signal[] => {
+      const signals = operator.apply(batchOf([candle]));
+      operator = restarted(operator, kept);
+      told.push(...signals);
+      return signals;
+    };
+    const standingAt = () => volumesOf(told).map(([at, , mean]) => [at?.slice(11, 16), mean]);
+    for (const each of minutes) tell(each);
+    // 61 to 64 and sixteen of 10; nineteen of 10 and 81.
+    const both = [
+      ['15:51', '208'],
+      ['15:55', '259.5'],
+    ];
+    assert.deepEqual(standingAt(), both);
+    tell(flat('1m', start + 90 * minute, 0, 0));
+    for (const at of [61, 64, 70, 80]) {
+      assert.deepEqual(tell(flat('1m', start + at * minute, 0, 0)), [], `${at} is compared with`);
+    }
+    assert.deepEqual(standingAt(), both);
+    tell(flat('1m', start + 81 * minute, 0, 0));
+    // As 81 is gone, 64 takes its place.
+    assert.deepEqual(standingAt(), [['15:55', '59.5']]);
   });
 
   test('what is kept of a minute does not grow beyond a page', () => {
