@@ -7,6 +7,7 @@
 // Life        `run` ends when the source is exhausted (a file) or the signal aborts; a live feed
 //             reconnects for ever by itself. It throws a Failure only for what a person must mend.
 
+import type { Micros } from '../base/clock.ts';
 import { BarColumns } from '../contracts/bar.ts';
 import type { DeadLetter } from '../contracts/dead-letter.ts';
 import type { Heartbeat } from '../contracts/heartbeat.ts';
@@ -28,6 +29,14 @@ export interface FeedStatus {
   readonly reconnects: number;
 }
 
+/** Ids `from` to `to` of a symbol; `after` is the event time of the trade before them, if known. */
+export interface Gap {
+  readonly symbol: string;
+  readonly from: number;
+  readonly to: number;
+  readonly after: Micros | null;
+}
+
 /** What a feed saw since ingest last took: filled by parsers, emptied whole. */
 export class Observations {
   readonly trades: TradeColumns;
@@ -36,6 +45,8 @@ export class Observations {
   readonly instruments: Instrument[] = [];
   readonly heartbeats: Heartbeat[] = [];
   readonly deadLetters: DeadLetter[] = [];
+  /** Trades that cannot be had: a later run need not look for them. Dead letters say why. */
+  readonly givenUp: Gap[] = [];
   /** By tape and id scope. */
   readonly #otherTrades = new Map<string, TradeColumns>();
 

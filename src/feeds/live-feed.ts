@@ -24,7 +24,10 @@ export interface LiveFeedOptions {
   readonly clock: Clock;
   readonly random: Prng;
   readonly urls?: LiveUrls | undefined;
-  /** By symbol, the newest trade of an earlier run: what was missed since then is fetched. */
+  /**
+   * By symbol, the newest trade of an earlier run before which none is missing: what was missed
+   * since then is fetched, and what is known already is passed over.
+   */
   readonly known?: ReadonlyMap<string, KnownTrade> | undefined;
   readonly sessionLimits?: Partial<SessionLimits> | undefined;
   readonly gapLimits?: Partial<GapLimits> | undefined;

@@ -13,17 +13,9 @@ import { Failure } from '../base/failure.ts';
 import type { Prng } from '../base/prng.ts';
 import { deadLetter } from '../contracts/dead-letter.ts';
 import { late } from '../contracts/verdict.ts';
-import type { Intake, Observations } from './feed.ts';
+import type { Gap, Intake, Observations } from './feed.ts';
 import { HttpRefusal } from './http-get.ts';
 import type { FeedLogger } from './websocket-session.ts';
-
-/** Ids `from` to `to` of a symbol; `after` is the event time of the trade before them, if known. */
-export interface Gap {
-  readonly symbol: string;
-  readonly from: number;
-  readonly to: number;
-  readonly after: Micros | null;
-}
 
 /** A trade that the exchange's record lists; `push` appends it, or a dead letter in its place. */
 export interface ListedTrade {
@@ -251,14 +243,16 @@ export class TradeGaps {
     return null;
   }
 
-  #bury({ symbol, from, to, after }: Gap, why: string): void {
+  #bury(gap: Gap, why: string): void {
     const { intake, clock, logger } = this.#options;
+    const { symbol, from, to } = gap;
     const count = to - from + 1;
     this.#lost += count;
     const detail = `${count} trades of ${symbol} are missing, ids ${from} to ${to}: ${why}`;
     const receiveTime = clock.now();
     const fields = { source: intake.source, receiveTime, where: symbol, reason: 'gap', detail };
-    intake.open.deadLetters.push(deadLetter(fields, JSON.stringify({ symbol, from, to, after })));
+    intake.open.deadLetters.push(deadLetter(fields, JSON.stringify(gap)));
+    intake.open.givenUp.push(gap);
     logger?.warn({ feed: intake.source, symbol, from, to }, detail);
   }
 }

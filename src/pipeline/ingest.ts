@@ -29,9 +29,10 @@ import {
   verdicts,
 } from '../contracts/verdict.ts';
 import type { Instrument } from '../contracts/wire-objects.ts';
-import type { Feed, Observations } from '../feeds/feed.ts';
+import type { Feed, Gap, Observations } from '../feeds/feed.ts';
 import { Intake } from '../feeds/feed.ts';
 import type { KnownTrade } from '../feeds/live-feed.ts';
+import { gapLimits } from '../feeds/trade-gaps.ts';
 import type { Append, Log, StateWrite, Topic } from '../log/log.ts';
 import {
   type Amounts,
@@ -66,7 +67,10 @@ interface Memory extends Amounts {
   /** Newest event time, microseconds. */
   clock: number;
   sequence: number;
-  /** By id scope, the record of the greatest id, where a source numbers its records. */
+  /**
+   * By id scope, where a source numbers its records, the newest one before which none is missing,
+   * but for those that were given up.
+   */
   readonly newest: Record<string, KnownTrade>;
 }
 
@@ -159,6 +163,7 @@ export class Ingest {
     }
     if (bars.count > 0) appends.push(this.#append('market.trades', bars, encodeBars(bars)));
     if (quotes.count > 0) appends.push(this.#append('market.quotes', quotes, encodeQuotes(quotes)));
+    await this.#giveUp(seen.givenUp, seen.trades.scope);
     for (const heartbeat of heartbeats) await this.#beat(heartbeat, appends);
     this.#remember(seen, state);
     if (deadLetters.length > 0) appends.push(this.#bury(deadLetters));
@@ -190,9 +195,7 @@ export class Ingest {
     };
     // Before ids are looked at: what is refused for its time may come again with a better one.
     if (this.#refuseEarly(columns, spans, into)) look();
-    const spaces = columns.instruments.map(
-      ({ symbol }) => `${streams[topic]} ${idSpace(columns.scope, symbol)}`,
-    );
+    const spaces = columns.instruments.map(({ symbol }) => spaceOf(topic, columns.scope, symbol));
     const repeats = await this.#repeats.drop(columns, spaces);
     if (repeats > 0) {
       this.#meters.repeats.inc(labelsOf(topic, columns), repeats);
@@ -209,6 +212,41 @@ export class Ingest {
     refused.drop();
     if (!arePlain) look();
     this.#stamp(topic, columns, spans, memories);
+    await this.#noteNewest(columns, spaces, spans, memories);
+  }
+
+  /** Moves the newest record before which none is missing, where the source numbers. */
+  async #noteNewest(
+    { scope, textIds }: EventColumns,
+    spaces: readonly string[],
+    spans: readonly Span[],
+    memories: readonly Memory[],
+  ): Promise<void> {
+    if (textIds !== null || numbersRows(scope)) return;
+    for (const [index, { idMax, idMaxTime }] of spans.entries()) {
+      if (idMax < 0) continue;
+      const memory = memories[index] as Memory;
+      const known = memory.newest[scope]?.id ?? idMax - 1;
+      const ahead = idMax - known;
+      // So far away nothing is fetched: the source numbers anew.
+      const isElsewhere = Math.abs(ahead) > gapLimits.tradesMax;
+      const space = spaces[index] as string;
+      if (!isElsewhere && ahead <= 0) continue;
+      if (!isElsewhere && !(await this.#repeats.hasAll(space, known + 1, idMax))) continue;
+      setNewest(memory, scope, { id: idMax, eventTime: idMaxTime as Micros });
+    }
+  }
+
+  /** What a feed has given up is missing for good, and nothing waits for it any more. */
+  async #giveUp(gaps: readonly Gap[], scope: string): Promise<void> {
+    for (const { symbol, from, to, after } of gaps) {
+      const memory = await this.#memoryOf('market.trades', symbol);
+      const known = memory.newest[scope];
+      if (!known || known.id >= to) continue;
+      const space = spaceOf('market.trades', scope, symbol);
+      if (!(await this.#repeats.hasAll(space, known.id + 1, from))) continue;
+      setNewest(memory, scope, { id: to, eventTime: after ?? known.eventTime });
+    }
   }
 
   /** Whether any row was refused for a time that has not come yet. */
@@ -247,7 +285,6 @@ export class Ingest {
     } else {
       this.#stampRows(topic, columns, memories);
     }
-    noteNewest(columns, spans, memories);
     // A symbol's further entries have no rows, and nothing may begin with them again.
     const known = new Set<Memory>();
     for (const [index, entry] of columns.instruments.entries()) {
@@ -372,8 +409,8 @@ export class Ingest {
 }
 
 /**
- * By symbol, the newest trade that the log has within an id scope: a live feed asks its exchange
- * for what was traded since.
+ * By symbol, the newest trade that the log has within an id scope and before which none is missing:
+ * a live feed asks its exchange for what was traded since.
  */
 export async function knownTrades(log: Log, scope: string): Promise<Map<string, KnownTrade>> {
   const known = new Map<string, KnownTrade>();
@@ -397,20 +434,15 @@ function quoteAmounts({ bid, ask, bidSize, askSize }: QuoteColumns): BoundAmount
   return { prices: [bid, ask], sizes: [bidSize, askSize], factorMax: quoteFactorMax };
 }
 
-/** Remembers the record of the greatest id within a scope, where the source numbers. */
-function noteNewest(
-  { scope, textIds }: EventColumns,
-  spans: readonly Span[],
-  memories: readonly Memory[],
-): void {
-  if (textIds !== null || numbersRows(scope)) return;
-  for (const [index, { idMax, idMaxTime }] of spans.entries()) {
-    const { newest } = memories[index] as Memory;
-    if (idMax <= (newest[scope]?.id ?? -1)) continue;
-    newest[scope] = { id: idMax, eventTime: idMaxTime as Micros };
-    const [oldest, ...others] = Object.keys(newest);
-    if (oldest !== undefined && others.length >= scopesMax) delete newest[oldest];
-  }
+/** The numbering of a symbol's records. */
+function spaceOf(topic: Stream, scope: string, symbol: string): string {
+  return `${streams[topic]} ${idSpace(scope, symbol)}`;
+}
+
+function setNewest({ newest }: Memory, scope: string, trade: KnownTrade): void {
+  newest[scope] = trade;
+  const [oldest, ...others] = Object.keys(newest);
+  if (oldest !== undefined && others.length >= scopesMax) delete newest[oldest];
 }
 
 function newMemory(): Memory {

@@ -115,6 +115,18 @@ export class Repeats {
     return seen;
   }
 
+  /** Whether all ids of a numbering from `from` to before `to` were taken in. */
+  async hasAll(space: string, from: number, to: number): Promise<boolean> {
+    const seen = this.#seenIn(space);
+    for (let next = from; next < to; ) {
+      if (seen.lacks(next)) await seen.load(this.#log, next);
+      const end = seen.endOfRun(next);
+      if (end === next) return false;
+      next = end;
+    }
+    return true;
+  }
+
   /** What changed since the last call, to be committed with the records. */
   changes(): StateWrite[] {
     const writes: StateWrite[] = [];

@@ -49,6 +49,13 @@ export class SeenIds {
     return at > 0 && id < (ranges[at - 1] as number);
   }
 
+  /** The first id from this one on that was not taken in, or is of the next block. */
+  endOfRun(id: number): number {
+    const ranges = this.#rangesOf(id);
+    const at = rangeAfter(ranges, id);
+    return at > 0 ? Math.max(id, ranges[at - 1] as number) : id;
+  }
+
   /** Takes an id in; false when it was in already. */
   add(id: number): boolean {
     const added = addToRanges(this.#rangesOf(id), id);

@@ -5,9 +5,9 @@ import { ManualClock, micros } from '../../src/base/clock.ts';
 import { Failure } from '../../src/base/failure.ts';
 import { prng } from '../../src/base/prng.ts';
 import { late, onTime } from '../../src/contracts/verdict.ts';
-import { Intake } from '../../src/feeds/feed.ts';
+import { type Gap, Intake } from '../../src/feeds/feed.ts';
 import { HttpRefusal } from '../../src/feeds/http-get.ts';
-import { type Gap, type ListedTrade, TradeGaps } from '../../src/feeds/trade-gaps.ts';
+import { type ListedTrade, TradeGaps } from '../../src/feeds/trade-gaps.ts';
 
 suite('the search for missing trades', () => {
   test('every id is pushed or buried, whatever is dropped, unlisted or refused', async () => {

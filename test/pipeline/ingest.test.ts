@@ -268,6 +268,37 @@ suite('what a live feed is told of an earlier run', () => {
       );
     });
   });
+
+  test('goes no further than a hole in the numbering, until it is filled or given up', async () => {
+    await withLog(async (open) => {
+      const log = await open();
+      const ids = (...batch: readonly number[]): Observations =>
+        observed(
+          batch.map((id) => ({ symbol: 'AAA', seconds: id, price: 100, id })),
+          'coinbase',
+        );
+      const knownId = async () => (await knownTrades(log, 'coinbase')).get('AAA')?.id;
+      let ingest = ingestInto(log);
+      const take = async (seen: Observations) => await ingest.take(seen, false, never);
+      await take(ids(10, 11));
+      await take(ids(14, 15));
+      assert.equal(await knownId(), 11, '12 and 13 are missing');
+      // The process is killed while they are fetched.
+      ingest = ingestInto(log);
+      await take(ids(12));
+      assert.equal(await knownId(), 12);
+      await take(ids(13));
+      assert.equal(await knownId(), 13);
+      await take(ids(16, 18));
+      assert.equal(await knownId(), 13, '17 is missing, and of those before none is the newest');
+      const given = ids(19);
+      given.givenUp.push({ symbol: 'AAA', from: 17, to: 17, after: null });
+      await take(given);
+      assert.equal(await knownId(), 17);
+      await take(ids(20));
+      assert.equal(await knownId(), 20);
+    });
+  });
 });
 
 suite('corrections and cancels', () => {
