@@ -190,6 +190,17 @@ export class StreamClient {
     return this.#messages[this.#taken++];
   }
 
+  /** Says something; objects as JSON. */
+  say(message: object | string): void {
+    this.socket.send(typeof message === 'string' ? message : JSON.stringify(message));
+  }
+
+  /** Subscribes, and answers what it is told then. */
+  async subscribe(message: object): Promise<Message> {
+    this.say({ op: 'subscribe', id: 'w', ...message });
+    return await this.next();
+  }
+
   async take(count: number): Promise<Message[]> {
     const taken: Message[] = [];
     while (taken.length < count) taken.push(await this.next());

@@ -19,42 +19,63 @@ export async function newestCandles(
   ring: CandleRing,
   span: CandleSpan,
 ): Promise<readonly Candle[]> {
-  const { limit, from, to } = span;
-  const recent = ring.within(from, to, limit);
+  const { limit } = span;
+  const recent = changesOf(ring, span);
+  const gap = [sources.stored('market.candles'), ring.completeFrom] as const;
+  const between = changesOf(await candlesBetween(sources, symbol, gap, span), span);
+  const gone = recent.emptied.length + between.emptied.length;
+  const stored = await sources.history.candles(symbol, { ...span, limit: limit + gone });
+  return overlaid(stored, [between, recent]).slice(-limit);
+}
+
+/** The newest of them and of the versions that the log holds between two offsets, ascending. */
+export async function withCandlesSince(
+  sources: SeamSources,
+  symbol: string,
+  candles: readonly Candle[],
+  gap: readonly [from: number, to: number],
+  span: CandleSpan,
+): Promise<readonly Candle[]> {
+  const since = changesOf(await candlesBetween(sources, symbol, gap, span), span);
+  return overlaid(candles, [since]).slice(-span.limit);
+}
+
+interface Changes {
+  readonly newer: readonly (readonly [start: number, candle: Candle])[];
+  /** Starts of candles that lost all their trades. */
+  readonly emptied: readonly number[];
+}
+
+function changesOf(ring: CandleRing, { from, to, limit }: CandleSpan): Changes {
   const emptied = ring.emptied(from, to);
-  const between = await unstoredCandles(sources, symbol, ring.completeFrom, span);
-  const emptiedBefore = between.emptied(from, to);
-  const more = emptied.length + emptiedBefore.length;
-  const stored = await sources.history.candles(symbol, { ...span, limit: limit + more });
-  const byStart = new Map(stored.map((candle) => [parseTime(candle.start) ?? 0, candle]));
-  for (const [newer, gone] of [
-    [between.within(from, to, limit + emptied.length), emptiedBefore],
-    [recent, emptied],
-  ] as const) {
+  return { newer: ring.within(from, to, limit + emptied.length), emptied };
+}
+
+function overlaid(candles: readonly Candle[], changes: readonly Changes[]): Candle[] {
+  const byStart = new Map(candles.map((candle) => [parseTime(candle.start) ?? 0, candle]));
+  for (const { newer, emptied } of changes) {
     for (const [start, candle] of newer) {
       // What was rebuilt in the store since the log was read is newer than the log.
       const known = byStart.get(micros(start));
       if (!known || known.revision <= candle.revision) byStart.set(micros(start), candle);
     }
-    for (const start of gone) byStart.delete(micros(start));
+    for (const start of emptied) byStart.delete(micros(start));
   }
-  const sorted = [...byStart].sort(([a], [b]) => a - b);
-  return sorted.slice(-limit).map(([, candle]) => candle);
+  return [...byStart].sort(([a], [b]) => a - b).map(([, candle]) => candle);
 }
 
-/** What the log holds of these candles from the store's position to before `completeFrom`. */
-async function unstoredCandles(
-  { log, stored, unstoredRecordsMax }: SeamSources,
+/** What the log holds of these candles between two offsets. */
+async function candlesBetween(
+  { log, unstoredRecordsMax }: SeamSources,
   symbol: string,
-  completeFrom: number,
+  [from, to]: readonly [from: number, to: number],
   { interval, price }: CandleSpan,
 ): Promise<CandleRing> {
-  const from = stored('market.candles');
   const gathered = new CandleRing(Infinity, new RowBudget(Infinity), from);
-  if (from >= completeFrom) return gathered;
+  if (from >= to) return gathered;
   const intervalCode = intervals.indexOf(interval);
   const priceCode = priceKinds.indexOf(price);
-  const batches = unstored(log, 'market.candles', from, completeFrom, unstoredRecordsMax);
+  const batches = unstored(log, 'market.candles', from, to, unstoredRecordsMax);
   for await (const { offset, bytes } of batches) {
     if (frameKind(bytes) !== 'candles') continue;
     const batch = decodeCandles(bytes);

@@ -66,7 +66,8 @@ async function olderTrades(
   // The store repeats what memory holds; to learn of one more trade, ask beyond all of it.
   const repeats = learns ? ring.count : 0;
   const limit = query.limit + 1 + (before?.same ?? 0) + repeats;
-  const between = await unstoredTrades(sources, symbol, completeFrom, { ...query, limit });
+  const gap = [sources.stored('market.trades'), completeFrom] as const;
+  const between = await tradesBetween(sources, symbol, gap, { ...query, limit });
   const stored = await sources.history.trades(symbol, {
     limit,
     ...(from === undefined ? {} : { from }),
@@ -83,17 +84,28 @@ function atAndBefore(time: number): { time: Micros; offset: number } {
   return { time: micros(time), offset: Number.MAX_SAFE_INTEGER };
 }
 
-/** The newest trades that the log holds from the store's position to before `completeFrom`. */
-async function unstoredTrades(
-  { log, stored, unstoredRecordsMax }: SeamSources,
+/** Newest first: the newest of a page and of the trades that the log holds between two offsets. */
+export async function withTradesSince(
+  sources: SeamSources,
   symbol: string,
-  completeFrom: number,
+  page: readonly Trade[],
+  [from, to]: readonly [from: number, to: number],
   query: TradePageQuery,
 ): Promise<Trade[]> {
-  const from = stored('market.trades');
-  if (from >= completeFrom) return [];
+  const since = await tradesBetween(sources, symbol, [from, to], query);
+  return merge([...page, ...since], query).slice(0, query.limit);
+}
+
+/** The newest trades that the log holds between two offsets. */
+async function tradesBetween(
+  { log, unstoredRecordsMax }: SeamSources,
+  symbol: string,
+  [from, to]: readonly [from: number, to: number],
+  query: TradePageQuery,
+): Promise<Trade[]> {
+  if (from >= to) return [];
   let newest: Found[] = [];
-  const batches = unstored(log, 'market.trades', from, completeFrom, unstoredRecordsMax);
+  const batches = unstored(log, 'market.trades', from, to, unstoredRecordsMax);
   for await (const { bytes } of batches) {
     if (frameKind(bytes) !== 'trades') continue;
     newest.push(...selected(decodeTrades(bytes), symbol, query));
