@@ -12,6 +12,7 @@ import { writeDecimal, writeTime, writeWhole } from '../../src/gateway/stream/js
 import { writeQuotes } from '../../src/gateway/stream/quote-frames.ts';
 import { TextFrames, textFrame } from '../../src/gateway/stream/text-frames.ts';
 import { writeTrades } from '../../src/gateway/stream/trade-frames.ts';
+import { payloads } from './payloads.ts';
 import { seeded } from './seed.ts';
 
 const whole = fc.oneof(fc.nat({ max: 1_000 }), fc.maxSafeNat());
@@ -166,25 +167,3 @@ suite('messages say what the wire objects say', () => {
     );
   });
 });
-
-/** Reads unmasked, unfragmented text frames as a client would. */
-function payloads(bytes: Buffer): unknown[] {
-  const found: unknown[] = [];
-  let at = 0;
-  while (at < bytes.length) {
-    assert.equal(bytes[at], 0x81, 'one whole text message');
-    const short = bytes[at + 1];
-    assert.ok(short < 128, 'a server does not mask');
-    const [head, length] =
-      short < 126
-        ? [2, short]
-        : short === 126
-          ? [4, bytes.readUInt16BE(at + 2)]
-          : [10, Number(bytes.readBigUInt64BE(at + 2))];
-    assert.ok(short !== 126 || length > 125, 'the shortest head that will do');
-    assert.ok(short !== 127 || length > 65_535, 'the shortest head that will do');
-    found.push(JSON.parse(bytes.toString('utf8', at + head, at + head + length)));
-    at += head + length;
-  }
-  return found;
-}

@@ -22,22 +22,48 @@ export async function newestCandles(
   const { limit } = span;
   const recent = changesOf(ring, span);
   const gap = [sources.stored('market.candles'), ring.completeFrom] as const;
-  const between = changesOf(await candlesBetween(sources, symbol, gap, span), span);
+  const found = await candlesSince(sources, new Set([symbol]), gap, span);
+  const between = changesOf(found.get(symbol), span);
   const gone = recent.emptied.length + between.emptied.length;
   const stored = await sources.history.candles(symbol, { ...span, limit: limit + gone });
   return overlaid(stored, [between, recent]).slice(-limit);
 }
 
-/** The newest of them and of the versions that the log holds between two offsets, ascending. */
-export async function withCandlesSince(
-  sources: SeamSources,
-  symbol: string,
+/** The newest of them and of the versions that came since, ascending. */
+export function withCandlesSince(
   candles: readonly Candle[],
-  gap: readonly [from: number, to: number],
+  since: CandleRing | undefined,
   span: CandleSpan,
-): Promise<readonly Candle[]> {
-  const since = changesOf(await candlesBetween(sources, symbol, gap, span), span);
-  return overlaid(candles, [since]).slice(-span.limit);
+): readonly Candle[] {
+  return overlaid(candles, [changesOf(since, span)]).slice(-span.limit);
+}
+
+/** By symbol, the newest versions of these candles that the log holds between two offsets. */
+export async function candlesSince(
+  { log, unstoredRecordsMax }: SeamSources,
+  symbols: ReadonlySet<string>,
+  [from, to]: readonly [from: number, to: number],
+  { interval, price }: Pick<CandleSpan, 'interval' | 'price'>,
+): Promise<Map<string, CandleRing>> {
+  const found = new Map<string, CandleRing>();
+  if (from >= to) return found;
+  const intervalCode = intervals.indexOf(interval);
+  const priceCode = priceKinds.indexOf(price);
+  const newRing = (): CandleRing => new CandleRing(Infinity, new RowBudget(Infinity), from);
+  const batches = unstored(log, 'market.candles', from, to, unstoredRecordsMax);
+  for await (const { offset, bytes } of batches) {
+    if (frameKind(bytes) !== 'candles') continue;
+    const batch = decodeCandles(bytes);
+    const columns = columnsOf(batch);
+    const isOurs = batch.symbols.map(({ symbol }) => symbols.has(symbol));
+    for (let row = 0; row < batch.count; row++) {
+      const isOfSeries = batch.interval[row] === intervalCode && batch.price[row] === priceCode;
+      if (!isOfSeries || !isOurs[batch.symbol[row]]) continue;
+      const { symbol } = batch.symbols[batch.symbol[row]];
+      found.getOrInsertComputed(symbol, newRing).put(batch, columns, row, offset + row);
+    }
+  }
+  return found;
 }
 
 interface Changes {
@@ -46,7 +72,8 @@ interface Changes {
   readonly emptied: readonly number[];
 }
 
-function changesOf(ring: CandleRing, { from, to, limit }: CandleSpan): Changes {
+function changesOf(ring: CandleRing | undefined, { from, to, limit }: CandleSpan): Changes {
+  if (!ring) return { newer: [], emptied: [] };
   const emptied = ring.emptied(from, to);
   return { newer: ring.within(from, to, limit + emptied.length), emptied };
 }
@@ -62,32 +89,4 @@ function overlaid(candles: readonly Candle[], changes: readonly Changes[]): Cand
     for (const start of emptied) byStart.delete(micros(start));
   }
   return [...byStart].sort(([a], [b]) => a - b).map(([, candle]) => candle);
-}
-
-/** What the log holds of these candles between two offsets. */
-async function candlesBetween(
-  { log, unstoredRecordsMax }: SeamSources,
-  symbol: string,
-  [from, to]: readonly [from: number, to: number],
-  { interval, price }: CandleSpan,
-): Promise<CandleRing> {
-  const gathered = new CandleRing(Infinity, new RowBudget(Infinity), from);
-  if (from >= to) return gathered;
-  const intervalCode = intervals.indexOf(interval);
-  const priceCode = priceKinds.indexOf(price);
-  const batches = unstored(log, 'market.candles', from, to, unstoredRecordsMax);
-  for await (const { offset, bytes } of batches) {
-    if (frameKind(bytes) !== 'candles') continue;
-    const batch = decodeCandles(bytes);
-    const columns = columnsOf(batch);
-    const symbolCode = batch.symbols.findIndex((entry) => entry.symbol === symbol);
-    for (let row = 0; row < batch.count; row++) {
-      const isOurs =
-        batch.symbol[row] === symbolCode &&
-        batch.interval[row] === intervalCode &&
-        batch.price[row] === priceCode;
-      if (isOurs) gathered.put(batch, columns, row, offset + row);
-    }
-  }
-  return gathered;
 }

@@ -18,8 +18,8 @@ import { candlesBefore, indicated, startOf } from '../indicated.ts';
 import type { Live } from '../live.ts';
 import { RecentSignals } from '../recent/recent-signals.ts';
 import { partition } from '../recent/tail.ts';
-import { newestCandles, withCandlesSince } from './newest-candles.ts';
-import { tradePage, withTradesSince } from './trade-pages.ts';
+import { candlesSince, newestCandles, withCandlesSince } from './newest-candles.ts';
+import { tradePage, tradesSince, withTradesSince } from './trade-pages.ts';
 import { type SeamSources, unstored } from './unstored.ts';
 
 export interface Past {
@@ -33,6 +33,12 @@ export interface PastQuery {
   readonly limit: number;
   /** Where there is no `limit` that was asked for: more than it are refused. */
   readonly from: Micros | null;
+}
+
+interface CandlesWanted {
+  readonly interval: Interval;
+  readonly price: PriceKind;
+  readonly indicators: readonly IndicatorSpec[];
 }
 
 /** How many symbols are read at a time. */
@@ -54,36 +60,52 @@ export class PastReader {
     const query = { limit: limit + 1, ...(from === null ? {} : { from }) };
     const read = async (symbol: string): Promise<readonly Trade[]> =>
       (await tradePage(this.#sources, symbol, this.#live.trades(symbol), query)).trades;
-    return await this.#cut('market.trades', symbols, read, async (symbol, page, gap) => {
-      const newest = await withTradesSince(this.#sources, symbol, page, gap, query);
+    const { pages, gap } = await this.#read('market.trades', symbols, read);
+    const since = await tradesSince(this.#sources, new Set(symbols), gap);
+    const rows = symbols.flatMap((symbol, index) => {
+      const newest = withTradesSince(pages[index], since.get(symbol) ?? [], query);
       return requireAll(newest.reverse(), limit, from);
     });
+    return { rows, cut: gap[1] };
   }
 
   async candles(
     symbols: readonly string[],
     { limit, from }: PastQuery,
-    of: { interval: Interval; price: PriceKind; indicators: readonly IndicatorSpec[] },
+    of: CandlesWanted,
   ): Promise<Past> {
-    const { interval, price, indicators } = of;
+    const { interval, price } = of;
     const span = { interval, price, ...always, ...(from === null ? {} : { from }) };
     const ofSymbol = (symbol: string) => this.#live.candles(symbol, price, interval);
     const read = (symbol: string): Promise<readonly Candle[]> => {
       const wider = { ...span, limit: limit + 1 + spareCandles };
       return newestCandles(this.#sources, symbol, ofSymbol(symbol), wider);
     };
-    return await this.#cut('market.candles', symbols, read, async (symbol, page, gap) => {
+    const { pages, gap } = await this.#read('market.candles', symbols, read);
+    const since = await candlesSince(this.#sources, new Set(symbols), gap, of);
+    const rows = await inTurns([...symbols.entries()], async ([index, symbol]) => {
       const whole = { ...span, limit: limit + 1 };
-      const newest = await withCandlesSince(this.#sources, symbol, page, gap, whole);
+      const newest = withCandlesSince(pages[index], since.get(symbol), whole);
       const candles = requireAll(newest, limit, from);
-      if (indicators.length === 0 || candles.length === 0) return candles;
-      const needed = candlesBefore(indicators, interval);
-      const before = { ...span, ...always, to: micros(startOf(candles[0])), limit: needed + 1 };
-      const found = await newestCandles(this.#sources, symbol, ofSymbol(symbol), before);
-      const earlier = { candles: found.slice(-needed), isWhole: found.length <= needed };
-      const { days } = calendarOf(this.#live.instrument(symbol).calendar);
-      return indicated(indicators, earlier, candles, days);
+      return await this.#indicated(symbol, candles, of);
     });
+    return { rows: rows.flat(), cut: gap[1] };
+  }
+
+  async #indicated(
+    symbol: string,
+    candles: readonly Candle[],
+    { interval, price, indicators }: CandlesWanted,
+  ): Promise<readonly Candle[]> {
+    if (indicators.length === 0 || candles.length === 0) return candles;
+    const needed = candlesBefore(indicators, interval);
+    const to = micros(startOf(candles[0]));
+    const before = { interval, price, from: micros(-Infinity), to, limit: needed + 1 };
+    const ring = this.#live.candles(symbol, price, interval);
+    const found = await newestCandles(this.#sources, symbol, ring, before);
+    const earlier = { candles: found.slice(-needed), isWhole: found.length <= needed };
+    const { days } = calendarOf(this.#live.instrument(symbol).calendar);
+    return indicated(indicators, earlier, candles, days);
   }
 
   /** Of all symbols together when `symbols` is null. */
@@ -102,12 +124,15 @@ export class PastReader {
       const stored = await history.signals({ ...query, limit: limit + 1 });
       return this.#live.signals.with(stored, filterOf(symbol), limit + 1);
     };
-    return await this.#cut('market.signals', symbols ?? [null], read, async (symbol, page, gap) => {
-      const since = await this.#signalsSince(gap);
-      const newest = since.with(page, filterOf(symbol), limit + 1);
+    const each = symbols ?? [null];
+    const { pages, gap } = await this.#read('market.signals', each, read);
+    const since = await this.#signalsSince(gap);
+    const rows = each.flatMap((symbol, index) => {
+      const newest = since.with(pages[index], filterOf(symbol), limit + 1);
       const within = newest.filter(({ time }) => from === null || (parseTime(time) ?? 0) >= from);
       return requireAll(within.reverse(), limit, from);
     });
+    return { rows, cut: gap[1] };
   }
 
   async #signalsSince([from, to]: readonly [from: number, to: number]): Promise<RecentSignals> {
@@ -119,24 +144,15 @@ export class PastReader {
     return since;
   }
 
-  /** Reads each symbol, then cuts all of them at the same offset. */
-  async #cut<Of, Row>(
+  /** Reads each symbol; the gap is what may have come to the log meanwhile, up to the cut. */
+  async #read<Of, Row>(
     topic: Topic,
     symbols: readonly Of[],
     read: (symbol: Of) => Promise<readonly Row[]>,
-    complete: (
-      symbol: Of,
-      page: readonly Row[],
-      gap: readonly [from: number, to: number],
-    ) => Promise<readonly object[]>,
-  ): Promise<Past> {
+  ): Promise<{ pages: (readonly Row[])[]; gap: readonly [from: number, cut: number] }> {
     const from = this.#live.tail.position(topic);
     const pages = await inTurns(symbols, read);
-    const cut = this.#sources.log.range(topic, partition).end;
-    const rows = await inTurns([...symbols.entries()], ([index, symbol]) =>
-      complete(symbol, pages[index], [from, cut]),
-    );
-    return { rows: rows.flat(), cut };
+    return { pages, gap: [from, this.#sources.log.range(topic, partition).end] };
   }
 }
 

@@ -4,6 +4,7 @@
 // As each part gives its newest rows, the newest rows of all are among them.
 
 import { type Micros, micros } from '../../base/clock.ts';
+import { sequencesOf } from '../../contracts/event-columns.ts';
 import { frameKind } from '../../contracts/frame.ts';
 import { parseTime } from '../../contracts/time.ts';
 import { decodeTrades, type TradeBatch } from '../../contracts/trade.ts';
@@ -84,16 +85,36 @@ function atAndBefore(time: number): { time: Micros; offset: number } {
   return { time: micros(time), offset: Number.MAX_SAFE_INTEGER };
 }
 
-/** Newest first: the newest of a page and of the trades that the log holds between two offsets. */
-export async function withTradesSince(
-  sources: SeamSources,
-  symbol: string,
+/** The newest of a page and of trades that came since, newest first. */
+export function withTradesSince(
   page: readonly Trade[],
-  [from, to]: readonly [from: number, to: number],
+  since: readonly Trade[],
   query: TradePageQuery,
-): Promise<Trade[]> {
-  const since = await tradesBetween(sources, symbol, [from, to], query);
-  return merge([...page, ...since], query).slice(0, query.limit);
+): Trade[] {
+  const { from = -Infinity, limit } = query;
+  const within = since.filter((trade) => timeOf(trade) >= from);
+  return merge([...page, ...within], query).slice(0, limit);
+}
+
+/** By symbol, all trades that the log holds between two offsets. */
+export async function tradesSince(
+  { log, unstoredRecordsMax }: SeamSources,
+  symbols: ReadonlySet<string>,
+  [from, to]: readonly [from: number, to: number],
+): Promise<Map<string, Trade[]>> {
+  const found = new Map<string, Trade[]>();
+  if (from >= to) return found;
+  for await (const { bytes } of unstored(log, 'market.trades', from, to, unstoredRecordsMax)) {
+    if (frameKind(bytes) !== 'trades') continue;
+    const batch = decodeTrades(bytes);
+    const sequences = sequencesOf(batch);
+    for (let row = 0; row < batch.count; row++) {
+      const { symbol } = batch.instruments[batch.instrument[row]];
+      if (!symbols.has(symbol)) continue;
+      found.getOrInsertComputed(symbol, () => []).push(tradeAt(batch, row, sequences[row]));
+    }
+  }
+  return found;
 }
 
 /** The newest trades that the log holds between two offsets. */

@@ -135,7 +135,10 @@ function requireValid(check: Check, given: unknown): void {
     const detail = `"${names[0]}" is unknown here.`;
     throw new Failure('bad-request', detail, 'Leave it out; see docs/WEBSOCKET.md.');
   }
-  const [{ keyword, instancePath, params, message }] = refusals;
+  // The deepest says most: of a list, which of it.
+  const depthOf = ({ instancePath }: Refusal): number => instancePath.split('/').length;
+  const refusal = refusals.reduce((most, one) => (depthOf(one) > depthOf(most) ? one : most));
+  const { keyword, instancePath, params, message } = refusal;
   if (keyword === 'required') {
     const names = (params.requiredProperties as string[]).map((name) => `"${name}"`);
     throw new Failure('bad-request', `There is no ${names.join(', ')}.`, 'Add it.');
@@ -144,10 +147,10 @@ function requireValid(check: Check, given: unknown): void {
   const value = JSON.stringify((given as Readonly<Record<string, unknown>>)[name]) ?? '';
   const shown = value.length > 64 ? `${value.slice(0, 64)}…` : value;
   const place = more.length > 0 ? ` (at ${more.join(', ')})` : '';
+  const detail = `"${name}" is ${shown}${place}, which it cannot be.`;
   const allowed = params.allowedValues as readonly string[] | undefined;
-  throw new Failure(
-    'bad-request',
-    `"${name}" is ${shown}${place}, which it cannot be.`,
-    allowed ? `Give one of ${allowed.join(', ')}.` : `Mend it: it ${message}.`,
-  );
+  if (allowed) throw new Failure('bad-request', detail, `Give one of ${allowed.join(', ')}.`);
+  // Of `symbols`, that it is no "*".
+  const cure = keyword === 'const' ? 'Give a list, or "*".' : `Mend it: it ${message}.`;
+  throw new Failure('bad-request', detail, cure);
 }
