@@ -8,17 +8,16 @@
 import { type Clock, micros } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
 import { calendarOf } from '../../calendars/calendar.ts';
-import { priceKinds } from '../../contracts/candle.ts';
-import { intervals } from '../../contracts/interval.ts';
 import { futureMax } from '../../contracts/time.ts';
+import type { Candle } from '../../contracts/wire-objects.ts';
 import type { LostRange } from '../../log/log.ts';
 import { candlesBefore, startOf } from '../indicated.ts';
-import { candleKey, type Live } from '../live.ts';
+import type { Live } from '../live.ts';
 import { newestCandles } from '../seam/newest-candles.ts';
 import type { SeamSources } from '../seam/unstored.ts';
-import type { Hub } from './hub.ts';
-import { changeableMax, IndicatedSeries } from './indicated-series.ts';
-import type { Wanted } from './wanted.ts';
+import { changeableMax, IndicatedSeries, type ToldIndicators } from './indicated-series.ts';
+import type { CandleStreamBatch, Group } from './stream-batch.ts';
+import { keysOf, type Wanted } from './wanted.ts';
 
 interface Shared {
   readonly series: IndicatedSeries;
@@ -29,7 +28,6 @@ interface Shared {
   users: number;
   /** Aborted when its last user has left. */
   readonly left: AbortController;
-  readonly unwatch: () => void;
 }
 
 /** A range of candles that the log has lost, and when that was found. */
@@ -39,11 +37,10 @@ interface Loss extends LostRange {
 
 const retryMs = 200;
 
-/** A series as one subscriber has it. */
-interface Joined {
-  readonly series: IndicatedSeries;
-  /** Once history has filled it; rejects with what keeps it from that. */
-  readonly filled: Promise<void>;
+/** The series of a subscription. */
+export interface Joined {
+  /** Once history has filled them; rejects with what keeps it from that. */
+  readonly filled: Promise<unknown>;
   /** To be called once. */
   readonly leave: () => void;
 }
@@ -51,82 +48,114 @@ interface Joined {
 export class SeriesPool {
   readonly #live: Live;
   readonly #sources: SeamSources;
-  readonly #hub: Hub;
   readonly #rowsMax: number;
   readonly #clock: Clock;
-  readonly #shared = new Map<string, Shared>();
+  /** By symbol and key, then by the text of the indicators. */
+  readonly #shared = new Map<string, Map<string, Shared>>();
   #rows = 0;
   /** Those of which it is not known whether the store has them. */
   #losses: Loss[] = [];
   /** The log and the store may both lack candles that start before this. */
   #knownFrom = Number.NEGATIVE_INFINITY;
 
-  constructor(live: Live, sources: SeamSources, hub: Hub, rowsMax: number, clock: Clock) {
+  constructor(live: Live, sources: SeamSources, rowsMax: number, clock: Clock) {
     this.#live = live;
     this.#sources = sources;
-    this.#hub = hub;
     this.#rowsMax = rowsMax;
     this.#clock = clock;
-    hub.whenCandlesAreLost((range) => this.#lose(range));
   }
 
-  /** Throws Failure `limit-exceeded`. */
+  /** A series for each symbol. Throws Failure `limit-exceeded`. */
   join(wanted: Wanted): Joined {
-    const { symbol, price, interval, indicators } = wanted;
-    const key = [symbol, price, interval, ...indicators.map(({ text }) => text)].join(' ');
-    const shared = this.#shared.get(key) ?? this.#open(wanted);
-    this.#shared.set(key, shared);
-    shared.users++;
+    const { symbols } = wanted;
+    this.#requireRoom(wanted);
+    const joined = (symbols ?? []).map((symbol) => this.#joinOne(symbol, wanted));
     return {
-      series: shared.series,
-      filled: shared.filled,
+      filled: Promise.all(joined.map(({ filled }) => filled)),
       leave: () => {
-        if (--shared.users > 0) return;
-        shared.left.abort();
-        shared.unwatch();
-        this.#rows -= shared.rows;
-        this.#shared.delete(key);
+        for (const one of joined) one.leave();
       },
     };
   }
 
-  #open({ symbol, price, interval, indicators }: Wanted): Shared {
-    const name = symbol ?? '';
+  /** Brings the series up to date; to be called with every batch before it is told. */
+  put(batch: CandleStreamBatch): void {
+    if (this.#shared.size === 0) return;
+    const byGroup = batch.groups.map((group) => this.#shared.get(placeOf(group)));
+    for (let row = 0; row < batch.count; row++) {
+      for (const { series } of byGroup[batch.groupOf[row]]?.values() ?? []) {
+        series.put(batch.candleAt(row));
+      }
+    }
+  }
+
+  /** The values of a version of a candle, or why there are none; nothing of no such series. */
+  indicatorsOf(group: Group, text: string, candle: Candle): ToldIndicators | undefined {
+    return this.#shared.get(placeOf(group))?.get(text)?.series.of(candle);
+  }
+
+  /** Candles were lost: the series are read again, before those who watch them are told of it. */
+  lose(range: LostRange): void {
+    this.#losses.push({ ...range, foundTime: this.#clock.now() });
+    for (const byText of this.#shared.values()) {
+      for (const shared of byText.values()) void this.#fillAgain(shared);
+    }
+  }
+
+  #joinOne(symbol: string, wanted: Wanted): Joined {
+    const place = placeOf({ symbol, key: keysOf(wanted)[0] });
+    const text = indicatorsText(wanted);
+    const byText = this.#shared.getOrInsertComputed(place, () => new Map<string, Shared>());
+    const shared = byText.getOrInsertComputed(text, () => this.#open(symbol, wanted));
+    shared.users++;
+    return {
+      filled: shared.filled,
+      leave: () => {
+        if (--shared.users > 0) return;
+        shared.left.abort();
+        this.#rows -= shared.rows;
+        byText.delete(text);
+        if (byText.size === 0) this.#shared.delete(place);
+      },
+    };
+  }
+
+  #requireRoom(wanted: Wanted): void {
+    const [key] = keysOf(wanted);
+    const text = indicatorsText(wanted);
+    const isNew = (symbol: string): boolean =>
+      !this.#shared.get(placeOf({ symbol, key }))?.has(text);
+    const rows = (wanted.symbols ?? []).filter(isNew).length * rowsOf(wanted);
+    const left = this.#rowsMax - this.#rows;
+    if (rows <= left) return;
+    throw new Failure(
+      'limit-exceeded',
+      `These indicators take ${rows} values, and streams may have ${left} more at this server.`,
+      'Ask for fewer or shorter ones, or for some that others have; REST gives them all.',
+    );
+  }
+
+  #open(symbol: string, wanted: Wanted): Shared {
+    const { price, interval, indicators } = wanted;
     const before = candlesBefore(indicators, interval);
     const limit = before + changeableMax;
-    const rows = limit * indicators.length;
-    if (this.#rows + rows > this.#rowsMax) {
-      const left = this.#rowsMax - this.#rows;
-      throw new Failure(
-        'limit-exceeded',
-        `These indicators take ${rows} values, and streams may have ${left} more at this server.`,
-        'Ask for fewer or shorter ones, or for some that others have; REST gives them all.',
-      );
-    }
+    const rows = rowsOf(wanted);
     this.#rows += rows;
-    const { days } = calendarOf(this.#live.instrument(name).calendar);
+    const { days } = calendarOf(this.#live.instrument(symbol).calendar);
     const series = new IndicatedSeries(indicators, before, days);
-    const key = candleKey(priceKinds.indexOf(price), intervals.indexOf(interval));
-    const unwatch = this.#hub.watchSeries(name, key, series);
-    const ring = this.#live.candles(name, price, interval);
+    const ring = this.#live.candles(symbol, price, interval);
     const always = { from: micros(-Infinity), to: micros(Infinity) };
     const span = { interval, price, limit: limit + 1, ...always };
     let readings = 0;
     const fill = async (): Promise<void> => {
       const reading = ++readings;
       const lostBefore = this.#settleLosses();
-      const candles = await newestCandles(this.#sources, name, ring, span);
+      const candles = await newestCandles(this.#sources, symbol, ring, span);
       if (reading !== readings) return; // something was lost meanwhile
       const first = candles.length > limit ? startOf(candles[1]) : Number.NEGATIVE_INFINITY;
       series.begin(candles, Math.max(first, lostBefore), lostBefore > first);
     };
-    const left = new AbortController();
-    return { series, fill, filled: fill(), rows, users: 0, left, unwatch };
-  }
-
-  #lose(range: LostRange): void {
-    this.#losses.push({ ...range, foundTime: this.#clock.now() });
-    for (const shared of this.#shared.values()) void this.#fillAgain(shared);
+    return { series, fill, filled: fill(), rows, users: 0, left: new AbortController() };
   }
 
   /** Tries until history answers, or nobody is left. */
@@ -164,4 +193,17 @@ export class SeriesPool {
       'Ask again in a moment.',
     );
   }
+}
+
+/** What tells the indicators of subscriptions apart. */
+export function indicatorsText({ indicators }: Wanted): string {
+  return indicators.map(({ text }) => text).join(';');
+}
+
+function rowsOf({ indicators, interval }: Wanted): number {
+  return (candlesBefore(indicators, interval) + changeableMax) * indicators.length;
+}
+
+function placeOf({ symbol, key }: Group): string {
+  return `${key} ${symbol}`;
 }
