@@ -62,7 +62,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { allowedOrigins = [] } = options;
   const stored = options.stored ?? (() => Number.POSITIVE_INFINITY);
   const sources = { log, history, stored, unstoredRecordsMax };
-  const webSockets = new WebSockets({ sources, live, metrics, limits, clock, allowedOrigins });
+  const webSockets = new WebSockets({
+    sources,
+    live,
+    metrics,
+    limits,
+    clock,
+    logger,
+    allowedOrigins,
+  });
   const { app, handle } = await httpApp(listener.server, limits, metrics, logger);
   addRoutes(app, { live, sources, clock }, options);
   pageRoutes(app, await pageFiles());

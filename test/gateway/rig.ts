@@ -210,6 +210,11 @@ export class StreamClient {
     return taken;
   }
 
+  /** What it has heard and nobody has taken. */
+  heard(): Message[] {
+    return this.#messages.slice(this.#taken);
+  }
+
   /** Stops reading from the network, and starts again. */
   pause(): void {
     this.socket.pause();
