@@ -28,6 +28,16 @@ async function metric(one: Rig, name: string): Promise<number> {
   return Number(line?.[1] ?? 0);
 }
 
+/** Resolves when the kernel takes no more for a client that does not read. */
+async function stuck(one: Rig): Promise<void> {
+  const written = () => metric(one, 'tapeline_websocket_messages_total{stream="trades"}');
+  for (let [known, same] = [-1, 0]; same < 5; ) {
+    const now = await written();
+    same = now === known ? same + 1 : 0;
+    known = now;
+  }
+}
+
 suite('a client that stops reading', () => {
   test('gets every trade in order once it reads again, while others stay live', async (t) => {
     const one = await rig(t, { limits });
@@ -201,6 +211,8 @@ suite('a client that stops reading', () => {
     await slow.subscribe({ id: 'q', stream: 'quotes', symbols: '*' });
     slow.pause();
     await flood(one);
+    await one.settled();
+    await stuck(one);
     for (const symbol of ['AAPL', 'MSFT']) {
       for (const bid of [1, 2, 3]) {
         await one.tape.quotes({ symbol, time: monday + bid, bid, ask: 9 });
