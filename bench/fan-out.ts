@@ -1,34 +1,41 @@
-// How many messages one thread encodes, and delivers to how many WebSockets: `./tapeline node
-// bench/fan-out.ts`. About ten seconds. Rates are per second of wall clock and, as other work may
-// share the machine, per second of this thread's processor time.
+// How many messages one thread encodes, and delivers to a thousand WebSockets, beside plain `ws` in
+// the same run; and what an idle client takes: `./tapeline node bench/fan-out.ts [clients]`. Half a
+// minute. Rates are per second of wall clock and, as other work may share the machine, per second
+// of this thread's processor time.
 
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { connect } from 'node:net';
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import type { AddressInfo } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Registry } from '@prometheus-io/client';
 import { pino } from 'pino';
+import { WebSocketServer } from 'ws';
 import { systemClock } from '../src/base/clock.ts';
 import { decodeQuotes, encodeQuotes, QuoteColumns } from '../src/contracts/quote.ts';
-import {
-  decodeTrades,
-  encodeTrades,
-  type TradeBatch,
-  TradeColumns,
-} from '../src/contracts/trade.ts';
-import { startGateway } from '../src/gateway/gateway.ts';
+import { decodeTrades, encodeTrades, TradeColumns } from '../src/contracts/trade.ts';
+import { tradeAt } from '../src/contracts/wire-objects.ts';
+import { type Gateway, startGateway } from '../src/gateway/gateway.ts';
 import { listen } from '../src/gateway/listener.ts';
 import { writeQuotes } from '../src/gateway/stream/quote-frames.ts';
 import { TextFrames } from '../src/gateway/stream/text-frames.ts';
 import { writeTrades } from '../src/gateway/stream/trade-frames.ts';
+import type { Log } from '../src/log/log.ts';
 import { MemoryHistory } from '../test/gateway/memory-history.ts';
 import { MemoryLog } from '../test/gateway/memory-log.ts';
 import { healthy } from '../test/gateway/rig.ts';
 import { Tape } from '../test/gateway/tape.ts';
+import type { ClientsTask } from './lib/reading-clients.ts';
 
+const [clientCount = 1_000] = process.argv.slice(2).map(Number);
+const idleClients = 10_000;
+const batchRows = 100;
+/** How far the clients may be behind what is sent: less than a connection may hold. */
+const batchesAhead = 8;
 const symbols = ['AAPL', 'GOOGL', 'MSFT', 'AMZN', 'META', 'NVDA', 'TSLA', 'JPM', 'V', 'JNJ'];
 const start = 1_715_005_800_000_000;
 const encodeMs = 1_000;
-const deliverMs = 3_000;
+const deliverMs = 4_000;
 
 /** Runs `turn`, which answers how many messages it made, for some time. */
 function rate(name: string, turn: () => number): void {
@@ -90,13 +97,66 @@ function encodeAll(): void {
   });
 }
 
-/** Log to socket: trades of one symbol, in batches of 100, to clients in another thread. */
-async function deliver(clients: number): Promise<void> {
-  const log = new MemoryLog();
-  const tape = new Tape(log);
+/** What the clients have heard so far, all together. */
+async function heard(clients: ChildProcess): Promise<number> {
+  const told = once(clients, 'message');
+  clients.send('how many?');
+  const [frames] = (await told) as [number];
+  return frames;
+}
+
+async function clientsOf(task: ClientsTask): Promise<ChildProcess> {
+  const clients = fork(new URL('lib/reading-clients.ts', import.meta.url));
+  const ready = once(clients, 'message');
+  clients.send(task);
+  await ready;
+  return clients;
+}
+
+/**
+ * Batches of a hundred trades to clients in another process. `tell` sends one to all of them; not
+ * more is sent than they have room for.
+ */
+async function deliver(
+  name: string,
+  task: ClientsTask,
+  tell: () => Promise<void> | void,
+): Promise<number> {
+  const clients = await clientsOf(task);
+  const before = await settled(clients);
+  const wall = performance.now();
+  const processor = process.threadCpuUsage();
+  let sent = 0;
+  let delivered = 0;
+  while (performance.now() - wall < deliverMs) {
+    for (let batch = 0; batch < batchesAhead; batch++) {
+      await tell();
+      sent += batchRows * task.clients;
+      await new Promise(setImmediate);
+    }
+    do delivered = (await heard(clients)) - before;
+    while (sent - delivered > batchesAhead * batchRows * task.clients);
+  }
+  const { user, system } = process.threadCpuUsage(processor);
+  const seconds = (performance.now() - wall) / 1e3;
+  report(name, delivered, seconds, (user + system) / 1e6);
+  clients.kill();
+  return delivered / seconds;
+}
+
+/** When no more greetings come. */
+async function settled(clients: ChildProcess): Promise<number> {
+  for (let known = -1; ; ) {
+    await systemClock.wait(200);
+    const now = await heard(clients);
+    if (now === known) return now;
+    known = now;
+  }
+}
+
+async function gatewayOf(log: Log): Promise<Gateway> {
   const registry = new Registry();
-  await tape.introduce('AAPL');
-  const gateway = await startGateway({
+  return await startGateway({
     listener: await listen({ host: '127.0.0.1', port: 0 }),
     log,
     history: new MemoryHistory(log),
@@ -106,64 +166,75 @@ async function deliver(clients: number): Promise<void> {
     clock: systemClock,
     logger: pino({ level: 'silent' }),
   });
-  const worker = new Worker(import.meta.filename, { workerData: { url: gateway.url, clients } });
-  await once(worker, 'message');
-  const trades = Array.from({ length: 100 }, (_, row) => ({
-    time: start + row,
-    price: 17_000 + row,
-  }));
-  const wall = performance.now();
-  const processor = process.threadCpuUsage();
-  let messages = 0;
-  while (performance.now() - wall < deliverMs) {
-    await tape.trades(...trades);
-    log.forgetBefore('market.trades', Math.max(0, messages - 100_000));
-    messages += trades.length;
-    await new Promise(setImmediate);
-  }
-  const told = once(worker, 'message');
-  worker.postMessage('how many bytes?');
-  const [bytes] = await told;
-  const { user, system } = process.threadCpuUsage(processor);
-  const seconds = (performance.now() - wall) / 1e3;
-  const name = `deliver trades, batches of 100, ${clients} clients`;
-  const { batches } = await log.read('market.trades', 0, messages - 1, 1);
-  const delivered = bytes / bytesPerMessage(decodeTrades(batches[0].bytes), messages);
-  report(name, delivered, seconds, (user + system) / 1e6);
-  await worker.terminate();
+}
+
+const tapeTrades = Array.from({ length: batchRows }, (_, row) => ({
+  symbol: symbols[row % symbols.length],
+  time: start + row,
+  price: 17_000 + row,
+}));
+
+/** From the log to sockets, each with one subscription to ten symbols. */
+async function deliverByGateway(clients: number): Promise<number> {
+  const log = new MemoryLog();
+  const tape = new Tape(log);
+  await tape.introduce(...symbols);
+  const gateway = await gatewayOf(log);
+  const subscribe = { op: 'subscribe', id: 'w', stream: 'trades', symbols };
+  const url = `${gateway.url}/ws`;
+  let end = 0;
+  const task = { url, clients, says: JSON.stringify(subscribe) };
+  const rate = await deliver(`the gateway, ${clients} clients`, task, async () => {
+    end = (await tape.trades(...tapeTrades)) + batchRows;
+    log.forgetTo('market.trades', end - 100_000);
+  });
+  await gateway.close();
+  return rate;
+}
+
+/** The same messages by `ws` as it comes: made once, and sent to each client one by one. */
+async function deliverByPlainWs(clients: number): Promise<number> {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: false });
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const batch = decodeTrades(encodeTrades(tradesOf(batchRows)));
+  const task = { url: `http://127.0.0.1:${port}/`, clients, says: null };
+  const rate = await deliver(`plain ws, a send a message, ${clients} clients`, task, () => {
+    for (let row = 0; row < batchRows; row++) {
+      const cursor = `0f3a9c1d:0:${123_456_789 + row}`;
+      const text = JSON.stringify({ type: 'trade', cursor, ...tradeAt(batch, row, row) });
+      for (const client of server.clients) client.send(text);
+    }
+  });
+  for (const client of server.clients) client.terminate();
+  server.close();
+  return rate;
+}
+
+/** What each client takes that is subscribed to ten symbols and is told nothing. */
+async function idleBytes(clients: number): Promise<void> {
+  const log = new MemoryLog();
+  await new Tape(log).introduce(...symbols);
+  const gateway = await gatewayOf(log);
+  const subscribe = { op: 'subscribe', id: 'w', stream: 'trades', symbols };
+  collectGarbage();
+  const before = process.memoryUsage();
+  const task = { url: `${gateway.url}/ws`, clients, says: JSON.stringify(subscribe) };
+  const others = await clientsOf(task);
+  await settled(others);
+  collectGarbage();
+  const after = process.memoryUsage();
+  const each = (bytes: number): string => `${(bytes / clients / 1024).toFixed(1)} KB`;
+  const [resident, heap] = [after.rss - before.rss, after.heapUsed - before.heapUsed];
+  console.log(`${clients} idle clients: ${each(resident)} each resident, ${each(heap)} of heap`);
+  others.kill();
   await gateway.close();
 }
 
-function bytesPerMessage(batch: TradeBatch, offset: number): number {
-  const frames = new TextFrames();
-  const all = Array.from({ length: batch.count }, (_, row) => row);
-  writeTrades(frames, batch, all, 'e1:0:', offset);
-  return frames.take().bytes.length / batch.count;
-}
-
-/** Clients that read and count, and parse nothing: the server is what is measured. */
-async function readAll({ url, clients }: { url: string; clients: number }): Promise<void> {
-  const { hostname, port } = new URL(url);
-  let bytes = 0;
-  const greet = async (): Promise<void> => {
-    const socket = connect(Number(port), hostname);
-    socket.write(
-      'GET /ws/trades/AAPL HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
-        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
-    );
-    await once(socket, 'data');
-    socket.on('data', (chunk) => {
-      bytes += chunk.length;
-    });
-  };
-  await Promise.all(Array.from({ length: clients }, greet));
-  parentPort?.on('message', () => parentPort?.postMessage(bytes));
-  parentPort?.postMessage('ready');
-}
-
-if (isMainThread) {
-  encodeAll();
-  await deliver(100);
-} else {
-  await readAll(workerData as { url: string; clients: number });
-}
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+encodeAll();
+await idleBytes(idleClients);
+const plain = await deliverByPlainWs(clientCount);
+const ours = await deliverByGateway(clientCount);
+console.log(`the gateway delivers ${(ours / plain).toFixed(1)} times as much`);

@@ -65,7 +65,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const stored = options.stored ?? (() => Number.POSITIVE_INFINITY);
   const storeLost = options.storeLost ?? (() => 0);
   const sources = { log, history, stored, storeLost, unstoredRecordsMax };
-  const webSockets = new WebSockets({ sources, live, metrics, limits, clock, allowedOrigins });
+  const webSockets = new WebSockets({
+    sources,
+    live,
+    metrics,
+    limits,
+    clock,
+    logger,
+    allowedOrigins,
+  });
   const { app, handle } = await httpApp(listener.server, limits, metrics, logger);
   addRoutes(app, { live, sources, clock }, options);
   pageRoutes(app, await pageFiles());

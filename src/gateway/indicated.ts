@@ -2,6 +2,7 @@
 // many before them as their definitions need. Those that remember for ever, such as an EMA, are
 // begun ten times their length earlier, where less than 1 / 10,000 of a seed is left.
 
+import { Type } from 'typebox';
 import { microsPerSecond } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
 import type { Days } from '../calendars/days.ts';
@@ -25,6 +26,12 @@ type IndicatorValues = Readonly<Record<string, number>> | null;
 interface IndicatedCandle extends Candle {
   readonly indicators: Indicators;
 }
+
+export const indicatorsSchema = Type.Record(
+  Type.String(),
+  Type.Union([Type.Record(Type.String(), Type.Number()), Type.Null()]),
+  { description: 'By indicator, its values; null while there is too little history' },
+);
 
 /** By the indicator's text, such as `sma:20`. */
 export type Indicators = Readonly<Record<string, IndicatorValues>>;

@@ -13,6 +13,7 @@ import { isLoopback, plainAddress } from './address.ts';
 import { cursorHead } from './cursor.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { Live } from './live.ts';
+import type { GatewayLogger } from './logger.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import { mayConnect } from './origin.ts';
 import { refuseUpgrade } from './problem.ts';
@@ -35,6 +36,7 @@ export interface WebSocketOptions {
   readonly metrics: GatewayMetrics;
   readonly limits: GatewayLimits;
   readonly clock: Clock;
+  readonly logger: GatewayLogger;
   /** Origins whose pages may connect, beside our own. */
   readonly allowedOrigins: readonly string[];
 }
@@ -192,13 +194,9 @@ export class WebSockets {
   }
 
   #join(connection: Connection): Session {
-    const { limits, metrics, clock } = this.#options;
-    const session = new Session(connection, {
-      subscriber: this.#subscriber,
-      limits,
-      metrics,
-      clock,
-    });
+    const { limits, metrics, clock, logger } = this.#options;
+    const parts = { limits, metrics, clock, logger };
+    const session = new Session(connection, { subscriber: this.#subscriber, ...parts });
     this.#sessions.add(session);
     void connection.ended.then((reason) => {
       this.#sessions.delete(session);

@@ -171,6 +171,13 @@ suite('a client has bounds', () => {
     assert.match(reason, /More than 3 messages in a second/);
   });
 
+  test('on its pings too, which the server answers', async (t) => {
+    const one = await rig(t, { limits: { messagesPerSecondMax: 3 } });
+    const client = await one.connect('/ws/trades/AAPL');
+    for (let index = 0; index < 40; index++) client.socket.ping();
+    assert.equal((await client.closed()).code, 4003);
+  });
+
   test('on how long it may subscribe to nothing', async (t) => {
     const clock = new ManualClock(monday);
     const one = await rig(t, { clock, limits: { pingMs: 1e9 } });

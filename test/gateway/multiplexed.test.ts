@@ -188,6 +188,30 @@ suite('a socket at /ws', () => {
   });
 });
 
+test('what is said on all sockets is described at /asyncapi.json', async (t) => {
+  const one = await rig(t);
+  const { body, status } = await one.get('/asyncapi.json');
+  assert.equal(status, 200);
+  assert.equal(body.asyncapi, '3.0.0');
+  const at = (reference: string): Message =>
+    reference
+      .slice(2)
+      .split('/')
+      .reduce((found, name) => found[name], body);
+  for (const [name, operation] of Object.entries<Message>(body.operations)) {
+    const channel = at(operation.channel.$ref);
+    assert(channel.address.startsWith('/ws'), name);
+    assert(operation.messages.length > 0);
+    for (const { $ref } of operation.messages) {
+      const { payload } = at(at($ref).$ref);
+      assert.equal(payload.type, 'object', $ref);
+    }
+  }
+  const { trade, subscribe } = body.components.messages;
+  assert.match(trade.payload.properties.price.description, /Exact decimal/);
+  assert.deepEqual(subscribe.payload.required, ['op', 'id', 'stream', 'symbols']);
+});
+
 suite('a cursor', () => {
   test('goes on after the message that had it, over many symbols', async (t) => {
     const one = await rig(t);

@@ -9,12 +9,14 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { Registry } from '@prometheus-io/client';
 import { pino } from 'pino';
+import { Compile } from 'typebox/compile';
 import { WebSocket } from 'ws';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { type Gateway, type GatewayOptions, startGateway } from '../../src/gateway/gateway.ts';
 import type { HealthReport } from '../../src/gateway/health.ts';
 import type { GatewayLimits } from '../../src/gateway/limits.ts';
 import { listen } from '../../src/gateway/listener.ts';
+import { serverMessages, streamHello } from '../../src/gateway/stream/server-messages.ts';
 import type { Log } from '../../src/log/log.ts';
 import { openEmbeddedLog } from '../../src/log/log-embedded.ts';
 import { MemoryHistory } from './memory-history.ts';
@@ -165,18 +167,35 @@ export async function refusal(one: Rig, path: string, headers: Record<string, st
 
 export type Message = Json;
 
+const checks = new Map(
+  Object.entries(serverMessages).map(([type, schema]) => [type, Compile(schema)]),
+);
+const helloOfStream = Compile(streamHello);
+
+/** Every message is what /asyncapi.json says of its type. */
+function complaintOf(message: Message): string | null {
+  const isOfStream = message.type === 'hello' && 'stream' in message;
+  const check = isOfStream ? helloOfStream : checks.get(message.type);
+  if (check?.Check(message)) return null;
+  return `${JSON.stringify(message)}: ${JSON.stringify(check?.Errors(message))}`;
+}
+
 /** A WebSocket client that keeps what it hears until it is asked for. */
 export class StreamClient {
   readonly socket: WebSocket;
   #messages: Message[] = [];
   #taken = 0;
+  /** What the first message that broke its schema was, and how. */
+  #complaint: string | null = null;
   #news = Promise.withResolvers<void>();
   hello: Message;
 
   constructor(socket: WebSocket) {
     this.socket = socket;
     socket.on('message', (data: Buffer) => {
-      this.#messages.push(JSON.parse(data.toString()));
+      const message = JSON.parse(data.toString());
+      this.#complaint ??= complaintOf(message);
+      this.#messages.push(message);
       this.#news.resolve();
       this.#news = Promise.withResolvers();
     });
@@ -196,6 +215,7 @@ export class StreamClient {
       this.#taken = 0;
       await this.#news.promise;
     }
+    assert.equal(this.#complaint, null);
     return this.#messages[this.#taken++];
   }
 
@@ -214,6 +234,11 @@ export class StreamClient {
     const taken: Message[] = [];
     while (taken.length < count) taken.push(await this.next());
     return taken;
+  }
+
+  /** What it has heard and nobody has taken. */
+  heard(): Message[] {
+    return this.#messages.slice(this.#taken);
   }
 
   /** Stops reading from the network, and starts again. */

@@ -28,6 +28,16 @@ async function metric(one: Rig, name: string): Promise<number> {
   return Number(line?.[1] ?? 0);
 }
 
+/** Resolves when the kernel takes no more for a client that does not read. */
+async function stuck(one: Rig): Promise<void> {
+  const written = () => metric(one, 'tapeline_websocket_messages_total{stream="trades"}');
+  for (let [known, same] = [-1, 0]; same < 5; ) {
+    const now = await written();
+    same = now === known ? same + 1 : 0;
+    known = now;
+  }
+}
+
 suite('a client that stops reading', () => {
   test('gets every trade in order once it reads again, while others stay live', async (t) => {
     const one = await rig(t, { limits });
@@ -143,6 +153,86 @@ suite('a client that stops reading', () => {
     assert.deepEqual(
       offsets,
       offsets.toSorted((a, b) => a - b),
+    );
+  });
+
+  test('and wants to skip is told how many it skipped, and goes on live', async (t) => {
+    const one = await rig(t, { log: new MemoryLog(), limits });
+    const slow = await one.connect('/ws');
+    const symbols = ['AAPL', 'MSFT'];
+    await slow.subscribe({ stream: 'trades', symbols, policy: 'skip' });
+    slow.pause();
+    await flood(one);
+    await one.settled();
+    slow.resume();
+    const offsetOf = (cursor: string): number => Number(cursor.split(':')[2]);
+    let next = 0;
+    let dropped = 0;
+    while (next < total) {
+      const { type, id, count, cursor, from, to } = await slow.next();
+      assert.equal(offsetOf(type === 'skip' ? from : cursor), next);
+      next = offsetOf(type === 'skip' ? to : cursor) + 1;
+      if (type !== 'skip') continue;
+      assert.deepEqual([id, count], ['w', next - offsetOf(from)]);
+      dropped += count;
+    }
+    assert(dropped > 0 && dropped < total, `${dropped} dropped`);
+    const counted = await metric(one, 'tapeline_websocket_dropped_total{stream="trades"}');
+    assert.equal(counted, dropped);
+    await one.tape.trades({ time: monday + total, price: 1 });
+    assert.equal((await slow.next()).sequence, total);
+  });
+
+  test('and wants to be closed is closed, and may come back for the rest', async (t) => {
+    const one = await rig(t, { log: new MemoryLog(), limits });
+    const slow = await one.connect('/ws');
+    const asked = { stream: 'trades', symbols: '*', policy: 'close' };
+    await slow.subscribe(asked);
+    slow.pause();
+    await flood(one);
+    await one.settled();
+    const closed = slow.closed();
+    slow.resume();
+    assert.equal((await closed).code, 4006);
+    const told = slow.heard();
+    const again = await one.connect('/ws');
+    await again.subscribe({ ...asked, policy: 'lossless', cursor: told.at(-1).cursor });
+    const rest = await again.take(total - told.length);
+    assert.deepEqual(
+      [...told, ...rest].map(({ sequence }) => sequence),
+      [...told, ...rest].map((_, index) => index),
+    );
+  });
+
+  test('hears of each of its subscriptions as its policy says', async (t) => {
+    const one = await rig(t, { log: new MemoryLog(), limits });
+    const slow = await one.connect('/ws');
+    await slow.subscribe({ id: 't', stream: 'trades', symbols: ['AAPL'] });
+    await slow.subscribe({ id: 'q', stream: 'quotes', symbols: '*' });
+    slow.pause();
+    await flood(one);
+    await one.settled();
+    await stuck(one);
+    for (const symbol of ['AAPL', 'MSFT']) {
+      for (const bid of [1, 2, 3]) {
+        await one.tape.quotes({ symbol, time: monday + bid, bid, ask: 9 });
+      }
+    }
+    await one.settled();
+    slow.resume();
+    const told = await slow.take(total + 2);
+    const quotes = told.filter(({ type }) => type === 'quote');
+    assert.deepEqual(
+      quotes.map(({ symbol, bid }) => [symbol, bid]),
+      [
+        ['AAPL', '0.03'],
+        ['MSFT', '0.03'],
+      ],
+    );
+    const trades = told.filter(({ type }) => type === 'trade');
+    assert.deepEqual(
+      trades.map(({ sequence }) => sequence),
+      [...trades.keys()],
     );
   });
 

@@ -13,7 +13,7 @@ import {
 } from '../../contracts/wire-objects.ts';
 import { requireBearer } from '../../corporate-actions/series.ts';
 import { parseCandleCursor } from '../cursor.ts';
-import { candlesBefore, indicated, parseIndicators } from '../indicated.ts';
+import { candlesBefore, indicated, indicatorsSchema, parseIndicators } from '../indicated.ts';
 import { silencesOf } from '../seam/silences.ts';
 import {
   appliedTo,
@@ -76,13 +76,7 @@ const answeredCandleSchema = Type.Object({
   ...candleSchema.properties,
   symbol: Type.String({ description: 'The name at that time' }),
   adjustment: Type.Optional(adjustmentSchema),
-  indicators: Type.Optional(
-    Type.Record(
-      Type.String(),
-      Type.Union([Type.Record(Type.String(), Type.Number()), Type.Null()]),
-      { description: 'By indicator, its values; null while there is too little history' },
-    ),
-  ),
+  indicators: Type.Optional(indicatorsSchema),
 });
 
 const emptySchema = Type.Array(Type.Pick(markSchema, ['start', 'end', 'state']), {

@@ -12,6 +12,7 @@ import {
   type PartHealth,
 } from '../health.ts';
 import type { HttpServer } from '../server.ts';
+import { asyncApi } from './async-api.ts';
 import { problems } from './context.ts';
 
 export interface OperationsOptions {
@@ -70,6 +71,7 @@ export function operationRoutes(app: HttpServer, options: OperationsOptions): vo
   );
 
   app.get('/openapi.json', { schema: { hide: true } }, () => openApi(app));
+  app.get('/asyncapi.json', { schema: { hide: true } }, () => asyncApi());
 }
 
 async function healthNow({ health, gateway, clock }: OperationsOptions): Promise<Health> {

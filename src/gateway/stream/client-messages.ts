@@ -65,6 +65,14 @@ const pingSchema = Type.Object(
 export type Subscribe = Static<typeof subscribeSchema>;
 type ClientMessage = Subscribe | Static<typeof unsubscribeSchema> | Static<typeof pingSchema>;
 
+/** By op. */
+export const clientMessages = {
+  subscribe: subscribeSchema,
+  unsubscribe: unsubscribeSchema,
+  ping: pingSchema,
+};
+type Op = keyof typeof clientMessages;
+
 interface Refusal {
   readonly keyword: string;
   readonly instancePath: string;
@@ -79,12 +87,11 @@ interface Check {
 
 const compile = (schema: TSchema): Check => Compile(schema) as unknown as Check;
 
-const checks = {
-  subscribe: compile(subscribeSchema),
-  unsubscribe: compile(unsubscribeSchema),
-  ping: compile(pingSchema),
+const checks: Record<Op, Check> = {
+  subscribe: compile(clientMessages.subscribe),
+  unsubscribe: compile(clientMessages.unsubscribe),
+  ping: compile(clientMessages.ping),
 };
-type Op = keyof typeof checks;
 
 const ops = Object.keys(checks) as Op[];
 

@@ -8,8 +8,9 @@ import type { Clock, Micros } from '../../base/clock.ts';
 import { Failure, messageOf } from '../../base/failure.ts';
 import type { GatewayLimits } from '../limits.ts';
 
-/** RFC 6455, section 7.4.1: the server goes away. */
+/** RFC 6455, section 7.4.1: the server goes away; it met what it did not expect. */
 const goingAway = 1001;
+const internalError = 1011;
 /** A close frame's reason holds at most this many bytes. */
 const reasonBytesMax = 123;
 /** Up to here it is cheaper to copy what is due than to hand it over piece by piece. */
@@ -75,11 +76,12 @@ export class Connection {
     socket.on('drain', this.#written);
   }
 
-  /** Hears what the client says: `text` is null for a binary message. */
-  listen(hear: (text: string | null) => void): void {
+  /** Hears what the client says: null for what is no text. `ws` answers pings by itself. */
+  listen(hear: (text: string | null) => void, ping: () => void): void {
     this.#webSocket.on('message', (data: Buffer, isBinary) => {
       if (this.isOpen) hear(isBinary ? null : data.toString());
     });
+    this.#webSocket.on('ping', ping);
   }
 
   /** Resolves when it has closed, with a word for what ended it. */
@@ -138,7 +140,7 @@ export class Connection {
   /** To be called now and then: pings, and ends what is too slow or gone. */
   check(): void {
     const now = this.#clock.now();
-    if (this.#fullSince !== null) {
+    if (this.isFull && this.#fullSince !== null) {
       // A client that does not read cannot see the ping behind what it has not read.
       if (now - this.#fullSince >= this.#limits.slowMsMax * 1000) this.close(tooSlow(this.#limits));
       return;
@@ -168,6 +170,12 @@ export class Connection {
     this.flush();
     this.#reason = 'shutdown';
     this.#webSocket.close(goingAway, 'The server stops. Connect again in a moment.');
+  }
+
+  /** Ends it for a fault of ours. */
+  giveUp(): void {
+    this.#reason = 'internal';
+    this.#webSocket.close(internalError, 'The server failed. Connect again in a moment.');
   }
 
   readonly #written = (): void => {

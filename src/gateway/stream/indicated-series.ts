@@ -22,7 +22,8 @@ import {
 export const changeableMax = 64;
 
 /** Why a candle is told without values. */
-export type Absence = 'too far back' | 'read again' | 'records lost';
+export const absences = ['too far back', 'read again', 'records lost'] as const;
+type Absence = (typeof absences)[number];
 
 /** What a candle of a stream has beside its own fields. */
 export type ToldIndicators =

@@ -4,6 +4,7 @@
 import { type Clock, type Micros, microsPerSecond } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
 import type { GatewayLimits } from '../limits.ts';
+import type { GatewayLogger } from '../logger.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import type { Past } from '../seam/past.ts';
 import { idOf, parseMessage, type Subscribe } from './client-messages.ts';
@@ -28,6 +29,7 @@ export interface SessionOptions {
   readonly limits: GatewayLimits;
   readonly metrics: GatewayMetrics;
   readonly clock: Clock;
+  readonly logger: GatewayLogger;
 }
 
 export class Session {
@@ -36,6 +38,7 @@ export class Session {
   readonly #limits: GatewayLimits;
   readonly #metrics: GatewayMetrics;
   readonly #clock: Clock;
+  readonly #logger: GatewayLogger;
   readonly #held = new Map<string, Held>();
   /** Whether its one subscription is that of its URL. */
   #isFixed = false;
@@ -46,14 +49,18 @@ export class Session {
   #idleSince: Micros;
 
   constructor(connection: Connection, options: SessionOptions) {
-    const { subscriber, limits, metrics, clock } = options;
+    const { subscriber, limits, metrics, clock, logger } = options;
     this.connection = connection;
     this.#subscriber = subscriber;
     this.#limits = limits;
     this.#metrics = metrics;
     this.#clock = clock;
+    this.#logger = logger;
     this.#idleSince = clock.now();
-    connection.listen((text) => this.#hear(text));
+    connection.listen(
+      (text) => this.#hear(text),
+      () => this.#mayHear(),
+    );
     void connection.ended.then(() => {
       for (const id of this.#held.keys()) this.#end(id);
     });
@@ -106,8 +113,12 @@ export class Session {
       }
       this.#obey(text);
     } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      this.#refuse(text === null ? null : idOf(text), error);
+      if (error instanceof Failure) {
+        this.#refuse(text === null ? null : idOf(text), error);
+        return;
+      }
+      this.#logger.error({ error, text }, 'a message of a WebSocket client failed');
+      this.connection.giveUp();
     }
   }
 
