@@ -66,6 +66,8 @@ export class SignalOperator {
   /** Those that changed since they were last saved. */
   readonly #changed = new Set<SymbolState>();
   readonly #volumes = new VolumeHistory();
+  /** By the index that their symbols have in the batch being applied. */
+  #states: SymbolState[] = [];
   #found: Signal[] = [];
   readonly #publish = (signal: Signal, state: SymbolState): void => {
     this.#found.push(signal);
@@ -74,6 +76,7 @@ export class SignalOperator {
 
   /** What the closed candles of a batch raise, change and retract. */
   apply(batch: CandleBatch): readonly Signal[] {
+    this.#states = [];
     for (let row = 0; row < batch.count; row++) {
       if (batch.state[row] === openState) continue;
       const price = batch.price[row];
@@ -285,7 +288,13 @@ export class SignalOperator {
   }
 
   #stateOf(batch: CandleBatch, row: number): SymbolState {
-    const of = symbolOf(batch, row);
+    const index = batch.symbol[row];
+    this.#states[index] ??= this.#enter(batch.symbols[index]);
+    return this.#states[index];
+  }
+
+  /** The state of a symbol, in scales that hold both, which is going to change. */
+  #enter(of: CandleSymbol): SymbolState {
     let state = this.#symbols.get(of.symbol);
     if (!state) {
       state = new SymbolState(of, this.#publish);

@@ -69,12 +69,11 @@ export class SymbolState {
   bidsOver = 0;
   asksOver = 0;
   /**
-   * What was told of all that may be asked again, by cause: an id costs a hash to make. It is
-   * forgotten with the candles it is of, and never for its number, or it would be told once more.
+   * What was told of all that may be asked again, by kind and cause: an id costs a hash to make. It
+   * is forgotten with the candles it is of, and never for its number, or it would be told once
+   * more. Of most symbols nothing was.
    */
-  readonly #told: Map<string, Told>;
-  /** The kinds among them: of most there is none, and then nothing to look for. */
-  #kinds: ReadonlySet<SignalKind>;
+  #told: Map<SignalKind, Map<string, Told>> | null = null;
   readonly #publish: Publish;
 
   constructor(of: CandleSymbol, publish: Publish, told: Saved['told'] = []) {
@@ -82,9 +81,8 @@ export class SymbolState {
     this.priceScale = of.priceScale;
     this.sizeScale = of.sizeScale;
     this.calendar = of.calendar;
-    this.#told = new Map(told);
-    this.#kinds = kindsOf(this.#told);
     this.#publish = publish;
+    for (const [key, known] of told) this.#remember(key, known);
   }
 
   isRaised(cause: Cause): boolean {
@@ -122,15 +120,17 @@ export class SymbolState {
 
   /** Forgets what was told of causes that start before a time and are not asked again. */
   forget(kinds: readonly SignalKind[], before: number): void {
-    if (!kinds.some((kind) => this.#kinds.has(kind))) return;
-    for (const [key, { start, signal }] of this.#told) {
-      if (start < before && kinds.includes(signal.kind)) this.#told.delete(key);
+    for (const kind of kinds) {
+      const told = this.#told?.get(kind);
+      if (!told) continue;
+      for (const [key, { start }] of told) if (start < before) told.delete(key);
     }
-    this.#kinds = kindsOf(this.#told);
   }
 
   #knownOf(cause: Cause): Signal | undefined {
-    return this.#kinds.has(cause.kind) ? this.#told.get(keyOf(cause))?.signal : undefined;
+    const told = this.#told?.get(cause.kind);
+    // Nearly always nothing.
+    return told && told.size > 0 ? told.get(keyOf(cause))?.signal : undefined;
   }
 
   price(value: number): string {
@@ -166,7 +166,7 @@ export class SymbolState {
       quoteMinutesFrom,
       bidsOver,
       asksOver,
-      told: [...this.#told],
+      told: Array.from(this.#told?.values() ?? [], (told) => [...told]).flat(),
       windows: windows.map(({ saved: window }) => window),
     };
     const rows = Buffer.concat(windows.map((window) => window.rows));
@@ -199,16 +199,20 @@ export class SymbolState {
   }
 
   #tell(cause: Cause, signal: Signal): void {
-    this.#told.set(keyOf(cause), { start: cause.start, signal });
-    if (!this.#kinds.has(cause.kind)) this.#kinds = kindsOf(this.#told);
+    this.#remember(keyOf(cause), { start: cause.start, signal });
     this.#publish(signal, this);
+  }
+
+  #remember(key: string, told: Told): void {
+    this.#told ??= new Map();
+    const { kind } = told.signal;
+    const others = this.#told.get(kind);
+    if (others) others.set(key, told);
+    else this.#told.set(kind, new Map([[key, told]]));
   }
 }
 
-function keyOf({ kind, start, part = '' }: Cause): string {
-  return `${kind} ${start} ${part}`;
-}
-
-function kindsOf(told: ReadonlyMap<string, Told>): ReadonlySet<SignalKind> {
-  return new Set(Array.from(told.values(), ({ signal }) => signal.kind));
+/** Among causes of its kind. */
+function keyOf({ start, part = '' }: Cause): string {
+  return `${start} ${part}`;
 }
