@@ -10,8 +10,9 @@ import { parametersOf, type SignalDefinition } from './definition.ts';
 import { type Evidence, exhibits, isPriced, newestThat, startOf, type Told } from './evidence.ts';
 import { isAbove, percentOf, type Steps, stepOf } from './figures.ts';
 import { isSameDay } from './sessions.ts';
-import { type MinuteSpan, minute, type PriceSpan, type QuoteSpan, second, spanAt } from './span.ts';
+import { minute, type PriceSpan, second } from './span.ts';
 import type { Cause, Finding, SymbolState } from './symbol-state.ts';
+import type { MinuteWindow, PriceWindow, QuoteWindow } from './windows.ts';
 
 type Side = 'high' | 'low';
 
@@ -21,7 +22,7 @@ interface Print {
   readonly length: number;
   readonly before: PriceSpan | undefined;
   readonly after: PriceSpan | undefined;
-  readonly quotes: readonly QuoteSpan[];
+  readonly quotes: QuoteWindow;
 }
 
 const sides = ['high', 'low'] as const;
@@ -83,9 +84,10 @@ function* printEvidence({ signal, start, time, calendar }: Told): Evidence {
 /** Asks the second that the newest one is the candle after of. */
 export function askNewestPrints(state: SymbolState): void {
   const index = state.seconds.length - 2;
-  const span = state.seconds[index];
   // Nearly never.
-  if (span && sides.some((side) => secondAt(state, index, side))) askSeconds(state, span.start);
+  if (sides.some((side) => secondAt(state, index, side))) {
+    askSeconds(state, state.seconds.start(index));
+  }
 }
 
 /** Asks all that a late second may change: its neighbours may be of other minutes. */
@@ -96,8 +98,8 @@ export function askPrintsAround(state: SymbolState, time: number): void {
 
 /** Asks the second that quotes are of. */
 export function askQuotedSecond(state: SymbolState, time: number): void {
-  const index = state.seconds.findLastIndex(({ start }) => start <= time);
-  if (state.seconds[index]?.start !== time) return;
+  const index = state.seconds.indexOf(time);
+  if (index < 0) return;
   const isAsked = sides.some(
     (side) =>
       state.isRaised(causeOf('1s', bucketStart(time, minute), side)) ||
@@ -115,24 +117,33 @@ export function askQuotedMinute(state: SymbolState, start: number): void {
 export function askPrintMinutes(state: SymbolState, time: number): void {
   const { minutes } = state;
   // What is at that time may be gone.
-  const after = minutes.findLastIndex(({ start }) => start <= time) + 1;
-  const before = minutes[after - 1]?.start === time ? after - 1 : after;
-  const besides = [pricedBeside(minutes, before, -1), pricedBeside(minutes, after - 1, 1)];
-  for (const start of [besides[0]?.start, time, besides[1]?.start]) {
-    if (start !== undefined) for (const side of sides) askMinute(state, start, side);
-  }
+  const after = minutes.lastUntil(time) + 1;
+  const before = minutes.start(after - 1) === time ? after - 1 : after;
+  askMinuteAt(state, pricedBeside(minutes, before, -1));
+  for (const side of sides) askMinute(state, time, side);
+  askMinuteAt(state, pricedBeside(minutes, after - 1, 1));
 }
 
 function askSeconds(state: SymbolState, time: number): void {
   const start = bucketStart(time, minute);
   for (const side of sides) {
-    let finding: Finding | null = null;
-    for (const [index, span] of state.seconds.entries()) {
-      if (bucketStart(span.start, minute) === start) finding ??= secondAt(state, index, side);
-    }
-    state.settle(causeOf('1s', start, side), finding);
+    state.settle(causeOf('1s', start, side), firstSecondOf(state, start, side));
     askMinute(state, start, side);
   }
+}
+
+function firstSecondOf(state: SymbolState, start: number, side: Side): Finding | null {
+  const { seconds } = state;
+  for (let at = seconds.lastBefore(start) + 1; seconds.start(at) < start + minute; at++) {
+    const finding = secondAt(state, at, side);
+    if (finding) return finding;
+  }
+  return null;
+}
+
+function askMinuteAt(state: SymbolState, index: number): void {
+  if (index < 0) return;
+  for (const side of sides) askMinute(state, state.minutes.start(index), side);
 }
 
 function askMinute(state: SymbolState, start: number, side: Side): void {
@@ -147,38 +158,43 @@ function causeOf(interval: '1s' | '1m', start: number, side: Side): Cause {
 
 function secondAt(state: SymbolState, index: number, side: Side): Finding | null {
   const { seconds, quoteSeconds: quotes } = state;
-  const span = seconds[index] as PriceSpan;
-  const next = seconds[index + 1];
+  const next = index + 1;
   // Before anything that takes time: nearly always.
-  if (!next || !isFar(side, span[side], next[side], farPercent)) return null;
-  const isBeside = (other?: PriceSpan): boolean =>
-    other !== undefined && Math.abs(other.start - span.start) <= besideMax;
-  const before = isBeside(seconds[index - 1]) ? seconds[index - 1] : undefined;
-  const after = isBeside(next) ? next : undefined;
+  if (!isFarFromNext(seconds, index, next, side)) return null;
+  const isBeside = (other: number): boolean =>
+    Math.abs(seconds.start(other) - seconds.start(index)) <= besideMax;
+  const before = isBeside(index - 1) ? seconds.span(index - 1) : undefined;
+  const after = isBeside(next) ? seconds.span(next) : undefined;
+  const span = seconds.span(index) as PriceSpan;
   return findingOf(state, { span, length: second, before, after, quotes }, side);
 }
 
 function minuteAt(state: SymbolState, time: number, side: Side): Finding | null {
   const { minutes, quoteMinutes: quotes } = state;
-  const index = minutes.findLastIndex(({ start }) => start <= time);
-  const span = minutes[index];
-  if (span?.start !== time || !span.isPriced) return null;
-  const after = pricedBeside(minutes, index, 1);
+  const index = minutes.indexOf(time);
+  if (index < 0 || !minutes.isPriced(index)) return null;
+  const next = pricedBeside(minutes, index, 1);
   // Before anything that takes time: nearly always.
-  if (!after || !isFar(side, span[side], after[side], farPercent)) return null;
-  const before = pricedBeside(minutes, index, -1);
+  if (!isFarFromNext(minutes, index, next, side)) return null;
+  const before = minutes.span(pricedBeside(minutes, index, -1));
+  const after = minutes.span(next);
+  const span = minutes.span(index) as PriceSpan;
   return findingOf(state, { span, length: minute, before, after, quotes }, side);
 }
 
-/** The nearest minute with a price before (-1) or after (1) one. */
-function pricedBeside(
-  minutes: readonly MinuteSpan[],
-  index: number,
-  step: 1 | -1,
-): MinuteSpan | undefined {
+/** The index of the nearest minute with a price before (-1) or after (1) one; -1 for none. */
+function pricedBeside(minutes: MinuteWindow, index: number, step: 1 | -1): number {
   let at = index + step;
-  while (minutes[at]?.isPriced === false) at += step;
-  return minutes[at];
+  while (at >= 0 && at < minutes.length && !minutes.isPriced(at)) at += step;
+  return at < minutes.length ? at : -1;
+}
+
+/** Both must be there. */
+function isFarFromNext(window: PriceWindow, index: number, next: number, side: Side): boolean {
+  if (index < 0 || next < 0 || next >= window.length) return false;
+  return side === 'high'
+    ? isFar(side, window.high(index), window.high(next), farPercent)
+    : isFar(side, window.low(index), window.low(next), farPercent);
 }
 
 function findingOf(state: SymbolState, print: Print, side: Side): Finding | null {
@@ -190,9 +206,9 @@ function findingOf(state: SymbolState, print: Print, side: Side): Finding | null
   if (!isSameDay(state.calendar, span.start, after.start)) return null;
   const { start } = span;
   const isSeen = print.before !== undefined && isSameDay(state.calendar, print.before.start, start);
-  const quoted = spanAt(print.quotes, start);
+  const quoted = print.quotes.indexOf(start);
   if (isSeen) beside.push((print.before as PriceSpan)[side]);
-  const quote = side === 'high' ? quoted?.ask : quoted?.bid;
+  const quote = side === 'high' ? print.quotes.ask(quoted) : print.quotes.bid(quoted);
   if (quote) beside.push(quote);
   const nearest = nearestOf(side, beside);
   if (!isFar(side, price, nearest, isSeen ? farPercent : farAlonePercent)) return null;

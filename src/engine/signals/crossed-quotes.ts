@@ -7,8 +7,9 @@ import { parametersOf, type SignalDefinition } from './definition.ts';
 import { type Evidence, exhibits, type Told } from './evidence.ts';
 import { percentOf, type Steps, stepOf } from './figures.ts';
 import { isOpenAt } from './sessions.ts';
-import { minute, type QuoteSpan, second } from './span.ts';
+import { minute, second } from './span.ts';
 import type { Finding, SymbolState } from './symbol-state.ts';
+import type { QuoteWindow } from './windows.ts';
 
 const secondsCrossed = 5;
 const steps: Steps = [
@@ -48,28 +49,37 @@ function isAtLeast(price: string, other: string): boolean {
   return BigInt(a.value) * 10n ** BigInt(b.scale) >= BigInt(b.value) * 10n ** BigInt(a.scale);
 }
 
-/** Asks the minute of a second of quotes. */
-export function askCrossed(state: SymbolState, span: QuoteSpan): void {
-  const cause = { kind: 'crossed-quotes', start: bucketStart(span.start, minute) } as const;
+/** Asks the minute of the second of quotes at `index`. */
+export function askCrossed(state: SymbolState, index: number): void {
+  const { quoteSeconds, calendar } = state;
+  const time = quoteSeconds.start(index);
+  const cause = { kind: 'crossed-quotes', start: bucketStart(time, minute) } as const;
   // Nearly always.
-  if (!isCrossed(span) && !state.isRaised(cause)) return;
-  const crossed = isOpenAt(state.calendar, span.start)
-    ? state.quoteSeconds.filter(
-        (other) => bucketStart(other.start, minute) === cause.start && isCrossed(other),
-      )
-    : [];
-  const fifth = crossed[secondsCrossed - 1];
-  state.settle(cause, fifth ? findingOf(state, fifth) : null);
+  if (!isCrossed(quoteSeconds, index) && !state.isRaised(cause)) return;
+  const fifth = isOpenAt(calendar, time) ? fifthCrossed(quoteSeconds, cause.start) : -1;
+  state.settle(cause, fifth < 0 ? null : findingOf(state, fifth));
 }
 
-function isCrossed({ bid, ask }: QuoteSpan): boolean {
-  return ask > 0 && bid >= ask;
+/** The index of the fifth crossed second of a minute, or -1. */
+function fifthCrossed(quoteSeconds: QuoteWindow, start: number): number {
+  let crossed = 0;
+  for (let at = quoteSeconds.lastBefore(start) + 1; quoteSeconds.start(at) < start + minute; at++) {
+    if (isCrossed(quoteSeconds, at) && ++crossed === secondsCrossed) return at;
+  }
+  return -1;
 }
 
-function findingOf(state: SymbolState, { start, bid, ask }: QuoteSpan): Finding {
+function isCrossed(quoteSeconds: QuoteWindow, index: number): boolean {
+  const ask = quoteSeconds.ask(index);
+  return ask > 0 && quoteSeconds.bid(index) >= ask;
+}
+
+function findingOf(state: SymbolState, index: number): Finding {
+  const { quoteSeconds } = state;
+  const [bid, ask] = [quoteSeconds.bid(index), quoteSeconds.ask(index)];
   const how = bid === ask ? 'locked' : 'crossed';
   return {
-    time: start + second,
+    time: quoteSeconds.start(index) + second,
     severity: stepOf(steps, bid - ask, ask) ?? 'low',
     text: `quotes were ${how} for ${secondsCrossed} seconds of a minute, bid ${state.price(bid)}`,
     values: { bid: state.price(bid), ask: state.price(ask), percent: percentOf(bid - ask, ask) },

@@ -5,15 +5,7 @@ import { parametersOf, type SignalDefinition } from './definition.ts';
 import { type Evidence, exhibits, isPriced, newestThat, startOf, type Told } from './evidence.ts';
 import { percentOf, type Steps, stepOf } from './figures.ts';
 import { sessionAt } from './sessions.ts';
-import {
-  type MinuteSpan,
-  minute,
-  place,
-  remove,
-  type SessionSpan,
-  sessionsKept,
-  spanAt,
-} from './span.ts';
+import { minute, sessionsKept } from './span.ts';
 import type { Finding, SymbolState } from './symbol-state.ts';
 
 const steps: Steps = [
@@ -46,94 +38,76 @@ function* gapEvidence({ start, time, calendar }: Told): Evidence {
   ];
 }
 
-/** Takes a minute with a price into its session, and asks that one and the next. */
-export function askGaps(state: SymbolState, span: MinuteSpan): void {
-  const { sessions } = state;
-  const start = askedSessionAt(state, span.start);
+/** Takes the minute at `index`, which has a price, into its session, and asks that and the next. */
+export function askGaps(state: SymbolState, index: number): void {
+  const { sessions, minutes } = state;
+  const time = minutes.start(index);
+  const start = askedSessionAt(state, time);
   if (start === null) return;
-  const known = spanAt(sessions, start);
-  askGapsFrom(state, place(sessions, withMinute(known, start, span)));
+  const session = sessions.include(start, time, minutes.open(index), minutes.close(index));
+  askGapsFrom(state, session);
   if (sessions.length <= sessionsKept) return;
-  sessions.shift();
-  state.forget(['gap-at-open'], (sessions[0] as SessionSpan).start);
+  sessions.drop(1);
+  state.forget(['gap-at-open'], sessions.start(0));
 }
 
 /** Takes a minute that has no price any more out of its session, and asks as `askGaps` does. */
 export function askGapsWithout(state: SymbolState, time: number): void {
-  const { sessions, minutes, calendar } = state;
+  const { sessions, minutes } = state;
   const start = askedSessionAt(state, time);
-  const known = start === null ? undefined : spanAt(sessions, start);
-  if (!known || (time !== known.firstStart && time !== known.lastStart)) return;
+  const session = start === null ? -1 : sessions.indexOf(start);
+  const [firstStart, lastStart] = [sessions.firstStart(session), sessions.lastStart(session)];
+  if (start === null || (time !== firstStart && time !== lastStart)) return;
   // All from it on are in the window, and twenty before it.
-  const left = minutes.filter(
-    (span) => span.isPriced && sessionAt(calendar, span.start)?.open === known.start,
-  );
-  const first = left[0];
-  const last = left.at(-1);
-  if (first && last) {
-    const opened = time === known.firstStart ? openedWith(first) : {};
-    const closed = time === known.lastStart ? closedWith(last) : {};
-    askGapsFrom(state, place(sessions, { ...known, ...opened, ...closed }));
+  const left = pricedOf(state, start);
+  const [first, last] = [left[0], left.at(-1)];
+  if (first === undefined || last === undefined) {
+    sessions.remove(start);
+    state.settle({ kind: 'gap-at-open', start }, null);
   } else {
-    const index = remove(sessions, known.start);
-    state.settle({ kind: 'gap-at-open', start: known.start }, null);
-    askGapsFrom(state, index);
+    if (time === firstStart) sessions.setFirst(session, minutes.start(first), minutes.open(first));
+    if (time === lastStart) sessions.setLast(session, minutes.start(last), minutes.close(last));
   }
+  askGapsFrom(state, session);
+}
+
+/** The indexes of the minutes of a session that have a price. */
+function pricedOf({ minutes, calendar }: SymbolState, session: number): number[] {
+  const priced: number[] = [];
+  for (let index = minutes.lastBefore(session) + 1; index < minutes.length; index++) {
+    const isIn = sessionAt(calendar, minutes.start(index))?.open === session;
+    if (isIn && minutes.isPriced(index)) priced.push(index);
+  }
+  return priced;
 }
 
 /** The open of a minute's session; null where there is none that may be asked. */
 function askedSessionAt({ calendar, sessions }: SymbolState, time: number): number | null {
   const start = sessionAt(calendar, time)?.open ?? null;
   // The oldest is only compared with.
-  const isOldest = sessions.length === sessionsKept && (start ?? 0) < (sessions[1]?.start ?? 0);
+  const isOldest = sessions.length === sessionsKept && (start ?? 0) < sessions.start(1);
   return isOldest ? null : start;
 }
 
 function askGapsFrom(state: SymbolState, index: number): void {
   for (let at = index; at <= index + 1 && at < state.sessions.length; at++) {
-    const { start } = state.sessions[at] as SessionSpan;
-    state.settle({ kind: 'gap-at-open', start }, gapOf(state, at));
+    state.settle({ kind: 'gap-at-open', start: state.sessions.start(at) }, gapOf(state, at));
   }
 }
 
-function withMinute(known: SessionSpan | undefined, start: number, span: MinuteSpan): SessionSpan {
-  const session = known ?? {
-    start,
-    firstStart: Number.POSITIVE_INFINITY,
-    open: 0,
-    lastStart: Number.NEGATIVE_INFINITY,
-    close: 0,
-  };
-  const isFirst = span.start <= session.firstStart;
-  const isLast = span.start >= session.lastStart;
-  return {
-    ...session,
-    ...(isFirst ? openedWith(span) : {}),
-    ...(isLast ? closedWith(span) : {}),
-  };
-}
-
-function openedWith({ start, open }: MinuteSpan) {
-  return { firstStart: start, open };
-}
-
-function closedWith({ start, close }: MinuteSpan) {
-  return { lastStart: start, close };
-}
-
 function gapOf(state: SymbolState, index: number): Finding | null {
-  const before = state.sessions[index - 1];
-  if (!before) return null;
-  const { open, firstStart } = state.sessions[index] as SessionSpan;
-  const gap = open - before.close;
-  const severity = stepOf(steps, gap, before.close);
+  const { sessions } = state;
+  if (index === 0) return null;
+  const [before, open] = [sessions.close(index - 1), sessions.open(index)];
+  const gap = open - before;
+  const severity = stepOf(steps, gap, before);
   if (!severity) return null;
-  const percent = percentOf(gap, before.close);
+  const percent = percentOf(gap, before);
   const side = gap > 0 ? 'above' : 'below';
   return {
-    time: firstStart + minute,
+    time: sessions.firstStart(index) + minute,
     severity,
     text: `opened ${percent.replace('-', '')} % ${side} its last close, at ${state.price(open)}`,
-    values: { from: state.price(before.close), to: state.price(open), percent },
+    values: { from: state.price(before), to: state.price(open), percent },
   };
 }

@@ -20,12 +20,14 @@ export const priceChange: SignalDefinition = {
   evidence: windowItself('1h', 'the hour'),
 };
 
-export function askPriceChange(state: SymbolState, span: PriceSpan, isPriced: boolean): void {
+type Hour = Pick<PriceSpan, 'start' | 'open' | 'close'>;
+
+export function askPriceChange(state: SymbolState, span: Hour, isPriced: boolean): void {
   const finding = isPriced ? changeOf(state, span) : null;
   state.settle({ kind: 'price-change', start: span.start }, finding);
 }
 
-function changeOf(state: SymbolState, { start, open, close }: PriceSpan): Finding | null {
+function changeOf(state: SymbolState, { start, open, close }: Hour): Finding | null {
   const severity = stepOf(steps, close - open, open);
   if (!severity) return null;
   const percent = percentOf(close - open, open);

@@ -6,8 +6,9 @@ import { bucketStart } from '../../contracts/interval.ts';
 import { parametersOf, type SignalDefinition } from './definition.ts';
 import { type Evidence, exhibits, isPriced, startOf, type Told } from './evidence.ts';
 import { isAbove, percentOf, type Steps, stepOf } from './figures.ts';
-import { minute, type PriceSpan, second } from './span.ts';
+import { minute, second } from './span.ts';
 import type { Cause, Finding, SymbolState } from './symbol-state.ts';
+import type { PriceWindow } from './windows.ts';
 
 type Direction = 'up' | 'down';
 
@@ -51,7 +52,7 @@ export function askNewestSpike(state: SymbolState): void {
   // Nearly always.
   if (!isFar(state.range.high, state.range.low)) return;
   const index = state.seconds.length - 1;
-  const start = bucketStart((state.seconds[index] as PriceSpan).start, minute);
+  const start = bucketStart(state.seconds.newest, minute);
   for (const direction of directions) {
     if (!isSpike(state, index, direction)) continue;
     const cause = causeOf(start, direction);
@@ -64,13 +65,17 @@ export function askSpikesAround(state: SymbolState, time: number): void {
   const from = bucketStart(time, minute);
   for (const start of [from, from + minute, from + 2 * minute]) {
     for (const direction of directions) {
-      const index = state.seconds.findIndex(
-        (span, at) => bucketStart(span.start, minute) === start && isSpike(state, at, direction),
-      );
-      const finding = index === -1 ? null : spikeAt(state, index, direction);
-      state.settle(causeOf(start, direction), finding);
+      state.settle(causeOf(start, direction), firstSpikeOf(state, start, direction));
     }
   }
+}
+
+function firstSpikeOf(state: SymbolState, start: number, direction: Direction): Finding | null {
+  const { seconds } = state;
+  for (let at = seconds.lastBefore(start) + 1; seconds.start(at) < start + minute; at++) {
+    if (isSpike(state, at, direction)) return spikeAt(state, at, direction);
+  }
+  return null;
 }
 
 function causeOf(start: number, direction: Direction): Cause {
@@ -79,19 +84,18 @@ function causeOf(start: number, direction: Direction): Cause {
 
 function isSpike({ seconds }: SymbolState, index: number, direction: Direction): boolean {
   if (extremeBefore(seconds, index, direction) === null) return false;
-  const before = seconds[index - 1];
-  const isInMinute = before && before.start > (seconds[index] as PriceSpan).start - minute;
+  const isInMinute = seconds.start(index - 1) > seconds.start(index) - minute;
   return !isInMinute || extremeBefore(seconds, index - 1, direction) === null;
 }
 
 function spikeAt(state: SymbolState, index: number, direction: Direction): Finding {
-  const span = state.seconds[index] as PriceSpan;
-  const from = extremeBefore(state.seconds, index, direction) as number;
-  const to = direction === 'up' ? span.high : span.low;
+  const { seconds } = state;
+  const from = extremeBefore(seconds, index, direction) as number;
+  const to = direction === 'up' ? seconds.high(index) : seconds.low(index);
   const percent = percentOf(to - from, from);
   const verb = direction === 'up' ? 'rose' : 'fell';
   return {
-    time: span.start + second,
+    time: seconds.start(index) + second,
     severity: stepOf(steps, to - from, from) ?? 'medium',
     text: `${verb} ${percent.replace('-', '')} % within a minute, to ${state.price(to)}`,
     values: { direction, from: state.price(from), to: state.price(to), percent },
@@ -104,20 +108,16 @@ function isFar(high: number, low: number): boolean {
 }
 
 /** The price that the second at `index` is too far away from; null when there is none. */
-function extremeBefore(
-  seconds: readonly PriceSpan[],
-  index: number,
-  direction: Direction,
-): number | null {
-  const span = seconds[index];
-  if (!span) return null;
-  let { low, high } = span;
-  for (let at = index - 1; at >= 0; at--) {
-    const before = seconds[at] as PriceSpan;
-    if (before.start <= span.start - minute) break;
-    if (before.low < low) low = before.low;
-    if (before.high > high) high = before.high;
+function extremeBefore(seconds: PriceWindow, index: number, direction: Direction): number | null {
+  const from = seconds.start(index) - minute;
+  let low = seconds.low(index);
+  let high = seconds.high(index);
+  for (let at = index - 1; seconds.start(at) > from; at--) {
+    low = Math.min(low, seconds.low(at));
+    high = Math.max(high, seconds.high(at));
   }
-  if (direction === 'up') return isAbove(span.high, 100, low, 100 + spikePercent) ? low : null;
-  return isAbove(high, 100 - spikePercent, span.low, 100) ? high : null;
+  if (direction === 'up') {
+    return isAbove(seconds.high(index), 100, low, 100 + spikePercent) ? low : null;
+  }
+  return isAbove(high, 100 - spikePercent, seconds.low(index), 100) ? high : null;
 }

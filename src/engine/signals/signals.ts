@@ -14,7 +14,7 @@ import {
 import { powerOfTen } from '../../contracts/decimal.ts';
 import { bucketStart, intervals } from '../../contracts/interval.ts';
 import type { MarkBatch } from '../../contracts/mark.ts';
-import { wideToBigInt } from '../../contracts/wide.ts';
+import { wideFromBigInt, wideToBigInt } from '../../contracts/wide.ts';
 import type { Signal } from '../../contracts/wire-objects.ts';
 import {
   askNewestPrints,
@@ -23,6 +23,7 @@ import {
   askQuotedMinute,
   askQuotedSecond,
 } from './bad-print.ts';
+import type { CandleWindow } from './candle-window.ts';
 import { askCrossed } from './crossed-quotes.ts';
 import { askGaps, askGapsWithout } from './gap-at-open.ts';
 import { askPriceChange } from './price-change.ts';
@@ -31,22 +32,16 @@ import {
   dropMinutes,
   dropSeconds,
   isBeyondMinutes,
-  type MinuteSpan,
   minute,
   minutesLateMax,
-  type PriceSpan,
-  place,
-  type QuoteSpan,
-  remove,
-  type Span,
   secondsLateMax,
-  spanAt,
 } from './span.ts';
 import { askStaleAfter, askStaleAt, askStaleUntil } from './stale-quotes.ts';
 import { SymbolState } from './symbol-state.ts';
 import { askVolatility } from './volatility.ts';
 import { askLaterVolumes, askVolumesFrom } from './volume-anomaly.ts';
 import { type KeptState, pageKey, sessionMinuteAt, VolumeHistory } from './volume-history.ts';
+import type { PriceWindow, QuoteWindow } from './windows.ts';
 
 /** What the keys of each symbol's state begin with. */
 export const symbolPrefix = 'symbol ';
@@ -55,6 +50,8 @@ const volumesPrefix = 'volumes ';
 const bidPrice = priceKinds.indexOf('bid');
 const askPrice = priceKinds.indexOf('ask');
 const tradePrice = priceKinds.indexOf('trade');
+/** The factor of prices that may not set any. */
+const unpriced = 0;
 const openState = candleStates.indexOf('open');
 /** A bad print's seconds decide whether its minute says it too. */
 const ofMinutes = ['volatility', 'volume-anomaly', 'bad-print'] as const;
@@ -69,6 +66,8 @@ export class SignalOperator {
   /** Those that changed since they were last saved. */
   readonly #changed = new Set<SymbolState>();
   readonly #volumes = new VolumeHistory();
+  /** By the index that their symbols have in the batch being applied. */
+  #states: SymbolState[] = [];
   #found: Signal[] = [];
   readonly #publish = (signal: Signal, state: SymbolState): void => {
     this.#found.push(signal);
@@ -77,6 +76,7 @@ export class SignalOperator {
 
   /** What the closed candles of a batch raise, change and retract. */
   apply(batch: CandleBatch): readonly Signal[] {
+    this.#states = [];
     for (let row = 0; row < batch.count; row++) {
       if (batch.state[row] === openState) continue;
       const price = batch.price[row];
@@ -125,9 +125,10 @@ export class SignalOperator {
       const start = batch.start[row] as number;
       need(symbol, calendar, start);
       // A late minute asks those behind it.
-      const minutes = this.#symbols.get(symbol)?.minutes ?? [];
-      for (let at = minutes.length - 1; (minutes[at]?.start ?? start) > start; at--) {
-        need(symbol, calendar, (minutes[at] as MinuteSpan).start);
+      const minutes = this.#symbols.get(symbol)?.minutes;
+      if (!minutes) continue;
+      for (let at = minutes.length - 1; minutes.start(at) > start; at--) {
+        need(symbol, calendar, minutes.start(at));
       }
     }
     return [...keys];
@@ -182,22 +183,22 @@ export class SignalOperator {
 
   #takeSecond(batch: CandleBatch, row: number, isPriced: boolean): void {
     const state = this.#stateOf(batch, row);
-    const { seconds } = state;
-    const span = priceSpanOf(batch, row, state);
-    const newest = seconds.at(-1)?.start ?? Number.NEGATIVE_INFINITY;
-    if (span.start <= newest - secondsLateMax) return;
+    const { seconds, range } = state;
+    const start = batch.start[row];
+    const { newest } = seconds;
+    if (start <= newest - secondsLateMax) return;
     if (isPriced) {
-      place(seconds, span);
-      state.range.include(span);
-    } else if (remove(seconds, span.start) < 0) {
+      const index = placePrices(seconds, batch, row, priceFactorOf(state, batch, row));
+      range.include(start, seconds.high(index), seconds.low(index));
+    } else if (seconds.remove(start) < 0) {
       return;
     }
-    if (span.start > newest) {
+    if (start > newest) {
       askNewestSpike(state);
       askNewestPrints(state);
     } else {
-      askSpikesAround(state, span.start);
-      askPrintsAround(state, span.start);
+      askSpikesAround(state, start);
+      askPrintsAround(state, start);
     }
     if (dropSeconds(seconds)) state.forget(['price-spike'], oldestOf(seconds));
   }
@@ -205,14 +206,21 @@ export class SignalOperator {
   #takeMinute(batch: CandleBatch, row: number, isPriced: boolean): void {
     const state = this.#stateOf(batch, row);
     const { minutes } = state;
-    const span = minuteSpanOf(batch, row, state, isPriced);
-    const at = sessionMinuteAt(state.calendar, span.start);
-    if (at) this.#volumes.put(state, at, span.volume);
-    if (!isBeyondMinutes(minutes, state.minutesFrom, span.start)) {
-      if (isEmptied(batch, row)) this.#takeMinuteAway(state, span.start);
-      else this.#askMinute(state, span, place(minutes, span));
+    const start = batch.start[row];
+    const { high, low } = volumeOf(state, batch, row);
+    const at = sessionMinuteAt(state.calendar, start);
+    if (at) this.#volumes.put(state, at, high, low);
+    if (!isBeyondMinutes(minutes, state.minutesFrom, start)) {
+      if (isEmptied(batch, row)) {
+        this.#takeMinuteAway(state, start);
+      } else {
+        const factor = isPriced ? priceFactorOf(state, batch, row) : unpriced;
+        const index = placePrices(minutes, batch, row, factor);
+        minutes.setVolume(index, high, low);
+        this.#askMinute(state, index, () => notionalIn(state, batch, row));
+      }
     }
-    askLaterVolumes(state, this.#volumes, span.start);
+    askLaterVolumes(state, this.#volumes, start);
     const from = dropMinutes(minutes);
     if (from === null) return;
     state.minutesFrom = from;
@@ -221,7 +229,7 @@ export class SignalOperator {
 
   /** Cancels took the last trade of a minute. */
   #takeMinuteAway(state: SymbolState, start: number): void {
-    const index = remove(state.minutes, start);
+    const index = state.minutes.remove(start);
     if (index < 0) return;
     state.settle({ kind: 'volatility', start }, null);
     state.settle({ kind: 'volume-anomaly', start }, null);
@@ -231,34 +239,34 @@ export class SignalOperator {
     askStaleAt(state, start);
   }
 
-  #askMinute(state: SymbolState, span: MinuteSpan, index: number): void {
-    askVolatility(state, span);
+  #askMinute(state: SymbolState, index: number, notional: () => bigint | null): void {
+    const { minutes } = state;
+    const start = minutes.start(index);
+    askVolatility(state, index, notional);
     askVolumesFrom(state, this.#volumes, index);
-    if (span.isPriced) askGaps(state, span);
-    else askGapsWithout(state, span.start);
-    askPrintMinutes(state, span.start);
-    askStaleAt(state, span.start);
+    if (minutes.isPriced(index)) askGaps(state, index);
+    else askGapsWithout(state, start);
+    askPrintMinutes(state, start);
+    askStaleAt(state, start);
   }
 
   #takeQuoteSecond(batch: CandleBatch, row: number): void {
     const state = this.#stateOf(batch, row);
     const { quoteSeconds } = state;
-    const span = quoteSpanOf(batch, row, state, quoteSeconds);
-    const newest = quoteSeconds.at(-1)?.start ?? Number.NEGATIVE_INFINITY;
-    if (span.start <= newest - secondsLateMax) return;
-    place(quoteSeconds, span);
-    askCrossed(state, span);
-    askQuotedSecond(state, span.start);
+    const start = batch.start[row];
+    if (start <= quoteSeconds.newest - secondsLateMax) return;
+    askCrossed(state, placeQuote(quoteSeconds, state, batch, row));
+    askQuotedSecond(state, start);
     if (dropSeconds(quoteSeconds)) state.forget(['crossed-quotes'], oldestOf(quoteSeconds));
   }
 
   #takeQuoteMinute(batch: CandleBatch, row: number): void {
     const state = this.#stateOf(batch, row);
     const { quoteMinutes } = state;
-    const span = quoteSpanOf(batch, row, state, quoteMinutes);
-    if (isBeyondMinutes(quoteMinutes, state.quoteMinutesFrom, span.start)) return;
-    const index = place(quoteMinutes, span);
-    askQuotedMinute(state, span.start);
+    const start = batch.start[row];
+    if (isBeyondMinutes(quoteMinutes, state.quoteMinutesFrom, start)) return;
+    const index = placeQuote(quoteMinutes, state, batch, row);
+    askQuotedMinute(state, start);
     askStaleAfter(state, index - 1);
     askStaleAfter(state, index);
     const from = dropMinutes(quoteMinutes);
@@ -269,16 +277,24 @@ export class SignalOperator {
 
   #takeHour(batch: CandleBatch, row: number, isPriced: boolean): void {
     const state = this.#stateOf(batch, row);
-    const span = priceSpanOf(batch, row, state);
-    if (span.start < state.newestHour - minutesLateMax) return;
-    askPriceChange(state, span, isPriced);
-    if (span.start <= state.newestHour) return;
-    state.newestHour = span.start;
-    state.forget(['price-change'], span.start - minutesLateMax);
+    const start = batch.start[row];
+    if (start < state.newestHour - minutesLateMax) return;
+    const factor = priceFactorOf(state, batch, row);
+    const [open, close] = [batch.open[row] * factor, batch.close[row] * factor];
+    askPriceChange(state, { start, open, close }, isPriced);
+    if (start <= state.newestHour) return;
+    state.newestHour = start;
+    state.forget(['price-change'], start - minutesLateMax);
   }
 
   #stateOf(batch: CandleBatch, row: number): SymbolState {
-    const of = symbolOf(batch, row);
+    const index = batch.symbol[row];
+    this.#states[index] ??= this.#enter(batch.symbols[index]);
+    return this.#states[index];
+  }
+
+  /** The state of a symbol, in scales that hold both, which is going to change. */
+  #enter(of: CandleSymbol): SymbolState {
     let state = this.#symbols.get(of.symbol);
     if (!state) {
       state = new SymbolState(of, this.#publish);
@@ -292,55 +308,59 @@ export class SignalOperator {
 }
 
 /** The first minute that candles in a window are of: nothing is asked of those before. */
-function oldestOf(spans: readonly Span[]): number {
-  return bucketStart((spans[0] as Span).start, minute);
+function oldestOf(window: CandleWindow): number {
+  return bucketStart(window.start(0), minute);
 }
 
 function symbolOf(batch: CandleBatch, row: number): CandleSymbol {
-  return batch.symbols[batch.symbol[row] as number] as CandleSymbol;
+  return batch.symbols[batch.symbol[row]] as CandleSymbol;
 }
 
-function priceSpanOf(batch: CandleBatch, row: number, { priceScale }: SymbolState): PriceSpan {
-  const factor = powerOfTen(priceScale - symbolOf(batch, row).priceScale);
-  return {
-    start: batch.start[row] as number,
-    open: (batch.open[row] as number) * factor,
-    high: (batch.high[row] as number) * factor,
-    low: (batch.low[row] as number) * factor,
-    close: (batch.close[row] as number) * factor,
-  };
+/** What brings the prices of a row to the scale of its symbol. */
+function priceFactorOf({ priceScale }: SymbolState, batch: CandleBatch, row: number): number {
+  return powerOfTen(priceScale - symbolOf(batch, row).priceScale);
 }
 
-/** What a candle of bids or of asks makes of the quotes of its time. */
-function quoteSpanOf(
-  batch: CandleBatch,
-  row: number,
-  { priceScale }: SymbolState,
-  known: readonly QuoteSpan[],
-): QuoteSpan {
-  const factor = powerOfTen(priceScale - symbolOf(batch, row).priceScale);
-  const start = batch.start[row] as number;
-  const { bid, ask } = spanAt(known, start) ?? { bid: 0, ask: 0 };
-  return batch.price[row] === bidPrice
-    ? { start, bid: (batch.low[row] as number) * factor, ask }
-    : { start, bid, ask: (batch.high[row] as number) * factor };
+/** The same of sizes. */
+function sizeFactorOf({ sizeScale }: SymbolState, batch: CandleBatch, row: number): bigint {
+  return 10n ** BigInt(sizeScale - symbolOf(batch, row).sizeScale);
 }
 
-function minuteSpanOf(
-  batch: CandleBatch,
-  row: number,
+function placePrices(window: PriceWindow, batch: CandleBatch, row: number, factor: number): number {
+  const { start, open, high, low, close } = batch;
+  return window.place(
+    start[row],
+    open[row] * factor,
+    high[row] * factor,
+    low[row] * factor,
+    close[row] * factor,
+  );
+}
+
+/** Puts what a candle of bids or of asks makes of the quotes of its time in its place. */
+function placeQuote(
+  window: QuoteWindow,
   state: SymbolState,
-  isPriced: boolean,
-): MinuteSpan {
-  const { priceScale, sizeScale } = symbolOf(batch, row);
-  const sizeFactor = 10n ** BigInt(state.sizeScale - sizeScale);
-  const priceFactor = 10n ** BigInt(state.priceScale - priceScale);
-  const volume = wideToBigInt(batch.volumeHigh[row] as number, batch.volumeLow[row] as number);
+  batch: CandleBatch,
+  row: number,
+): number {
+  const start = batch.start[row];
+  const factor = priceFactorOf(state, batch, row);
+  return batch.price[row] === bidPrice
+    ? window.placeBid(start, batch.low[row] * factor)
+    : window.placeAsk(start, batch.high[row] * factor);
+}
+
+/** The limbs of a row's volume in the scale of its symbol. */
+function volumeOf(state: SymbolState, batch: CandleBatch, row: number) {
+  const [high, low] = [batch.volumeHigh[row], batch.volumeLow[row]];
+  if (symbolOf(batch, row).sizeScale === state.sizeScale) return { high, low };
+  return wideFromBigInt(wideToBigInt(high, low) * sizeFactorOf(state, batch, row));
+}
+
+/** Price x size of a row in the scales of its symbol; null where bars do not tell it. */
+function notionalIn(state: SymbolState, batch: CandleBatch, row: number): bigint | null {
   const notional = notionalOf(batch, row);
-  return {
-    ...priceSpanOf(batch, row, state),
-    volume: volume * sizeFactor,
-    notional: notional && notional * priceFactor * sizeFactor,
-    isPriced,
-  };
+  const priceFactor = BigInt(priceFactorOf(state, batch, row));
+  return notional && notional * priceFactor * sizeFactorOf(state, batch, row);
 }

@@ -11,7 +11,7 @@ import type { Candle } from '../../contracts/wire-objects.ts';
 import type { SignalDefinition } from './definition.ts';
 import { type Evidence, exhibits, isClosed, startOf, type Told } from './evidence.ts';
 import { isOpenAt, isSameDay } from './sessions.ts';
-import { hour, minute, type QuoteSpan } from './span.ts';
+import { hour, minute } from './span.ts';
 import type { Finding, SymbolState } from './symbol-state.ts';
 
 const staleAfter = 5 * minute;
@@ -54,10 +54,7 @@ function* staleEvidence({ start, calendar }: Told): Evidence {
 
 /** Asks what hole in the quotes a minute with trades lies in. */
 export function askStaleAt(state: SymbolState, time: number): void {
-  askStaleAfter(
-    state,
-    state.quoteMinutes.findLastIndex(({ start }) => start <= time),
-  );
+  askStaleAfter(state, state.quoteMinutes.lastUntil(time));
 }
 
 /** Asks the holes in which minutes are over by now, before `end`, of one side of the quotes. */
@@ -71,26 +68,24 @@ export function askStaleUntil(
   const now = overOf(state);
   if (now === before) return;
   const { quoteMinutes } = state;
-  const first = quoteMinutes.findLastIndex(({ start }) => start < before);
-  for (let index = Math.max(0, first); index < quoteMinutes.length; index++) {
-    if ((quoteMinutes[index] as QuoteSpan).start >= now) return;
-    askStaleAfter(state, index);
-  }
+  const first = Math.max(0, quoteMinutes.lastBefore(before));
+  for (let index = first; quoteMinutes.start(index) < now; index++) askStaleAfter(state, index);
 }
 
-/** Asks the hole behind the minute of quotes at `index`. */
+/** Asks the hole behind the minute of quotes at `index`, if there is one. */
 export function askStaleAfter(state: SymbolState, index: number): void {
-  const quoted = state.quoteMinutes[index];
-  if (!quoted) return;
-  const from = quoted.start + staleAfter;
-  const next = state.quoteMinutes[index + 1]?.start ?? Number.POSITIVE_INFINITY;
-  const to = Math.min(next, overOf(state));
-  const cause = { kind: 'stale-quotes', start: quoted.start } as const;
+  const { quoteMinutes, minutesFrom } = state;
+  if (index < 0) return;
+  const start = quoteMinutes.start(index);
+  const from = start + staleAfter;
+  const isLast = index === quoteMinutes.length - 1;
+  const to = isLast ? overOf(state) : Math.min(quoteMinutes.start(index + 1), overOf(state));
+  const cause = { kind: 'stale-quotes', start } as const;
   // Nearly always.
   if (to <= from && !state.isRaised(cause)) return;
-  if (isStale(state, from, to)) state.settle(cause, findingOf(quoted));
+  if (isStale(state, from, to)) state.settle(cause, findingOf(start));
   // Of the minutes that are forgotten, one may have had the trades.
-  else if (Math.min(to, state.minutesFrom) <= from) state.settle(cause, null);
+  else if (Math.min(to, minutesFrom) <= from) state.settle(cause, null);
 }
 
 function overOf({ bidsOver, asksOver }: SymbolState): number {
@@ -98,16 +93,15 @@ function overOf({ bidsOver, asksOver }: SymbolState): number {
 }
 
 function isStale({ calendar, minutes }: SymbolState, from: number, to: number): boolean {
-  return minutes.some(
-    ({ start }) =>
-      start >= from &&
-      start < to &&
-      isOpenAt(calendar, start) &&
-      isSameDay(calendar, from - staleAfter, start),
-  );
+  for (let index = minutes.lastBefore(to); minutes.start(index) >= from; index--) {
+    const start = minutes.start(index);
+    if (isOpenAt(calendar, start) && isSameDay(calendar, from - staleAfter, start)) return true;
+  }
+  return false;
 }
 
-function findingOf({ start }: QuoteSpan): Finding {
+/** Of the last minute with quotes before a hole. */
+function findingOf(start: number): Finding {
   return {
     time: start + staleAfter,
     severity: 'medium',

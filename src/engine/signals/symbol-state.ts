@@ -5,10 +5,11 @@ import { formatBigDecimal, formatDecimal, powerOfTen } from '../../contracts/dec
 import { encodeFrame, FrameReader } from '../../contracts/frame.ts';
 import { type Severity, type SignalKind, signalId } from '../../contracts/signal.ts';
 import { formatTime } from '../../contracts/time.ts';
-import { wideFromBigInt, wideToBigInt } from '../../contracts/wide.ts';
 import type { Signal } from '../../contracts/wire-objects.ts';
+import type { CandleWindow, SavedWindow } from './candle-window.ts';
 import { RecentRange } from './recent-range.ts';
-import type { MinuteSpan, PriceSpan, QuoteSpan, SessionSpan } from './span.ts';
+import { minute, second } from './span.ts';
+import { MinuteWindow, PriceWindow, QuoteWindow, SessionWindow } from './windows.ts';
 
 /** What a signal is of: `start` is that of its window, `part` for what a window can have two of. */
 export interface Cause {
@@ -34,7 +35,7 @@ interface Told {
   readonly signal: Signal;
 }
 
-/** What a saved state begins with; behind it are its windows, one after the other. */
+/** What a saved state begins with; behind it are the rows of its windows, one after the other. */
 interface Saved extends CandleSymbol {
   readonly newestHour: number;
   readonly minutesFrom: number;
@@ -42,21 +43,8 @@ interface Saved extends CandleSymbol {
   readonly bidsOver: number;
   readonly asksOver: number;
   readonly told: readonly (readonly [cause: string, told: Told])[];
-  /** How many spans each window has. */
-  readonly lengths: readonly number[];
+  readonly windows: readonly SavedWindow[];
 }
-
-const priceFields = ['start', 'open', 'high', 'low', 'close'] as const;
-const sessionFields = ['start', 'firstStart', 'open', 'lastStart', 'close'] as const;
-const quoteFields = ['start', 'bid', 'ask'] as const;
-const minuteFields = [
-  ...priceFields,
-  'isPriced',
-  'volumeHigh',
-  'volumeLow',
-  'notionalHigh',
-  'notionalLow',
-] as const;
 
 export class SymbolState {
   readonly symbol: string;
@@ -64,14 +52,14 @@ export class SymbolState {
   sizeScale: number;
   calendar: string;
   /** Closed candles of a second and of a minute, of trades. */
-  seconds: PriceSpan[] = [];
+  readonly seconds = new PriceWindow(second);
   /** What their prices lie within. */
   readonly range = new RecentRange();
-  minutes: MinuteSpan[] = [];
-  sessions: SessionSpan[] = [];
+  readonly minutes = new MinuteWindow();
+  readonly sessions = new SessionWindow();
   /** The same of quotes. */
-  quoteSeconds: QuoteSpan[] = [];
-  quoteMinutes: QuoteSpan[] = [];
+  readonly quoteSeconds = new QuoteWindow(second);
+  readonly quoteMinutes = new QuoteWindow(minute);
   /** When the newest hour of trades began. */
   newestHour = 0;
   /** Minutes before these, of trades and of quotes, are not asked again; 0 while all are known. */
@@ -81,12 +69,11 @@ export class SymbolState {
   bidsOver = 0;
   asksOver = 0;
   /**
-   * What was told of all that may be asked again, by cause: an id costs a hash to make. It is
-   * forgotten with the candles it is of, and never for its number, or it would be told once more.
+   * What was told of all that may be asked again, by kind and cause: an id costs a hash to make. It
+   * is forgotten with the candles it is of, and never for its number, or it would be told once
+   * more. Of most symbols nothing was.
    */
-  readonly #told: Map<string, Told>;
-  /** The kinds among them: of most there is none, and then nothing to look for. */
-  #kinds: ReadonlySet<SignalKind>;
+  #told: Map<SignalKind, Map<string, Told>> | null = null;
   readonly #publish: Publish;
 
   constructor(of: CandleSymbol, publish: Publish, told: Saved['told'] = []) {
@@ -94,9 +81,8 @@ export class SymbolState {
     this.priceScale = of.priceScale;
     this.sizeScale = of.sizeScale;
     this.calendar = of.calendar;
-    this.#told = new Map(told);
-    this.#kinds = kindsOf(this.#told);
     this.#publish = publish;
+    for (const [key, known] of told) this.#remember(key, known);
   }
 
   isRaised(cause: Cause): boolean {
@@ -134,15 +120,17 @@ export class SymbolState {
 
   /** Forgets what was told of causes that start before a time and are not asked again. */
   forget(kinds: readonly SignalKind[], before: number): void {
-    if (!kinds.some((kind) => this.#kinds.has(kind))) return;
-    for (const [key, { start, signal }] of this.#told) {
-      if (start < before && kinds.includes(signal.kind)) this.#told.delete(key);
+    for (const kind of kinds) {
+      const told = this.#told?.get(kind);
+      if (!told) continue;
+      for (const [key, { start }] of told) if (start < before) told.delete(key);
     }
-    this.#kinds = kindsOf(this.#told);
   }
 
   #knownOf(cause: Cause): Signal | undefined {
-    return this.#kinds.has(cause.kind) ? this.#told.get(keyOf(cause))?.signal : undefined;
+    const told = this.#told?.get(cause.kind);
+    // Nearly always nothing.
+    return told && told.size > 0 ? told.get(keyOf(cause))?.signal : undefined;
   }
 
   price(value: number): string {
@@ -156,34 +144,10 @@ export class SymbolState {
   rescale(priceScale: number, sizeScale: number): void {
     if (priceScale <= this.priceScale && sizeScale <= this.sizeScale) return;
     const factor = powerOfTen(Math.max(0, priceScale - this.priceScale));
-    const sizeFactor = 10n ** BigInt(Math.max(0, sizeScale - this.sizeScale));
-    const scaled = <S extends PriceSpan>(span: S): S => ({
-      ...span,
-      open: span.open * factor,
-      high: span.high * factor,
-      low: span.low * factor,
-      close: span.close * factor,
-    });
-    this.seconds = this.seconds.map(scaled);
+    for (const window of [this.seconds, this.minutes, this.sessions]) window.rescale(factor);
+    for (const window of [this.quoteSeconds, this.quoteMinutes]) window.rescale(factor);
+    this.minutes.rescaleVolumes(10n ** BigInt(Math.max(0, sizeScale - this.sizeScale)));
     this.range.rebuild(this.seconds);
-    this.minutes = this.minutes.map((span) => ({
-      ...scaled(span),
-      volume: span.volume * sizeFactor,
-      notional: span.notional && span.notional * BigInt(factor) * sizeFactor,
-    }));
-    const closing = ({ open, close, ...times }: SessionSpan): SessionSpan => ({
-      ...times,
-      open: open * factor,
-      close: close * factor,
-    });
-    const quoted = ({ start, bid, ask }: QuoteSpan): QuoteSpan => ({
-      start,
-      bid: bid * factor,
-      ask: ask * factor,
-    });
-    this.sessions = this.sessions.map(closing);
-    this.quoteSeconds = this.quoteSeconds.map(quoted);
-    this.quoteMinutes = this.quoteMinutes.map(quoted);
     this.priceScale = Math.max(priceScale, this.priceScale);
     this.sizeScale = Math.max(sizeScale, this.sizeScale);
   }
@@ -191,13 +155,7 @@ export class SymbolState {
   encode(): Uint8Array {
     const { symbol, priceScale, sizeScale, calendar } = this;
     const { newestHour, minutesFrom, quoteMinutesFrom, bidsOver, asksOver } = this;
-    const windows = [
-      pack(this.seconds, priceFields),
-      pack(this.minutes.map(plainMinute), minuteFields),
-      pack(this.sessions, sessionFields),
-      pack(this.quoteSeconds, quoteFields),
-      pack(this.quoteMinutes, quoteFields),
-    ];
+    const windows = this.#windows.map((window) => window.save());
     const saved: Saved = {
       symbol,
       priceScale,
@@ -208,98 +166,53 @@ export class SymbolState {
       quoteMinutesFrom,
       bidsOver,
       asksOver,
-      told: [...this.#told],
-      lengths: [
-        this.seconds.length,
-        this.minutes.length,
-        this.sessions.length,
-        this.quoteSeconds.length,
-        this.quoteMinutes.length,
-      ],
+      told: Array.from(this.#told?.values() ?? [], (told) => [...told]).flat(),
+      windows: windows.map(({ saved: window }) => window),
     };
-    const numbers = Float64Array.from(windows.flat());
-    return encodeFrame('json', numbers.length, saved, [numbers]);
+    const rows = Buffer.concat(windows.map((window) => window.rows));
+    return encodeFrame('json', rows.length, saved, [rows]);
   }
 
   static decode(bytes: Uint8Array, publish: Publish): SymbolState {
     const frame = new FrameReader(bytes);
     const saved = frame.meta as Saved;
-    const numbers = frame.column(Float64Array).values();
-    const [seconds = 0, minutes = 0, sessions = 0, ...quotes] = saved.lengths;
+    const rows = frame.column(Uint8Array);
     const state = new SymbolState(saved, publish, saved.told);
     state.newestHour = saved.newestHour;
     state.minutesFrom = saved.minutesFrom;
     state.quoteMinutesFrom = saved.quoteMinutesFrom;
     state.bidsOver = saved.bidsOver;
     state.asksOver = saved.asksOver;
-    state.seconds = unpack(numbers, seconds, priceFields);
+    let offset = 0;
+    for (const [index, window] of state.#windows.entries()) {
+      const kept = saved.windows[index] as SavedWindow;
+      window.restore(kept, rows.subarray(offset, offset + kept.bytes));
+      offset += kept.bytes;
+    }
     state.range.rebuild(state.seconds);
-    state.minutes = unpack(numbers, minutes, minuteFields).map(minuteOf);
-    state.sessions = unpack(numbers, sessions, sessionFields);
-    state.quoteSeconds = unpack(numbers, quotes[0] ?? 0, quoteFields);
-    state.quoteMinutes = unpack(numbers, quotes[1] ?? 0, quoteFields);
     return state;
   }
 
+  /** In the order in which they are saved. */
+  get #windows(): CandleWindow[] {
+    return [this.seconds, this.minutes, this.sessions, this.quoteSeconds, this.quoteMinutes];
+  }
+
   #tell(cause: Cause, signal: Signal): void {
-    this.#told.set(keyOf(cause), { start: cause.start, signal });
-    if (!this.#kinds.has(cause.kind)) this.#kinds = kindsOf(this.#told);
+    this.#remember(keyOf(cause), { start: cause.start, signal });
     this.#publish(signal, this);
+  }
+
+  #remember(key: string, told: Told): void {
+    this.#told ??= new Map();
+    const { kind } = told.signal;
+    const others = this.#told.get(kind);
+    if (others) others.set(key, told);
+    else this.#told.set(kind, new Map([[key, told]]));
   }
 }
 
-function keyOf({ kind, start, part = '' }: Cause): string {
-  return `${kind} ${start} ${part}`;
-}
-
-function kindsOf(told: ReadonlyMap<string, Told>): ReadonlySet<SignalKind> {
-  return new Set(Array.from(told.values(), ({ signal }) => signal.kind));
-}
-
-function pack<F extends string>(
-  spans: readonly Readonly<Record<F, number>>[],
-  fields: readonly F[],
-): number[] {
-  return spans.flatMap((span) => fields.map((field) => span[field]));
-}
-
-function unpack<F extends string>(
-  numbers: Iterator<number>,
-  length: number,
-  fields: readonly F[],
-): Record<F, number>[] {
-  return Array.from({ length }, () => {
-    const entries = fields.map((field) => [field, numbers.next().value]);
-    return Object.fromEntries(entries) as Record<F, number>;
-  });
-}
-
-function plainMinute({ volume, notional, isPriced, ...prices }: MinuteSpan) {
-  const { high: volumeHigh, low: volumeLow } = wideFromBigInt(volume);
-  const unknown = { high: Number.NaN, low: Number.NaN };
-  const sum = notional === null ? unknown : wideFromBigInt(notional);
-  return {
-    ...prices,
-    isPriced: Number(isPriced),
-    volumeHigh,
-    volumeLow,
-    notionalHigh: sum.high,
-    notionalLow: sum.low,
-  };
-}
-
-function minuteOf({
-  volumeHigh,
-  volumeLow,
-  notionalHigh,
-  notionalLow,
-  isPriced,
-  ...prices
-}: ReturnType<typeof plainMinute>): MinuteSpan {
-  return {
-    ...prices,
-    isPriced: isPriced === 1,
-    volume: wideToBigInt(volumeHigh, volumeLow),
-    notional: Number.isNaN(notionalHigh) ? null : wideToBigInt(notionalHigh, notionalLow),
-  };
+/** Among causes of its kind. */
+function keyOf({ start, part = '' }: Cause): string {
+  return `${start} ${part}`;
 }

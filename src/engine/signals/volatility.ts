@@ -4,7 +4,7 @@ import { divide, formatBigDecimal } from '../../contracts/decimal.ts';
 import { parametersOf, type SignalDefinition } from './definition.ts';
 import { windowItself } from './evidence.ts';
 import { percentOf, type Steps, stepOf } from './figures.ts';
-import { type MinuteSpan, minute } from './span.ts';
+import { minute } from './span.ts';
 import type { Finding, SymbolState } from './symbol-state.ts';
 
 const steps: Steps = [
@@ -22,19 +22,30 @@ export const volatility: SignalDefinition = {
   evidence: windowItself('1m', 'the minute'),
 };
 
-export function askVolatility(state: SymbolState, span: MinuteSpan): void {
-  const finding = span.isPriced ? volatilityOf(state, span) : null;
-  state.settle({ kind: 'volatility', start: span.start }, finding);
+/** Asks the minute at `index`; `notional` is its price x size, null where bars do not tell it. */
+export function askVolatility(
+  state: SymbolState,
+  index: number,
+  notional: () => bigint | null,
+): void {
+  const { minutes } = state;
+  const finding = minutes.isPriced(index) ? volatilityOf(state, index, notional) : null;
+  state.settle({ kind: 'volatility', start: minutes.start(index) }, finding);
 }
 
-function volatilityOf(state: SymbolState, span: MinuteSpan): Finding | null {
-  const { high, low } = span;
-  const severity = stepOf(steps, high - low, span.open);
+function volatilityOf(
+  state: SymbolState,
+  index: number,
+  notional: () => bigint | null,
+): Finding | null {
+  const { minutes } = state;
+  const [open, high, low] = [minutes.open(index), minutes.high(index), minutes.low(index)];
+  const severity = stepOf(steps, high - low, open);
   if (!severity) return null;
-  const percent = percentOf(high - low, span.open);
-  const trend = trends[String(Math.sign(span.close - span.open)) as keyof typeof trends];
+  const percent = percentOf(high - low, open);
+  const trend = trends[String(Math.sign(minutes.close(index) - open)) as keyof typeof trends];
   return {
-    time: span.start + minute,
+    time: minutes.start(index) + minute,
     severity,
     text: `swung ${percent} % in a minute, trend ${trend}`,
     values: {
@@ -42,14 +53,15 @@ function volatilityOf(state: SymbolState, span: MinuteSpan): Finding | null {
       low: state.price(low),
       percent,
       trend,
-      ...averageOf(state, span),
+      ...averageOf(state, index, notional()),
     },
   };
 }
 
 /** What was paid on average; nothing where that is not known. */
-function averageOf(state: SymbolState, { volume, notional, close }: MinuteSpan) {
-  if (volume === 0n) return { average: state.price(close) };
+function averageOf(state: SymbolState, index: number, notional: bigint | null) {
+  const volume = state.minutes.volume(index);
+  if (volume === 0n) return { average: state.price(state.minutes.close(index)) };
   if (notional === null) return {};
   return { average: formatBigDecimal(divide(notional, volume, 4), state.priceScale + 4) };
 }

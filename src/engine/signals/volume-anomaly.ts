@@ -8,9 +8,10 @@ import type { Severity } from '../../contracts/signal.ts';
 import type { Candle } from '../../contracts/wire-objects.ts';
 import { parametersOf, type SignalDefinition } from './definition.ts';
 import { type Evidence, exhibits, type Told } from './evidence.ts';
-import { isBeyondMinutes, type MinuteSpan, minute, minutesCompared, spanAt } from './span.ts';
+import { isBeyondMinutes, minute, minutesCompared } from './span.ts';
 import type { Finding, SymbolState } from './symbol-state.ts';
 import { sameMinutesBefore, sessionMinuteAt, type VolumeHistory } from './volume-history.ts';
+import type { MinuteWindow } from './windows.ts';
 
 const sessionsMin = 5;
 /** Standard deviations beyond which an anomaly is of each severity, from the worst on. */
@@ -69,26 +70,28 @@ export function askLaterVolumes(state: SymbolState, history: VolumeHistory, star
   const at = sessionMinuteAt(calendar, start);
   if (!at) return;
   for (const open of history.after(state, at)) {
-    const later = spanAt(minutes, open + at.index * minute);
-    if (!later || isBeyondMinutes(minutes, minutesFrom, later.start)) continue;
-    askVolume(state, history, minutes.indexOf(later));
+    const later = open + at.index * minute;
+    const index = minutes.indexOf(later);
+    if (index < 0 || isBeyondMinutes(minutes, minutesFrom, later)) continue;
+    askVolume(state, history, index);
   }
 }
 
 function askVolume(state: SymbolState, history: VolumeHistory, index: number): void {
-  const { start } = state.minutes[index] as MinuteSpan;
+  const start = state.minutes.start(index);
   state.settle({ kind: 'volume-anomaly', start }, anomalyAt(state, history, index));
 }
 
 function anomalyAt(state: SymbolState, history: VolumeHistory, index: number): Finding | null {
-  const { start, volume } = state.minutes[index] as MinuteSpan;
+  const { minutes } = state;
+  const start = minutes.start(index);
   const at = sessionMinuteAt(state.calendar, start);
   const sameMinute = at ? history.before(state, at) : [];
   const isKnown = sameMinute.length >= sessionsMin;
-  if (!isKnown && index < minutesCompared) return null;
-  const before = isKnown
-    ? sameMinute
-    : state.minutes.slice(index - minutesCompared, index).map((other) => other.volume);
+  // Before anything that takes time: nearly always.
+  if (!isKnown && (index < minutesCompared || !mayBeMuch(minutes, index))) return null;
+  const before = isKnown ? sameMinute : volumesBefore(minutes, index);
+  const volume = minutes.volume(index);
   const n = BigInt(before.length);
   const sum = before.reduce((total, other) => total + other, 0n);
   const above = n * volume - sum;
@@ -109,4 +112,17 @@ function anomalyAt(state: SymbolState, history: VolumeHistory, index: number): F
       comparedWith: `${n} ${isKnown ? 'sessions' : 'minutes'}`,
     },
   };
+}
+
+/** Whether a volume may be twice the mean of those before it: doubles are surer than to 5 %. */
+function mayBeMuch(minutes: MinuteWindow, index: number): boolean {
+  let sum = 0;
+  for (let at = index - minutesCompared; at < index; at++) sum += minutes.roughVolume(at);
+  return minutesCompared * minutes.roughVolume(index) > 1.9 * sum;
+}
+
+function volumesBefore(minutes: MinuteWindow, index: number): bigint[] {
+  return Array.from({ length: minutesCompared }, (_, n) =>
+    minutes.volume(index - minutesCompared + n),
+  );
 }

@@ -64,17 +64,19 @@ export class VolumeHistory {
     this.#pages.set(key, new Float64Array(Uint8Array.from(value).buffer));
   }
 
-  /** The page of a minute must have been restored, if it was kept. */
-  put({ symbol, sizeScale }: SymbolState, { open, index }: SessionMinute, volume: bigint): void {
+  /** In two limbs. The page of a minute must have been restored, if it was kept. */
+  put(
+    { symbol, sizeScale }: SymbolState,
+    { open, index }: SessionMinute,
+    high: number,
+    low: number,
+  ): void {
     const key = pageKey(symbol, index);
     let page = rescaled(this.#pages.get(key) ?? Float64Array.of(sizeScale), sizeScale);
     const newest = Math.max(open, ...membersOf(page).map((at) => page[at] as number));
     page = withMember(page, open, newest - keptFor);
     const member = membersOf(page).find((at) => page[at] === open);
-    if (member !== undefined) {
-      const { high, low } = wideFromBigInt(volume);
-      page.set([high, low], volumeAt(member, index));
-    }
+    if (member !== undefined) page.set([high, low], volumeAt(member, index));
     this.#pages.set(key, page);
     this.#changed.add(key);
   }
