@@ -3,12 +3,9 @@
 // again.
 
 import { constants, setPriority } from 'node:os';
-import { Registry } from '@prometheus-io/client';
 import { microsPerSecond, systemClock } from '../../base/clock.ts';
-import { type Meters, pipelineMeters } from '../../pipeline/meters.ts';
+import type { Meters } from '../../pipeline/meters.ts';
 import type { Config } from '../config.ts';
-import { openLogger } from '../logger.ts';
-import { Plant } from '../plant.ts';
 import { openProgress } from '../progress.ts';
 import { StoreThread } from '../threads.ts';
 import { growthSignal, lockFolder, openLog, openReplay, type ReplayQuery } from '../wire.ts';
@@ -23,7 +20,6 @@ export async function replay(
   options: ReplayOptions,
 ): Promise<void> {
   const started = systemClock.now();
-  const logger = openLogger(config.logLevel, 'stderr');
   const interrupted = onInterrupt();
   const progress = openProgress(options.quiet !== true);
   const feed = await openReplay(files, options, systemClock, (at) => progress.show(at));
@@ -35,6 +31,14 @@ export async function replay(
   ends.defer(() => store.close({ wait: false }));
   // The tape does not wait for the database, which is slower to start.
   store.open().catch(() => undefined);
+  // Nor does the database wait for what the tape needs to be loaded.
+  const [{ openLogger }, { Plant }, { pipelineMeters }, { Registry }] = await Promise.all([
+    import('../logger.ts'),
+    import('../plant.ts'),
+    import('../../pipeline/meters.ts'),
+    import('@prometheus-io/client'),
+  ]);
+  const logger = openLogger(config.logLevel, 'stderr');
   const log = await openLog(config, logger, growth);
   const meters = pipelineMeters(new Registry());
   ends.defer(async () => await tellSummary(meters, started));
