@@ -140,6 +140,7 @@ export class Session {
   #subscribe(asked: Subscribe): void {
     const wanted = wantedOf(asked);
     const { id } = asked;
+    this.#subscriber.check(wanted);
     this.#requireRoom(id, wanted);
     const joined = this.#subscriber.prepare(wanted);
     const held = { wanted, end: joined.leave };
