@@ -86,7 +86,7 @@ export const defaultLimits: GatewayLimits = {
   messagesPerSecondMax: 100,
   subscriptionsMax: 64,
   symbolsMax: 2_000,
-  historyRowsMax: 50_000,
+  historyRowsMax: 20_000,
   historiesAtOnceMax: 4,
   readsPerTurnMax: 4,
   summaryMs: 250,

@@ -53,7 +53,7 @@ suite('a bad message is answered with a code and a cure', () => {
       [{ ...trades, cursor: `${one.log.epoch}:0:5` }, 'bad-request', /ahead of all trades/],
       [{ ...trades, cursor: 'e1:0:5', history: 1 }, 'bad-request', /More than one/],
       [{ ...trades, history: 0 }, 'bad-request', /"history" is 0/],
-      [{ ...candles, history: 1e9 }, 'limit-exceeded', /room for 50000/],
+      [{ ...candles, history: 1e9 }, 'limit-exceeded', /room for 20000/],
       [{ ...trades, from: 'yesterday' }, 'bad-request', /no time/],
       [{ ...trades, stream: 'quotes', history: 5 }, 'bad-request', /quotes have none/],
       [{ ...candles, interval: '2m' }, 'bad-request', /"interval" is "2m"/],
