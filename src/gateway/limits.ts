@@ -43,6 +43,8 @@ export interface GatewayLimits {
   /** Rows of the past with which one subscription begins, and how many such are read at once. */
   readonly historyRowsMax: number;
   readonly historiesAtOnceMax: number;
+  /** Pieces of the log that are read for slow clients in one turn of the event loop. */
+  readonly readsPerTurnMax: number;
   /** Milliseconds between two summaries of one symbol. */
   readonly summaryMs: number;
   /** Trades held in memory for one symbol, and for all of them. */
@@ -84,8 +86,9 @@ export const defaultLimits: GatewayLimits = {
   messagesPerSecondMax: 100,
   subscriptionsMax: 64,
   symbolsMax: 2_000,
-  historyRowsMax: 50_000,
+  historyRowsMax: 20_000,
   historiesAtOnceMax: 4,
+  readsPerTurnMax: 4,
   summaryMs: 250,
   recentTradesMax: 4_096,
   recentTradesTotalMax: 1 << 20,

@@ -106,7 +106,7 @@ function answerProblems(app: HttpServer, logger: GatewayLogger): void {
     throw new Failure(
       'not-found',
       `There is nothing at ${request.method} ${request.url.split('?', 1)[0]}.`,
-      request.url.startsWith('/ws/')
+      /^\/ws(?=[/?]|$)/.test(request.url)
         ? 'Connect with a WebSocket client.'
         : 'See /openapi.json for what there is.',
     );

@@ -165,6 +165,7 @@ export class WebSockets {
     const parsed = URL.parse(url, 'ws://host') ?? new URL('ws://host');
     const wanted = isMany(parsed) ? null : wantedByUrl(parsed);
     this.#requireReady();
+    if (wanted) this.#subscriber.check(wanted);
     const ofAddress = this.#perAddress.get(address) ?? 0;
     const isTooMany = ofAddress >= limits.webSocketsPerAddressMax && !isLoopback(address);
     if (isTooMany || this.#admitted >= limits.webSocketsMax) {

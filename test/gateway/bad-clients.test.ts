@@ -9,6 +9,7 @@ import fc from 'fast-check';
 import { WebSocket } from 'ws';
 import { ManualClock } from '../../src/base/clock.ts';
 import { Gate } from '../../src/gateway/stream/gate.ts';
+import { MemoryLog } from './memory-log.ts';
 import { refusal, rig } from './rig.ts';
 import { seeded } from './seed.ts';
 import { monday } from './tape.ts';
@@ -39,7 +40,8 @@ suite('a bad message is answered with a code and a cure', () => {
       [{ ...trades, symbols: [] }, 'bad-request', /"symbols" is empty/],
       [{ ...trades, symbols: ['AAPL', 7] }, 'bad-request', /at 1/],
       [{ ...trades, symbols: ['AAPL', 'NOPE'] }, 'not-found', /"NOPE"/],
-      [{ ...trades, symbols: many }, 'limit-exceeded', /2002 symbols/],
+      [{ ...trades, symbols: many }, 'not-found', /"S0"/],
+      [{ ...trades, stream: 'alerts', symbols: many }, 'limit-exceeded', /2002 symbols/],
       [{ ...trades, symbols: ['x'.repeat(70)] }, 'bad-request', /"symbols" is \["x+…/],
       [{ ...trades, colour: 'red' }, 'bad-request', /"colour" is unknown/],
       [{ ...trades, interval: '1m' }, 'bad-request', /"interval" is unknown here: trades/],
@@ -51,7 +53,7 @@ suite('a bad message is answered with a code and a cure', () => {
       [{ ...trades, cursor: `${one.log.epoch}:0:5` }, 'bad-request', /ahead of all trades/],
       [{ ...trades, cursor: 'e1:0:5', history: 1 }, 'bad-request', /More than one/],
       [{ ...trades, history: 0 }, 'bad-request', /"history" is 0/],
-      [{ ...candles, history: 1e9 }, 'limit-exceeded', /room for 50000/],
+      [{ ...candles, history: 1e9 }, 'limit-exceeded', /room for 20000/],
       [{ ...trades, from: 'yesterday' }, 'bad-request', /no time/],
       [{ ...trades, stream: 'quotes', history: 5 }, 'bad-request', /quotes have none/],
       [{ ...candles, interval: '2m' }, 'bad-request', /"interval" is "2m"/],
@@ -79,7 +81,7 @@ suite('a bad message is answered with a code and a cure', () => {
     await one.tape.trades({ symbol: 'MSFT', time: monday, price: 1 });
     assert.equal((await client.next()).price, '0.01', 'what was subscribed before goes on');
     const { body } = await one.get('/metrics');
-    assert.match(body, /tapeline_websocket_errors_total\{code="not-found"\} 2/);
+    assert.match(body, /tapeline_websocket_errors_total\{code="not-found"\} 3/);
   });
 
   test('whatever it is made of', async (t) => {
@@ -207,6 +209,29 @@ suite('a client has bounds', () => {
     });
     await once(loris, 'close');
     assert.match(answer, /^HTTP\/1\.1 408 /);
+  });
+
+  test('on what is read for it from the log before others have their turn', async (t) => {
+    const log = new MemoryLog();
+    const one = await rig(t, { log });
+    const row = { symbol: 'MSFT', time: monday, price: 1 };
+    for (let index = 0; index < 40; index++) {
+      await one.tape.trades(...Array.from({ length: 4_000 }, () => row));
+    }
+    await one.settled();
+    let [inTurn, most, all] = [0, 0, 0];
+    const read = log.read.bind(log);
+    log.read = (...what) => {
+      if (inTurn++ === 0) setImmediate(() => (inTurn = 0));
+      most = Math.max(most, inTurn);
+      all++;
+      return read(...what);
+    };
+    const clients = await Promise.all(Array.from({ length: 8 }, () => one.connect('/ws')));
+    for (const client of clients) await client.subscribe({ ...trades, cursor: 'e1:0:0' });
+    await one.tape.trades({ time: monday, price: 7 });
+    for (const client of clients) assert.equal((await client.next()).price, '0.07');
+    assert(all > 100 && most <= 5, `${all} reads, ${most} in a turn`);
   });
 
   test('on histories that are read at once, over all clients', async () => {

@@ -5,7 +5,7 @@ import { Failure } from '../../src/base/failure.ts';
 import { intervalLength } from '../../src/contracts/interval.ts';
 import { formatTime } from '../../src/contracts/time.ts';
 import { MemoryLog } from './memory-log.ts';
-import { type Message, type Rig, refusal, rig } from './rig.ts';
+import { holdHistory, type Message, type Rig, refusal, rig } from './rig.ts';
 import { seeded } from './seed.ts';
 import { monday, second, type TapeCandle } from './tape.ts';
 
@@ -191,20 +191,6 @@ suite('indicators on streams', () => {
     await closed;
   });
 });
-
-/** From now on history has its answers ready, and gives them when told to. */
-function holdHistory({ history }: Rig) {
-  const asked = Promise.withResolvers<void>();
-  const answers = Promise.withResolvers<void>();
-  const candles = history.candles.bind(history);
-  history.candles = async (symbol, query) => {
-    const found = await candles(symbol, query);
-    asked.resolve();
-    await answers.promise;
-    return found;
-  };
-  return { asked, answers };
-}
 
 function startAt(index: number): string {
   return formatTime(monday + index * minute);

@@ -5,7 +5,7 @@ import { suite, test } from 'node:test';
 import { ManualClock } from '../../src/base/clock.ts';
 import { formatTime } from '../../src/contracts/time.ts';
 import { MemoryLog } from './memory-log.ts';
-import { type Message, type Rig, rig, type StreamClient } from './rig.ts';
+import { holdHistory, type Message, type Rig, rig, type StreamClient } from './rig.ts';
 import { monday, second } from './tape.ts';
 
 const minute = 60 * second;
@@ -36,7 +36,7 @@ suite('a socket at /ws', () => {
       symbols: 2_000,
       messageBytes: 32_768,
       messagesPerSecond: 100,
-      historyRows: 50_000,
+      historyRows: 20_000,
     });
   });
 
@@ -107,8 +107,9 @@ suite('a socket at /ws', () => {
     assert.equal((await client.next()).symbol, 'NEW');
   });
 
-  test('goes on with the rest when a subscription ends', async (t) => {
+  test('goes on with the rest when a subscription ends, and asks the store nothing', async (t) => {
     const one = await rig(t);
+    one.history.failure = new Error('the store must not be asked');
     const client = await one.connect('/ws');
     await client.subscribe({ id: 'a', stream: 'trades', symbols: ['AAPL'] });
     await client.subscribe({ id: 'm', stream: 'trades', symbols: ['MSFT'] });
@@ -424,5 +425,30 @@ suite('history', () => {
     assert.match((await client.subscribe({ ...asked, history: 1 })).detail, /no database/);
     one.history.failure = null;
     assert.equal((await client.subscribe({ ...asked, history: 5 })).type, 'subscribed');
+  });
+
+  test('that is waited for delays neither what is live nor its own end', async (t) => {
+    const one = await rig(t);
+    const { asked, answers } = holdHistory(one);
+    const client = await one.connect('/ws');
+    const candles = { op: 'subscribe', stream: 'candles', interval: '1m' };
+    client.say({ ...candles, id: 'held', symbols: ['AAPL'], history: 5 });
+    await asked.promise;
+    one.history.failure = new Error('no database');
+    const indicators = ['sma:2'];
+    client.say({ ...candles, id: 'fails', symbols: ['MSFT'], indicators });
+    client.say({ ...candles, id: 'gone', symbols: ['MSFT'], interval: '5m', history: 5 });
+    client.say({ op: 'unsubscribe', id: 'gone' });
+    assert.deepEqual(await client.next(), { type: 'unsubscribed', id: 'gone' });
+    await client.subscribe({ id: 't', stream: 'trades', symbols: '*' });
+    await one.tape.trades({ time: monday, price: 1 });
+    assert.equal((await client.next()).type, 'trade');
+    answers.resolve();
+    assert.deepEqual(await told(client, 2, 'type', 'id'), [
+      ['subscribed', 'held'],
+      ['error', 'fails'],
+    ]);
+    client.say({ op: 'ping' });
+    assert.equal((await client.next()).type, 'pong');
   });
 });

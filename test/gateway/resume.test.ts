@@ -324,7 +324,7 @@ async function run(log: Log, forget: (market: Market) => void): Promise<Client[]
     forget(market);
   }
   for (const client of clients) client.wire.unstall();
-  for (let quiet = 0; quiet < 20; ) {
+  for (let quiet = 0; quiet < 100; ) {
     await turn();
     const isBusy = live.tail.lags().some(([, lag]) => lag > 0);
     const underWay = clients.some(({ wire }) => wire.underWay.length > 0 || !wire.isOpen);

@@ -255,3 +255,17 @@ export class StreamClient {
     return { code, reason: String(reason) };
   }
 }
+
+/** From now on history has its answers ready, and gives them when told to. */
+export function holdHistory({ history }: Rig) {
+  const asked = Promise.withResolvers<void>();
+  const answers = Promise.withResolvers<void>();
+  const candles = history.candles.bind(history);
+  history.candles = async (symbol, query) => {
+    const found = await candles(symbol, query);
+    asked.resolve();
+    await answers.promise;
+    return found;
+  };
+  return { asked, answers };
+}

@@ -89,6 +89,7 @@ class Numbers {
       policy,
       position: () => this.told,
       read: (from) => this.read(from),
+      inTurn: async (work) => (await work()) ?? undefined,
       encode: ({ offset }) => selectionOf(numberAt(offset)),
       newest: ({ symbol }) => ({ newest: `${symbol}${this.newest}` }),
       gap: (range) => range,

@@ -65,11 +65,11 @@ export class SeriesPool {
     this.#clock = clock;
   }
 
-  /** A series for each symbol. Throws Failure `limit-exceeded`. */
+  /** A series for each symbol, where indicators are wanted. Throws Failure `limit-exceeded`. */
   join(wanted: Wanted): Joined {
-    const { symbols } = wanted;
+    const symbols = wanted.indicators.length > 0 ? (wanted.symbols ?? []) : [];
     this.#requireRoom(wanted);
-    const joined = (symbols ?? []).map((symbol) => this.#joinOne(symbol, wanted));
+    const joined = symbols.map((symbol) => this.#joinOne(symbol, wanted));
     return {
       filled: Promise.all(joined.map(({ filled }) => filled)),
       leave: () => {

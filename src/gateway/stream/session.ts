@@ -140,6 +140,7 @@ export class Session {
   #subscribe(asked: Subscribe): void {
     const wanted = wantedOf(asked);
     const { id } = asked;
+    this.#subscriber.check(wanted);
     this.#requireRoom(id, wanted);
     const joined = this.#subscriber.prepare(wanted);
     const held = { wanted, end: joined.leave };
@@ -148,6 +149,8 @@ export class Session {
       this.#begin(id, held, null);
       return;
     }
+    // It may fail before its turn comes, when nobody listens yet.
+    joined.filled.catch(() => undefined);
     this.#turn = this.#turn.then(() => this.#beginLater(id, held, joined));
   }
 
@@ -178,12 +181,12 @@ export class Session {
     const isCurrent = (): boolean => this.connection.isOpen && this.#held.get(id) === held;
     try {
       await filled;
-      const past = await this.#subscriber.past(held.wanted);
+      const past = isCurrent() ? await this.#subscriber.past(held.wanted) : null;
       let rows = past?.rows ?? [];
       while (isCurrent() && rows.length > pageRows) {
         this.#send({ type: 'history', id, rows: rows.slice(0, pageRows) });
         rows = rows.slice(pageRows);
-        if (this.connection.isFull) await this.connection.drained();
+        await this.connection.drained();
       }
       if (isCurrent()) this.#begin(id, held, past && { ...past, rows });
     } catch (error) {

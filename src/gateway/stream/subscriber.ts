@@ -73,6 +73,7 @@ export class Subscriber {
   readonly #series: SeriesPool;
   readonly #past: PastReader;
   readonly #histories: Gate;
+  readonly #reads: Gate;
   readonly #limits: GatewayLimits;
   readonly #metrics: GatewayMetrics;
   readonly #cursorHead: string;
@@ -92,20 +93,22 @@ export class Subscriber {
     this.#series = series;
     this.#past = new PastReader(sources, live);
     this.#histories = new Gate(limits.historiesAtOnceMax);
+    this.#reads = new Gate(limits.readsPerTurnMax);
     this.#limits = limits;
     this.#metrics = metrics;
     this.#cursorHead = cursorHead(sources.log.epoch);
   }
 
-  /**
-   * What has to be there before it can be subscribed to. Throws Failure `not-found`, `bad-request`
-   * or `limit-exceeded`.
-   */
-  prepare(wanted: Wanted): Joined {
+  /** Throws Failure `not-found` for a symbol that nobody knows, or `bad-request` for a cursor. */
+  check(wanted: Wanted): void {
     const { stream, symbols } = wanted;
     const unknown = symbols?.find((symbol) => stream !== 'alerts' && !this.#live.has(symbol));
     if (unknown !== undefined) throw unknownSymbol(unknown);
     this.#resumed(wanted);
+  }
+
+  /** What has to be there before it can be subscribed to. Throws Failure `limit-exceeded`. */
+  prepare(wanted: Wanted): Joined {
     return this.#series.join(wanted);
   }
 
@@ -224,6 +227,7 @@ export class Subscriber {
       policy,
       position: () => this.#live.tail.position(topic),
       read: (offset) => log.read(topic, partition, offset, readBytesMax),
+      inTurn: (work) => this.#reads.run(() => withinTurn(work)),
       encode: (stored, from) => this.#encode(stored, from, wanted, isOurs, counted),
       newest: (group) => {
         const newest = this.#newestOf(wanted, group);
@@ -307,6 +311,14 @@ export class Subscriber {
       missed: (records) => skipped.inc(labels, records),
     };
   }
+}
+
+/** Ends no sooner than the event loop's turn: reads may be done at once, and are many. */
+async function withinTurn(work: () => Promise<void> | null): Promise<void> {
+  const done = work();
+  if (!done) return;
+  await done;
+  await new Promise(setImmediate);
 }
 
 /** Not all that is missing need have been of these symbols. */

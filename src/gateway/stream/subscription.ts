@@ -16,8 +16,10 @@ import { textFrame } from './text-frames.ts';
 export interface Source {
   readonly policy: Policy;
   /** The offset up to which the live tail has told everything. */
-  position(): number;
-  read(offset: number): Promise<ReadResult>;
+  readonly position: () => number;
+  readonly read: (offset: number) => Promise<ReadResult>;
+  /** Waits until it may read once, with regard for all others; null if it need not any more. */
+  inTurn(work: () => Promise<void> | null): Promise<void>;
   /** The messages that a stored batch holds for it, from this offset on. */
   encode(stored: StoredBatch, from: number): Messages;
   /** The newest value as a message; null when there is none. */
@@ -49,7 +51,7 @@ export class Subscription {
   readonly #outlet: Outlet;
   readonly #source: Source;
   #state: State;
-  /** Nothing before this offset is told by `deliver`. */
+  /** Everything before this offset is told, or is not wanted. */
   #from: number;
   /** While conflating: what has changed. */
   readonly #changed = new Map<string, Group>();
@@ -149,27 +151,33 @@ export class Subscription {
   }
 
   #readOn(from: number): void {
+    this.#from = from;
     this.#state = 'reading';
-    this.#readFrom(from).catch((error: unknown) => {
+    this.#readToLive().catch((error: unknown) => {
       this.#outlet.close(failureForClient(error));
     });
   }
 
-  async #readFrom(offset: number): Promise<void> {
-    let from = offset;
-    while (this.#outlet.isOpen && this.#state === 'reading') {
-      if (this.#outlet.isFull) {
-        await this.#outlet.drained();
-        continue;
-      }
-      if (from >= this.#source.position()) {
-        this.#from = from;
-        this.#state = 'live';
-        return;
-      }
-      const read = await this.#source.read(from);
-      if (this.#state === 'reading') from = this.#forward(read, from);
+  async #readToLive(): Promise<void> {
+    while (this.#outlet.isOpen && this.#isReading()) {
+      if (this.#outlet.isFull) await this.#outlet.drained();
+      else await this.#source.inTurn(() => (this.#isReading() ? this.#readOnce() : null));
     }
+  }
+
+  /** Once it has come to the live position, it is live. */
+  async #readOnce(): Promise<void> {
+    const { position, read } = this.#source;
+    if (this.#from < position()) {
+      const found = await read(this.#from);
+      if (!this.#isReading()) return;
+      this.#from = this.#forward(found, this.#from);
+    }
+    if (this.#from >= position()) this.#state = 'live';
+  }
+
+  #isReading(): boolean {
+    return this.#state === 'reading';
   }
 
   /** Tells what was read, but not what the live tail has yet to tell. Answers where to go on. */
