@@ -40,6 +40,8 @@ export interface GatewayOptions {
   readonly clock: Clock;
   readonly logger: GatewayLogger;
   readonly limits?: Partial<GatewayLimits>;
+  /** Where the built dashboard is; in this checkout unless given. */
+  readonly pageFolder?: string;
 }
 
 export interface Gateway {
@@ -62,7 +64,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const webSockets = new WebSockets({ sources, live, metrics, limits, clock });
   const { app, handle } = await httpApp(listener.server, limits, metrics, logger);
   addRoutes(app, { live, sources, clock }, options);
-  pageRoutes(app, await pageFiles());
+  pageRoutes(app, await pageFiles(options.pageFolder));
   gatewayGauges(registry, {
     lag: () => live.tail.lags(),
     connections: () => webSockets.count,

@@ -60,6 +60,7 @@ export interface RigOptions {
   readonly health?: () => Promise<HealthReport>;
   /** The gateway is not going to be ready: do not wait for it. */
   readonly isUnready?: boolean;
+  readonly pageFolder?: string;
   /** Fills log and store before the gateway starts. */
   readonly before?: (tape: Tape, history: MemoryHistory) => Promise<void>;
 }
@@ -84,6 +85,7 @@ export async function rig(test: TestContext, options: RigOptions = {}): Promise<
     clock: options.clock ?? systemClock,
     logger: silent,
     ...limits,
+    ...(options.pageFolder === undefined ? {} : { pageFolder: options.pageFolder }),
   });
   const clients: StreamClient[] = [];
   test.after(async () => {
