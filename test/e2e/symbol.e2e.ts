@@ -113,11 +113,13 @@ suite('the page of a symbol', { timeout: 180_000 }, () => {
     await one.open('/symbols/NVDA', { viewport: wide }, async (page) => {
       await ready(page);
       await page.locator('.chart').focus();
-      const newest = await page.locator('.legend').innerText();
+      one.plant.tradesPerTick = 0;
+      await page.waitForTimeout(200);
+      const legend = page.locator('.legend');
+      const newest = await legend.innerText();
       for (let step = 0; step < 5; step++) await page.keyboard.press('ArrowLeft');
-      await page.waitForFunction(
-        `document.querySelector('.legend').innerText !== ${JSON.stringify(newest)}`,
-      );
+      while ((await legend.innerText()) === newest) await page.waitForTimeout(20);
+      one.plant.tradesPerTick = 10;
       await page.keyboard.press('Enter');
       await page.getByRole('dialog', { name: /candle of 1m/ }).waitFor();
       await page.keyboard.press('Escape');

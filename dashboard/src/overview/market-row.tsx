@@ -56,13 +56,13 @@ interface Priced {
 }
 
 function LastPrice({ day, digits }: Priced) {
-  const cell = useRef<HTMLTableCellElement>(null);
+  const figure = useRef<HTMLSpanElement>(null);
   useEffect(() => {
-    if (day && cell.current) flash(cell.current, day.tick);
+    if (day && figure.current) flash(figure.current, day.tick);
   }, [day]);
   return (
-    <td className="c-last" ref={cell}>
-      {format.price(day?.last ?? null, digits)}
+    <td className="c-last">
+      <span ref={figure}>{format.price(day?.last ?? null, digits)}</span>
     </td>
   );
 }

@@ -102,6 +102,7 @@ export class CandleChart {
     if (start === undefined || !candle) return;
     const close = Number(candle.close);
     this.#chart.setCrosshairPosition(close, start as UTCTimestamp, this.#price);
+    this.#point(start as UTCTimestamp); // the chart tells only what a pointer does
     const range = this.#chart.timeScale().getVisibleLogicalRange();
     const index = starts.indexOf(start);
     if (range && (index < range.from || index > range.to)) {
