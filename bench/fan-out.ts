@@ -17,7 +17,6 @@ import {
 } from '../src/contracts/trade.ts';
 import { startGateway } from '../src/gateway/gateway.ts';
 import { listen } from '../src/gateway/listener.ts';
-import { rowsBySymbol } from '../src/gateway/recent/rows-by-symbol.ts';
 import { writeQuotes } from '../src/gateway/stream/quote-frames.ts';
 import { TextFrames } from '../src/gateway/stream/text-frames.ts';
 import { writeTrades } from '../src/gateway/stream/trade-frames.ts';
@@ -75,24 +74,18 @@ function encodeAll(): void {
   const frames = new TextFrames();
   for (const rows of [10, 100, 4_096]) {
     const bytes = encodeTrades(tradesOf(rows));
+    const all = Array.from({ length: rows }, (_, row) => row);
     rate(`encode trades, batches of ${rows}, ten symbols`, () => {
-      const batch = decodeTrades(bytes);
-      const grouped = rowsBySymbol(batch);
-      for (let index = 0; index < batch.instruments.length; index++) {
-        writeTrades(frames, batch, grouped, index, '0f3a9c1d:0:', 123_456_789);
-        frames.take();
-      }
+      writeTrades(frames, decodeTrades(bytes), all, '0f3a9c1d:0:', 123_456_789);
+      frames.take();
       return rows;
     });
   }
   const bytes = encodeQuotes(quotesOf(4_096));
+  const all = Array.from({ length: 4_096 }, (_, row) => row);
   rate('encode quotes, batches of 4096, ten symbols', () => {
-    const batch = decodeQuotes(bytes);
-    const grouped = rowsBySymbol(batch);
-    for (let index = 0; index < batch.instruments.length; index++) {
-      writeQuotes(frames, batch, grouped, index, '0f3a9c1d:0:', 123_456_789);
-      frames.take();
-    }
+    writeQuotes(frames, decodeQuotes(bytes), all, '0f3a9c1d:0:', 123_456_789);
+    frames.take();
     return 4_096;
   });
 }
@@ -143,8 +136,9 @@ async function deliver(clients: number): Promise<void> {
 
 function bytesPerMessage(batch: TradeBatch, offset: number): number {
   const frames = new TextFrames();
-  writeTrades(frames, batch, rowsBySymbol(batch), 0, 'e1:0:', offset);
-  return frames.take().length / batch.count;
+  const all = Array.from({ length: batch.count }, (_, row) => row);
+  writeTrades(frames, batch, all, 'e1:0:', offset);
+  return frames.take().bytes.length / batch.count;
 }
 
 /** Clients that read and count, and parse nothing: the server is what is measured. */

@@ -13,6 +13,8 @@ export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] a
 export interface Config {
   readonly host: string;
   readonly port: number;
+  /** Origins whose pages may open WebSockets, beside our own. */
+  readonly allowedOrigins: readonly string[];
   /** Absolute. Holds the log and, unless `databaseUrl` is set, the database. */
   readonly dataDir: string;
   readonly databaseUrl: string | null;
@@ -37,6 +39,7 @@ export function readConfig(env: Environment, logLevel: Config['logLevel'] = 'inf
   return {
     host: text(env, 'HOST', '127.0.0.1'),
     port: whole(env, 'PORT', 8000, 0, 65_535),
+    allowedOrigins: list(env, 'ALLOWED_ORIGINS', []),
     dataDir: resolve(text(env, 'DATA_DIR', resolve(root, 'data'))),
     databaseUrl: databaseUrl(env),
     feeds: list(env, 'FEEDS', ['simulator']).map((name) => oneOf('FEEDS', name, feedNames)),

@@ -11,6 +11,23 @@ export function cursorHead(epoch: string): string {
   return `${epoch}:${partition}:`;
 }
 
+/** A place in a stream: the log's epoch, and the offset of the last record that was told. */
+export interface StreamCursor {
+  readonly epoch: string;
+  readonly offset: number;
+}
+
+/** Throws Failure `bad-request`. */
+export function parseStreamCursor(text: string): StreamCursor {
+  const [, epoch, offset] = /^([^:]{1,64}):0:(-1|\d{1,15})$/.exec(text) ?? [];
+  if (epoch !== undefined) return { epoch, offset: Number(offset) };
+  throw new Failure(
+    'bad-request',
+    `"${text}" is no cursor.`,
+    'Give the `cursor` of an earlier message unchanged, or leave it out to begin anew.',
+  );
+}
+
 /** The last trade of a page. */
 export interface TradePageCursor {
   /** Event time, microseconds. */

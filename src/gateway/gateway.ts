@@ -42,6 +42,8 @@ export interface GatewayOptions {
   readonly limits?: Partial<GatewayLimits>;
   /** Where the built dashboard is; in this checkout unless given. */
   readonly pageFolder?: string;
+  /** Origins whose pages may open WebSockets, beside our own. */
+  readonly allowedOrigins?: readonly string[];
 }
 
 export interface Gateway {
@@ -59,9 +61,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const metrics = gatewayMetrics(registry);
   const live = new Live({ log, history, limits, metrics, clock, logger });
   const { unstoredRecordsMax } = limits;
+  const { allowedOrigins = [] } = options;
   const stored = options.stored ?? (() => Number.POSITIVE_INFINITY);
   const sources = { log, history, stored, unstoredRecordsMax };
-  const webSockets = new WebSockets({ sources, live, metrics, limits, clock });
+  const webSockets = new WebSockets({ sources, live, metrics, limits, clock, allowedOrigins });
   const { app, handle } = await httpApp(listener.server, limits, metrics, logger);
   addRoutes(app, { live, sources, clock }, options);
   pageRoutes(app, await pageFiles(options.pageFolder));

@@ -32,8 +32,19 @@ export interface GatewayLimits {
   readonly slowMsMax: number;
   /** Milliseconds between pings; a client that answers none of them is gone. */
   readonly pingMs: number;
-  /** Bytes of a message from a client. */
+  /** Milliseconds that a client of /ws may stay without a subscription. */
+  readonly idleMsMax: number;
+  /** Bytes of a message from a client, and how many it may send in a second. */
   readonly messageBytesMax: number;
+  readonly messagesPerSecondMax: number;
+  /** Subscriptions of one WebSocket, and the symbols in all their lists. */
+  readonly subscriptionsMax: number;
+  readonly symbolsMax: number;
+  /** Rows of the past with which one subscription begins, and how many such are read at once. */
+  readonly historyRowsMax: number;
+  readonly historiesAtOnceMax: number;
+  /** Milliseconds between two summaries of one symbol. */
+  readonly summaryMs: number;
   /** Trades held in memory for one symbol, and for all of them. */
   readonly recentTradesMax: number;
   readonly recentTradesTotalMax: number;
@@ -52,8 +63,8 @@ export interface GatewayLimits {
 }
 
 export const defaultLimits: GatewayLimits = {
-  connectionsMax: 4_096,
-  webSocketsMax: 2_048,
+  connectionsMax: 16_384,
+  webSocketsMax: 12_288,
   webSocketsPerAddressMax: 256,
   requestsPerSecondMax: 100,
   loopbackRequestsPerSecondMax: 50_000,
@@ -68,7 +79,14 @@ export const defaultLimits: GatewayLimits = {
   pendingBytesMax: 1 << 20,
   slowMsMax: 60_000,
   pingMs: 15_000,
-  messageBytesMax: 4_096,
+  idleMsMax: 60_000,
+  messageBytesMax: 32_768,
+  messagesPerSecondMax: 100,
+  subscriptionsMax: 64,
+  symbolsMax: 2_000,
+  historyRowsMax: 50_000,
+  historiesAtOnceMax: 4,
+  summaryMs: 250,
   recentTradesMax: 4_096,
   recentTradesTotalMax: 1 << 20,
   recentCandlesMax: 256,

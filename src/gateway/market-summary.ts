@@ -4,6 +4,7 @@
 import { type Static, Type } from 'typebox';
 import { divide, formatBigDecimal } from '../contracts/decimal.ts';
 import type { Candle, Instrument, Trade } from '../contracts/wire-objects.ts';
+import type { Live } from './live.ts';
 
 const amount = Type.Union([Type.String(), Type.Null()]);
 const describedAmount = (description: string) => Type.Union(amount.anyOf, { description });
@@ -29,6 +30,12 @@ export const summarySchema = Type.Object(
 export type Summary = Static<typeof summarySchema>;
 
 const percentDigits = 2;
+
+/** As memory has it now. */
+export function summaryNow(live: Live, symbol: string): Summary {
+  const latest = live.trades(symbol).latest();
+  return summaryOf(live.instrument(symbol), live.lastDays(symbol), latest);
+}
 
 /** `days` are the newest two daily candles, oldest first; there may be fewer. */
 export function summaryOf(

@@ -26,6 +26,25 @@ export function gatewayMetrics(registry: Registry) {
       ],
       registers,
     }),
+    ...webSocketCounters(registers),
+    lost: new Counter({
+      name: 'tapeline_gateway_lost_records_total',
+      help: 'Log records that the gateway could not read.',
+      labelNames: ['topic', 'reason'],
+      registers,
+    }),
+    requests: new Histogram({
+      name: 'tapeline_http_request_seconds',
+      help: 'Time to answer an HTTP request.',
+      labelNames: ['route', 'status'],
+      buckets: [0.001, 0.005, 0.01, 0.03, 0.1, 0.3, 1, 3, 10],
+      registers,
+    }),
+  };
+}
+
+function webSocketCounters(registers: Registry[]) {
+  return {
     messages: new Counter({
       name: 'tapeline_websocket_messages_total',
       help: 'Messages written to WebSocket clients.',
@@ -50,6 +69,18 @@ export function gatewayMetrics(registry: Registry) {
       labelNames: ['stream'],
       registers,
     }),
+    dropped: new Counter({
+      name: 'tapeline_websocket_dropped_total',
+      help: 'Messages that a slow client was not sent, and told so in a skip message.',
+      labelNames: ['stream'],
+      registers,
+    }),
+    errors: new Counter({
+      name: 'tapeline_websocket_errors_total',
+      help: 'Messages of WebSocket clients that were refused.',
+      labelNames: ['code'],
+      registers,
+    }),
     closed: new Counter({
       name: 'tapeline_websocket_closed_total',
       help: 'WebSockets that ended, by what ended them.',
@@ -60,19 +91,6 @@ export function gatewayMetrics(registry: Registry) {
       name: 'tapeline_websocket_refused_total',
       help: 'WebSocket handshakes that were refused.',
       labelNames: ['reason'],
-      registers,
-    }),
-    lost: new Counter({
-      name: 'tapeline_gateway_lost_records_total',
-      help: 'Log records that the gateway could not read.',
-      labelNames: ['topic', 'reason'],
-      registers,
-    }),
-    requests: new Histogram({
-      name: 'tapeline_http_request_seconds',
-      help: 'Time to answer an HTTP request.',
-      labelNames: ['route', 'status'],
-      buckets: [0.001, 0.005, 0.01, 0.03, 0.1, 0.3, 1, 3, 10],
       registers,
     }),
   };

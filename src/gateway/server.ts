@@ -125,8 +125,9 @@ async function describe(app: HttpServer): Promise<void> {
         description:
           'Market data as it arrives and as it was. Prices and sizes are exact decimal strings, ' +
           'times ISO 8601 in UTC, errors problem documents (RFC 9457). /api/X is the same as ' +
-          '/api/v1/X. Live streams are at /ws/trades/{symbol}, /ws/quotes/{symbol} and ' +
-          '/ws/candles/{symbol}?interval=&price=&indicators=, market-wide alerts at /ws/alerts.',
+          '/api/v1/X. Live streams are at /ws, many on one socket, and ready-made at ' +
+          '/ws/trades/{symbol}, /ws/quotes/{symbol}, ' +
+          '/ws/candles/{symbol}?interval=&price=&indicators= and /ws/alerts.',
       },
     },
     refResolver: {

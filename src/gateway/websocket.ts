@@ -1,8 +1,7 @@
-// The ready-made streams, one subscription for each WebSocket: /ws/trades/{symbol},
-// /ws/quotes/{symbol}, /ws/candles/{symbol} and /ws/alerts. First a `hello` with the current value
-// and the cursor at which the stream begins, then a JSON message for each change, with its cursor.
-// What is refused is refused before the upgrade, as an HTTP problem; where candles are wanted with
-// indicators, the upgrade waits for the history that those need.
+// WebSockets: /ws with any number of subscriptions, and the ready-made streams with one that their
+// URL fixes (docs/WEBSOCKET.md). Here they are let in, counted, and ended. What is refused is
+// refused before the upgrade, as an HTTP problem; where candles are wanted with indicators, the
+// upgrade waits for the history that those need.
 
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
@@ -15,14 +14,16 @@ import { cursorHead } from './cursor.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { Live } from './live.ts';
 import type { GatewayMetrics } from './metrics.ts';
-import { refuseUpgrade, unknownSymbol } from './problem.ts';
+import { mayConnect } from './origin.ts';
+import { refuseUpgrade } from './problem.ts';
 import type { SeamSources } from './seam/unstored.ts';
-import { Connection, failureForClient } from './stream/connection.ts';
+import type { Stream } from './stream/client-messages.ts';
+import { Connection, failureForClient, WriteTurn } from './stream/connection.ts';
 import { Hub } from './stream/hub.ts';
-import type { IndicatedSeries } from './stream/indicated-series.ts';
 import { SeriesPool } from './stream/series-pool.ts';
-import { Subscriber } from './stream/subscribe.ts';
-import { parseWanted, type Stream, type Wanted } from './stream/wanted.ts';
+import { Session } from './stream/session.ts';
+import { Subscriber } from './stream/subscriber.ts';
+import { type Wanted, wantedByUrl } from './stream/wanted.ts';
 
 const checkMs = 1_000;
 /** How long a client has to answer a close frame. */
@@ -34,15 +35,17 @@ export interface WebSocketOptions {
   readonly metrics: GatewayMetrics;
   readonly limits: GatewayLimits;
   readonly clock: Clock;
+  /** Origins whose pages may connect, beside our own. */
+  readonly allowedOrigins: readonly string[];
 }
 
 export class WebSockets {
   readonly #options: WebSocketOptions;
   readonly #hub: Hub;
   readonly #subscriber: Subscriber;
-  readonly #series: SeriesPool;
+  readonly #turn = new WriteTurn();
   readonly #handshakes: WebSocketServer;
-  readonly #connections = new Set<Connection>();
+  readonly #sessions = new Set<Session>();
   /** Clients that were let in, those among them that still wait for history too. */
   #admitted = 0;
   readonly #perAddress = new Map<string, number>();
@@ -50,15 +53,14 @@ export class WebSockets {
 
   constructor(options: WebSocketOptions) {
     const { sources, live, metrics, limits, clock } = options;
-    const { log } = sources;
-    const head = cursorHead(log.epoch);
     this.#options = options;
-    this.#hub = new Hub(head, clock, metrics);
-    this.#subscriber = new Subscriber(log, live, this.#hub, metrics, head);
-    this.#series = new SeriesPool(live, sources, this.#hub, limits.indicatedCandlesMax);
+    const series = new SeriesPool(live, sources, limits.indicatedCandlesMax);
+    this.#hub = new Hub(live, series, cursorHead(sources.log.epoch), clock, metrics);
+    this.#subscriber = new Subscriber(sources, live, this.#hub, series, limits, metrics);
     const handshake: ServerOptions & { closeTimeout: number } = {
       noServer: true,
       clientTracking: false,
+      perMessageDeflate: false,
       maxPayload: limits.messageBytesMax,
       closeTimeout: closeMsMax, // `ws` has it, its types do not
     };
@@ -71,7 +73,7 @@ export class WebSockets {
   }
 
   get count(): number {
-    return this.#connections.size;
+    return this.#sessions.size;
   }
 
   subscriptions(): [Stream, number][] {
@@ -83,65 +85,84 @@ export class WebSockets {
     server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
   }
 
-  /** Pings clients and ends slow ones until the signal aborts. */
+  /** Pings clients, ends slow ones and tells summaries until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await this.#options.clock.wait(checkMs, signal);
-      for (const connection of this.#connections) connection.check();
-    }
+    const { clock, limits } = this.#options;
+    const every = async (ms: number, work: () => void): Promise<void> => {
+      while (!signal.aborted) {
+        await clock.wait(ms, signal);
+        work();
+      }
+    };
+    await Promise.all([
+      every(checkMs, () => {
+        for (const session of this.#sessions) session.check();
+      }),
+      every(limits.summaryMs, () => this.#hub.tellSummaries()),
+    ]);
   }
 
   /** Tells every client that the server goes away, and resolves once they are gone. */
   async close(): Promise<void> {
     this.#isClosing = true;
-    for (const connection of this.#connections) connection.goAway();
-    await Promise.all([...this.#connections].map((connection) => connection.ended));
+    const connections = [...this.#sessions].map(({ connection }) => connection);
+    for (const connection of connections) connection.goAway();
+    await Promise.all(connections.map(({ ended }) => ended));
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     // Until `ws` listens: a client that goes away in between is no error of ours.
     socket.on('error', () => socket.destroy());
     const url = request.url ?? '';
-    const join = (wanted: Wanted, series: IndicatedSeries | null): void => {
+    const join = (greet: (session: Session) => void): void => {
       this.#handshakes.handleUpgrade(request, socket, head, (webSocket) => {
         const { limits, clock } = this.#options;
         // A server that listens on TCP upgrades a net.Socket.
-        this.#join(new Connection(webSocket, socket as Socket, limits, clock), wanted, series);
+        const tcp = socket as Socket;
+        greet(this.#join(new Connection(webSocket, tcp, this.#turn, limits, clock)));
       });
     };
     try {
       const address = plainAddress(request.socket.remoteAddress);
-      const wanted = this.#admit(url, address);
+      const wanted = this.#admit(request, address);
+      const joined = wanted && this.#subscriber.prepare(wanted);
       this.#count(socket, address);
-      if (wanted.indicators.length === 0) {
-        join(wanted, null);
+      if (!wanted || !joined) {
+        join((session) => session.greet(this.#options.sources.log.epoch));
         return;
       }
-      const { series, filled, leave } = this.#series.join(wanted);
-      socket.once('close', leave);
-      void filled
+      socket.once('close', joined.leave);
+      const greet = (): void => join((session) => session.fix(wanted));
+      if (wanted.indicators.length === 0) {
+        greet();
+        return;
+      }
+      void joined.filled
         .then(() => this.#requireReady())
-        .then(
-          () => join(wanted, series),
-          (error: unknown) => this.#refuse(socket, url, failureForClient(error)),
-        );
+        .then(greet, (error: unknown) => this.#refuse(socket, url, failureForClient(error)));
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       this.#refuse(socket, url, error);
     }
   }
 
-  /** What the client may have; throws the Failure that says why not. */
-  #admit(url: string, address: string): Wanted {
-    const { live, limits } = this.#options;
+  /**
+   * The subscription of a ready-made stream, or null for /ws; throws the Failure that says why the
+   * client may not have it.
+   */
+  #admit({ url = '', headers }: IncomingMessage, address: string): Wanted | null {
+    const { limits, allowedOrigins } = this.#options;
     if (url.length > limits.urlLengthMax) {
       const detail = `The URL has ${url.length} characters.`;
       throw new Failure('bad-request', detail, `Use at most ${limits.urlLengthMax}.`);
     }
-    const wanted = parseWanted(url);
+    if (!mayConnect(headers.origin, headers.host, address, allowedOrigins)) {
+      const detail = `Pages of ${headers.origin} may not connect.`;
+      throw new Failure('forbidden', detail, 'Name their origin in ALLOWED_ORIGINS.');
+    }
+    const parsed = URL.parse(url, 'ws://host') ?? new URL('ws://host');
+    const wanted = isMany(parsed) ? null : wantedByUrl(parsed);
     this.#requireReady();
-    const { stream, symbol } = wanted;
-    if (stream !== 'alerts' && !live.has(symbol ?? '')) throw unknownSymbol(symbol ?? '');
     const ofAddress = this.#perAddress.get(address) ?? 0;
     const isTooMany = ofAddress >= limits.webSocketsPerAddressMax && !isLoopback(address);
     if (isTooMany || this.#admitted >= limits.webSocketsMax) {
@@ -170,18 +191,32 @@ export class WebSockets {
     });
   }
 
-  #join(connection: Connection, wanted: Wanted, series: IndicatedSeries | null): void {
-    this.#connections.add(connection);
-    const leave = this.#subscriber.subscribe(connection, wanted, series);
-    void connection.ended.then((reason) => {
-      leave();
-      this.#connections.delete(connection);
-      this.#options.metrics.closed.inc({ reason });
+  #join(connection: Connection): Session {
+    const { limits, metrics, clock } = this.#options;
+    const session = new Session(connection, {
+      subscriber: this.#subscriber,
+      limits,
+      metrics,
+      clock,
     });
+    this.#sessions.add(session);
+    void connection.ended.then((reason) => {
+      this.#sessions.delete(session);
+      metrics.closed.inc({ reason });
+    });
+    return session;
   }
 
   #refuse(socket: Duplex, url: string, failure: Failure): void {
     this.#options.metrics.refused.inc({ reason: failure.code });
     refuseUpgrade(socket, url, failure);
   }
+}
+
+/** Whether it is /ws, where subscriptions are asked for by messages. */
+function isMany({ pathname, search }: URL): boolean {
+  if (pathname !== '/ws') return false;
+  if (search === '') return true;
+  const cure = 'Leave the parameters out, and subscribe by messages; see docs/WEBSOCKET.md.';
+  throw new Failure('bad-request', '/ws has no parameters.', cure);
 }

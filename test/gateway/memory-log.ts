@@ -83,6 +83,13 @@ export class MemoryLog implements Log {
     partition.start = offset;
   }
 
+  /** As retention would, which drops whole batches: those that end before `offset`. */
+  forgetTo(topic: Topic, offset: number): void {
+    const { batches } = this.#partition(topic);
+    const first = batches.find((batch) => batch.offset + batch.count > offset);
+    if (first) this.forgetBefore(topic, first.offset);
+  }
+
   /** As a torn disk would: the batch that is written next cannot be read. */
   damageNext(topic: Topic): void {
     const { damaged, end } = this.#partition(topic);

@@ -11,7 +11,7 @@ import { Registry } from '@prometheus-io/client';
 import { pino } from 'pino';
 import { WebSocket } from 'ws';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
-import { type Gateway, startGateway } from '../../src/gateway/gateway.ts';
+import { type Gateway, type GatewayOptions, startGateway } from '../../src/gateway/gateway.ts';
 import type { HealthReport } from '../../src/gateway/health.ts';
 import type { GatewayLimits } from '../../src/gateway/limits.ts';
 import { listen } from '../../src/gateway/listener.ts';
@@ -58,6 +58,9 @@ export interface RigOptions {
   readonly limits?: Partial<GatewayLimits>;
   readonly clock?: Clock;
   readonly health?: () => Promise<HealthReport>;
+  readonly allowedOrigins?: readonly string[];
+  /** A real store, in place of the one in memory. */
+  readonly store?: (log: Log) => Promise<Pick<GatewayOptions, 'history' | 'stored'>>;
   /** The gateway is not going to be ready: do not wait for it. */
   readonly isUnready?: boolean;
   readonly pageFolder?: string;
@@ -77,8 +80,8 @@ export async function rig(test: TestContext, options: RigOptions = {}): Promise<
   const gateway = await startGateway({
     listener: await listen({ host: '127.0.0.1', port: 0, ...limits }),
     log,
-    history,
-    stored: history.stored,
+    ...((await options.store?.(log)) ?? { history, stored: history.stored }),
+    ...(options.allowedOrigins ? { allowedOrigins: options.allowedOrigins } : {}),
     registry,
     metricsText: () => registry.metrics(),
     health: options.health ?? (async () => healthy),
@@ -190,6 +193,17 @@ export class StreamClient {
       await this.#news.promise;
     }
     return this.#messages[this.#taken++];
+  }
+
+  /** Says something; objects as JSON. */
+  say(message: object | string): void {
+    this.socket.send(typeof message === 'string' ? message : JSON.stringify(message));
+  }
+
+  /** Subscribes, and answers what it is told then. */
+  async subscribe(message: object): Promise<Message> {
+    this.say({ op: 'subscribe', id: 'w', ...message });
+    return await this.next();
   }
 
   async take(count: number): Promise<Message[]> {

@@ -126,7 +126,9 @@ suite('a handshake is refused as an HTTP problem', () => {
     const cases: readonly (readonly [path: string, status: number, detail: RegExp])[] = [
       ['/ws/trades/NOPE', 404, /"NOPE"/],
       ['/ws/news/AAPL', 404, /no stream/],
-      ['/ws', 404, /no stream/],
+      ['/ws?symbols=AAPL', 400, /no parameters/],
+      ['/ws/trades/AAPL?cursor=x', 400, /no cursor/],
+      ['/ws/alerts?policy=conflate', 400, /alerts cannot have/],
       ['/', 404, /no stream/],
       ['/ws/candles/AAPL?interval=2m', 400, /"interval" is "2m"/],
       ['/ws/candles/AAPL?price=', 400, /"price" is ""/],
@@ -216,7 +218,7 @@ suite('a connection', () => {
   test('that sends more than it has to say is closed', async (t) => {
     const one = await rig(t);
     const client = await one.connect('/ws/trades/AAPL');
-    client.socket.send('x'.repeat(4_097));
+    client.socket.send('x'.repeat(32_769));
     assert.equal((await client.closed()).code, 1009);
   });
 

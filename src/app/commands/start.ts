@@ -80,6 +80,7 @@ async function serve(parts: Parts): Promise<void> {
     health: async () => watch.report(),
     clock: systemClock,
     logger,
+    allowedOrigins: config.allowedOrigins,
   });
   ends.defer(() => gateway.close());
   logger.info({ url: gateway.url, data: config.dataDir, feeds: config.feeds }, 'ready');

@@ -5,7 +5,7 @@ import type { Signal } from '../../contracts/wire-objects.ts';
 
 export interface SignalFilter {
   /** Absent for any. */
-  readonly symbol?: string;
+  readonly symbols?: ReadonlySet<string>;
   readonly severity?: Severity;
 }
 
@@ -39,9 +39,9 @@ export class RecentSignals {
   }
 }
 
-export function isWanted({ symbol, severity }: Signal, filter: SignalFilter): boolean {
+function isWanted({ symbol, severity }: Signal, filter: SignalFilter): boolean {
   return (
-    (filter.symbol === undefined || filter.symbol === symbol) &&
+    (filter.symbols?.has(symbol) ?? true) &&
     (filter.severity === undefined || filter.severity === severity)
   );
 }

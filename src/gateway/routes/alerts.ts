@@ -30,12 +30,15 @@ export function alertRoutes(app: HttpServer, { live, sources }: RouteContext): v
     },
     async ({ query: { symbol: given, severity, limit } }) => {
       requireReady(live);
+      // Of a symbol that nobody knows yet there are none yet.
+      const symbol = given?.toUpperCase();
+      const ofSeverity = severity === undefined ? {} : { severity };
+      const query = { ...(symbol === undefined ? {} : { symbol }), ...ofSeverity };
       const filter = {
-        // Of a symbol that nobody knows yet there are none yet.
-        ...(given === undefined ? {} : { symbol: given.toUpperCase() }),
-        ...(severity === undefined ? {} : { severity }),
+        ...(symbol === undefined ? {} : { symbols: new Set([symbol]) }),
+        ...ofSeverity,
       };
-      const stored = await sources.history.signals({ ...filter, limit });
+      const stored = await sources.history.signals({ ...query, limit });
       return { alerts: live.signals.with(stored, filter, limit) };
     },
   );

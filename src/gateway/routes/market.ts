@@ -2,7 +2,7 @@
 
 import { Type } from 'typebox';
 import { instrumentSchema } from '../../contracts/wire-objects.ts';
-import { summaryOf, summarySchema } from '../market-summary.ts';
+import { summaryNow, summarySchema } from '../market-summary.ts';
 import type { HttpServer } from '../server.ts';
 import { knownSymbol, problems, type RouteContext, requireReady, symbolParams } from './context.ts';
 
@@ -89,11 +89,7 @@ export function marketRoutes(app: HttpServer, { live }: RouteContext): void {
     },
     () => {
       requireReady(live);
-      const summaries = live.instruments().map((instrument) => {
-        const { symbol } = instrument;
-        return summaryOf(instrument, live.lastDays(symbol), live.trades(symbol).latest());
-      });
-      return { summaries };
+      return { summaries: live.instruments().map(({ symbol }) => summaryNow(live, symbol)) };
     },
   );
 }

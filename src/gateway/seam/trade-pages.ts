@@ -4,6 +4,7 @@
 // As each part gives its newest rows, the newest rows of all are among them.
 
 import { type Micros, micros } from '../../base/clock.ts';
+import { sequencesOf } from '../../contracts/event-columns.ts';
 import { frameKind } from '../../contracts/frame.ts';
 import { parseTime } from '../../contracts/time.ts';
 import { decodeTrades, type TradeBatch } from '../../contracts/trade.ts';
@@ -66,7 +67,8 @@ async function olderTrades(
   // The store repeats what memory holds; to learn of one more trade, ask beyond all of it.
   const repeats = learns ? ring.count : 0;
   const limit = query.limit + 1 + (before?.same ?? 0) + repeats;
-  const between = await unstoredTrades(sources, symbol, completeFrom, { ...query, limit });
+  const gap = [sources.stored('market.trades'), completeFrom] as const;
+  const between = await tradesBetween(sources, symbol, gap, { ...query, limit });
   const stored = await sources.history.trades(symbol, {
     limit,
     ...(from === undefined ? {} : { from }),
@@ -83,17 +85,48 @@ function atAndBefore(time: number): { time: Micros; offset: number } {
   return { time: micros(time), offset: Number.MAX_SAFE_INTEGER };
 }
 
-/** The newest trades that the log holds from the store's position to before `completeFrom`. */
-async function unstoredTrades(
-  { log, stored, unstoredRecordsMax }: SeamSources,
+/** The newest of a page and of trades that came since, newest first. */
+export function withTradesSince(
+  page: readonly Trade[],
+  since: readonly Trade[],
+  query: TradePageQuery,
+): Trade[] {
+  const { from = -Infinity, limit } = query;
+  const within = since.filter((trade) => timeOf(trade) >= from);
+  return merge([...page, ...within], query).slice(0, limit);
+}
+
+/** By symbol, all trades that the log holds between two offsets. */
+export async function tradesSince(
+  { log, unstoredRecordsMax }: SeamSources,
+  symbols: ReadonlySet<string>,
+  [from, to]: readonly [from: number, to: number],
+): Promise<Map<string, Trade[]>> {
+  const found = new Map<string, Trade[]>();
+  if (from >= to) return found;
+  for await (const { bytes } of unstored(log, 'market.trades', from, to, unstoredRecordsMax)) {
+    if (frameKind(bytes) !== 'trades') continue;
+    const batch = decodeTrades(bytes);
+    const sequences = sequencesOf(batch);
+    for (let row = 0; row < batch.count; row++) {
+      const { symbol } = batch.instruments[batch.instrument[row]];
+      if (!symbols.has(symbol)) continue;
+      found.getOrInsertComputed(symbol, () => []).push(tradeAt(batch, row, sequences[row]));
+    }
+  }
+  return found;
+}
+
+/** The newest trades that the log holds between two offsets. */
+async function tradesBetween(
+  { log, unstoredRecordsMax }: SeamSources,
   symbol: string,
-  completeFrom: number,
+  [from, to]: readonly [from: number, to: number],
   query: TradePageQuery,
 ): Promise<Trade[]> {
-  const from = stored('market.trades');
-  if (from >= completeFrom) return [];
+  if (from >= to) return [];
   let newest: Found[] = [];
-  const batches = unstored(log, 'market.trades', from, completeFrom, unstoredRecordsMax);
+  const batches = unstored(log, 'market.trades', from, to, unstoredRecordsMax);
   for await (const { bytes } of batches) {
     if (frameKind(bytes) !== 'trades') continue;
     newest.push(...selected(decodeTrades(bytes), symbol, query));

@@ -1,6 +1,6 @@
-// One WebSocket client. Ready frames go straight to its socket; how much may wait there is bounded,
-// and whoever writes must ask `isFull` first. A client that stays full, or no longer answers
-// pings, is closed.
+// One WebSocket client. Ready frames go to its socket, all that is due within one turn of the event
+// loop in one write; how much may wait there is bounded, and whoever writes must ask `isFull`
+// first. A client that stays full, or no longer answers pings, is closed.
 
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
@@ -12,15 +12,34 @@ import type { GatewayLimits } from '../limits.ts';
 const goingAway = 1001;
 /** A close frame's reason holds at most this many bytes. */
 const reasonBytesMax = 123;
+/** Up to here it is cheaper to copy what is due than to hand it over piece by piece. */
+const copiedBytesMax = 16_384;
 
 /** What a subscription needs of its connection. */
 export type Outlet = Pick<Connection, 'isOpen' | 'isFull' | 'write' | 'drained' | 'close'>;
+
+/** The connections that something is due to, until the event loop's turn is over. */
+export class WriteTurn {
+  #due: Connection[] = [];
+
+  add(connection: Connection): void {
+    if (this.#due.push(connection) > 1) return;
+    setImmediate(() => {
+      const due = this.#due;
+      this.#due = [];
+      for (const one of due) one.flush();
+    });
+  }
+}
 
 export class Connection {
   readonly #webSocket: WebSocket;
   readonly #socket: Socket;
   readonly #limits: GatewayLimits;
   readonly #clock: Clock;
+  readonly #turn: WriteTurn;
+  #due: Buffer[] = [];
+  #dueBytes = 0;
   /** Since when it has not drained; null while it keeps up. */
   #fullSince: Micros | null = null;
   #drained: PromiseWithResolvers<void> | null = null;
@@ -29,16 +48,23 @@ export class Connection {
   readonly #ended = Promise.withResolvers<string>();
   #reason = 'client';
 
-  constructor(webSocket: WebSocket, socket: Socket, limits: GatewayLimits, clock: Clock) {
+  constructor(
+    webSocket: WebSocket,
+    socket: Socket,
+    turn: WriteTurn,
+    limits: GatewayLimits,
+    clock: Clock,
+  ) {
     this.#webSocket = webSocket;
     this.#socket = socket;
+    this.#turn = turn;
     this.#limits = limits;
     this.#clock = clock;
     this.#pingedAt = clock.now();
     webSocket.on('pong', () => {
       this.#isAnswered = true;
     });
-    // Nothing is asked of a client, so nothing that it says is answered; `ws` closes on bad frames.
+    // `ws` closes on bad frames.
     webSocket.on('error', () => {
       this.#reason = 'bad-frame';
     });
@@ -46,7 +72,14 @@ export class Connection {
       this.#emptied();
       this.#ended.resolve(this.#reason);
     });
-    socket.on('drain', () => this.#emptied());
+    socket.on('drain', this.#written);
+  }
+
+  /** Hears what the client says: `text` is null for a binary message. */
+  listen(hear: (text: string | null) => void): void {
+    this.#webSocket.on('message', (data: Buffer, isBinary) => {
+      if (this.isOpen) hear(isBinary ? null : data.toString());
+    });
   }
 
   /** Resolves when it has closed, with a word for what ended it. */
@@ -58,21 +91,46 @@ export class Connection {
     return this.#webSocket.readyState === this.#webSocket.OPEN;
   }
 
-  /** Whether more waits for it than may: what comes now goes elsewhere, or waits for `drained`. */
+  /**
+   * Whether more waits for it than may: what comes now goes elsewhere, or waits for `drained`. It
+   * stays so until it is empty, or who keeps up could keep others out for ever.
+   */
   get isFull(): boolean {
-    if (this.#socket.writableLength <= this.#limits.pendingBytesMax) return false;
-    this.#fullSince ??= this.#clock.now();
+    if (this.#fullSince !== null) return true;
+    if (this.#waitingBytes() <= this.#limits.pendingBytesMax) return false;
+    this.#fullSince = this.#clock.now();
     return true;
   }
 
   /** Writes ready frames; the bytes are shared with other clients and never change. */
   write(frames: Buffer): void {
-    if (this.isOpen) this.#socket.write(frames);
+    if (!this.isOpen) return;
+    this.#dueBytes += frames.length;
+    if (this.#due.push(frames) === 1) this.#turn.add(this);
+  }
+
+  /** Hands what is due to the socket. */
+  flush(): void {
+    const due = this.#due;
+    if (due.length === 0) return;
+    const bytes = this.#dueBytes;
+    this.#due = [];
+    this.#dueBytes = 0;
+    if (!this.isOpen) return;
+    if (due.length === 1 || bytes <= copiedBytesMax) {
+      this.#socket.write(due.length === 1 ? due[0] : Buffer.concat(due, bytes), this.#written);
+      return;
+    }
+    this.#socket.cork();
+    const last = due.length - 1;
+    for (let index = 0; index < last; index++) this.#socket.write(due[index]);
+    this.#socket.write(due[last], this.#written);
+    this.#socket.uncork();
   }
 
   /** Resolves when nothing waits for it any more, or when it has closed. */
   async drained(): Promise<void> {
-    if (!this.isOpen || this.#socket.writableLength === 0) return;
+    if (!this.isOpen || this.#waitingBytes() === 0) return;
     this.#drained ??= Promise.withResolvers();
     await this.#drained.promise;
   }
@@ -98,14 +156,26 @@ export class Connection {
 
   /** Ends it for a failure, whose close code tells the client whether to come back. */
   close(failure: Failure): void {
+    if (!this.isOpen) return;
+    this.flush();
     this.#reason = failure.code;
     const text = Buffer.from(`${failure.message} ${failure.cure}`).subarray(0, reasonBytesMax);
     this.#webSocket.close(failure.kind.close, text.toString('latin1'));
   }
 
   goAway(): void {
+    if (!this.isOpen) return;
+    this.flush();
     this.#reason = 'shutdown';
     this.#webSocket.close(goingAway, 'The server stops. Connect again in a moment.');
+  }
+
+  readonly #written = (): void => {
+    if (this.#waitingBytes() === 0) this.#emptied();
+  };
+
+  #waitingBytes(): number {
+    return this.#socket.writableLength + this.#dueBytes;
   }
 
   #emptied(): void {

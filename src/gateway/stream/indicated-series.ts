@@ -17,7 +17,6 @@ import {
   startOf,
   wholes,
 } from '../indicated.ts';
-import type { LosslessSubscription } from './lossless.ts';
 
 /** The newest candles: when one of them changes, its new values are told. */
 export const changeableMax = 64;
@@ -30,8 +29,7 @@ interface HeldCandle {
 }
 
 export class IndicatedSeries {
-  readonly specs: readonly IndicatorSpec[];
-  readonly subscriptions = new Set<LosslessSubscription>();
+  readonly #specs: readonly IndicatorSpec[];
   readonly #before: number;
   readonly #days: Days;
   /** What came before history; null once that is here. */
@@ -44,7 +42,7 @@ export class IndicatedSeries {
 
   /** `before` is how many candles before one its values are made of. */
   constructor(specs: readonly IndicatorSpec[], before: number, days: Days) {
-    this.specs = specs;
+    this.#specs = specs;
     this.#before = before;
     this.#days = days;
   }
@@ -114,7 +112,7 @@ export class IndicatedSeries {
     if (from === index && held[from].operators) return held[from].operators;
     const operators =
       held[from]?.operators?.clone() ??
-      new Operators(this.specs, this.#days, this.#scales.price, this.#isWhole);
+      new Operators(this.#specs, this.#days, this.#scales.price, this.#isWhole);
     for (let at = Math.max(0, from); at < index; at++) {
       operators.add(held[at].start, held[at].numbers);
       const isKept = at + 1 >= held.length - changeableMax;

@@ -1,8 +1,8 @@
 // Quotes as ready WebSocket messages, written from the columns: what quoteAt says, plus `type` and
 // `cursor`.
 
+import { sequencesOf } from '../../contracts/event-columns.ts';
 import type { QuoteBatch } from '../../contracts/quote.ts';
-import type { RowsBySymbol } from '../recent/rows-by-symbol.ts';
 import { scalarBytesMax, writeDecimal, writeKey, writeTime, writeWhole } from './json-bytes.ts';
 import type { TextFrames } from './text-frames.ts';
 
@@ -22,28 +22,27 @@ const keys = [sequenceKey, timeKey, receivedKey, bidKey, bidSizeKey, noBid, askK
 /** Everything but the shared head. */
 const rowBytesMax = keys.reduce((sum, key) => sum + key.length, 0) + 9 * scalarBytesMax;
 
-/** Writes one frame for each row of an instrument; the rest is as in writeTrades. */
+/** Writes a frame for each of these rows; the rest is as in writeTrades. */
 export function writeQuotes(
   frames: TextFrames,
   batch: QuoteBatch,
-  rows: RowsBySymbol,
-  instrument: number,
+  rows: readonly number[],
   cursorHead: string,
   offset: number,
 ): void {
-  const { symbol, priceScale, sizeScale, sequence } = batch.instruments[instrument];
-  const from = rows.starts[instrument];
-  const to = rows.starts[instrument + 1];
-  const shared = { type: 'quote', symbol, source: batch.source, cursor: cursorHead };
-  const head = Buffer.from(JSON.stringify(shared).slice(0, -2)); // without `"}`
-  for (let index = from; index < to; index++) {
-    const row = rows.order[index];
+  const sequences = sequencesOf(batch);
+  const heads: Uint8Array[] = [];
+  for (const row of rows) {
+    const instrument = batch.instrument[row];
+    const { symbol, priceScale, sizeScale } = batch.instruments[instrument];
+    heads[instrument] ??= headOf(symbol, batch.source, cursorHead);
+    const head = heads[instrument];
     let at = frames.begin(head.length + rowBytesMax);
     const bytes = frames.bytes;
     bytes.set(head, at);
     at = writeWhole(bytes, at + head.length, offset + row);
     at = writeKey(bytes, at, sequenceKey);
-    at = writeWhole(bytes, at, sequence + (index - from));
+    at = writeWhole(bytes, at, sequences[row]);
     at = writeKey(bytes, at, timeKey);
     at = writeTime(bytes, at, batch.eventTime[row]);
     at = writeKey(bytes, at, receivedKey);
@@ -69,4 +68,10 @@ export function writeQuotes(
     bytes[at++] = endOfObject;
     frames.end(at);
   }
+}
+
+/** All that comes before the offset. */
+function headOf(symbol: string, source: string, cursorHead: string): Uint8Array {
+  const text = JSON.stringify({ type: 'quote', symbol, source, cursor: cursorHead });
+  return Buffer.from(text.slice(0, -2)); // without `"}`
 }

@@ -4,29 +4,26 @@
 import { micros } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
 import { calendarOf } from '../../calendars/calendar.ts';
-import { priceKinds } from '../../contracts/candle.ts';
-import { intervals } from '../../contracts/interval.ts';
-import { candlesBefore } from '../indicated.ts';
-import { candleKey, type Live } from '../live.ts';
+import type { Candle } from '../../contracts/wire-objects.ts';
+import { candlesBefore, type Indicators } from '../indicated.ts';
+import type { Live } from '../live.ts';
 import { newestCandles } from '../seam/newest-candles.ts';
 import type { SeamSources } from '../seam/unstored.ts';
-import type { Hub } from './hub.ts';
 import { changeableMax, IndicatedSeries } from './indicated-series.ts';
-import type { Wanted } from './wanted.ts';
+import type { CandleStreamBatch, Group } from './stream-batch.ts';
+import { keysOf, type Wanted } from './wanted.ts';
 
 interface Shared {
   readonly series: IndicatedSeries;
   readonly filled: Promise<void>;
   readonly rows: number;
   users: number;
-  readonly unwatch: () => void;
 }
 
-/** A series as one subscriber has it. */
-interface Joined {
-  readonly series: IndicatedSeries;
-  /** Once history has filled it; rejects with what keeps it from that. */
-  readonly filled: Promise<void>;
+/** The series of a subscription. */
+export interface Joined {
+  /** Once history has filled them; rejects with what keeps it from that. */
+  readonly filled: Promise<unknown>;
   /** To be called once. */
   readonly leave: () => void;
 }
@@ -34,61 +31,106 @@ interface Joined {
 export class SeriesPool {
   readonly #live: Live;
   readonly #sources: SeamSources;
-  readonly #hub: Hub;
   readonly #rowsMax: number;
-  readonly #shared = new Map<string, Shared>();
+  /** By symbol and key, then by the text of the indicators. */
+  readonly #shared = new Map<string, Map<string, Shared>>();
   #rows = 0;
 
-  constructor(live: Live, sources: SeamSources, hub: Hub, rowsMax: number) {
+  constructor(live: Live, sources: SeamSources, rowsMax: number) {
     this.#live = live;
     this.#sources = sources;
-    this.#hub = hub;
     this.#rowsMax = rowsMax;
   }
 
-  /** Throws Failure `limit-exceeded`. */
+  /** A series for each symbol. Throws Failure `limit-exceeded`. */
   join(wanted: Wanted): Joined {
-    const { symbol, price, interval, indicators } = wanted;
-    const key = [symbol, price, interval, ...indicators.map(({ text }) => text)].join(' ');
-    const shared = this.#shared.get(key) ?? this.#open(wanted);
-    this.#shared.set(key, shared);
-    shared.users++;
+    const { symbols } = wanted;
+    this.#requireRoom(wanted);
+    const joined = (symbols ?? []).map((symbol) => this.#joinOne(symbol, wanted));
     return {
-      series: shared.series,
-      filled: shared.filled,
+      filled: Promise.all(joined.map(({ filled }) => filled)),
       leave: () => {
-        if (--shared.users > 0) return;
-        shared.unwatch();
-        this.#rows -= shared.rows;
-        this.#shared.delete(key);
+        for (const one of joined) one.leave();
       },
     };
   }
 
-  #open({ symbol, price, interval, indicators }: Wanted): Shared {
-    const name = symbol ?? '';
+  /** Brings the series up to date; to be called with every batch before it is told. */
+  put(batch: CandleStreamBatch): void {
+    if (this.#shared.size === 0) return;
+    const byGroup = batch.groups.map((group) => this.#shared.get(placeOf(group)));
+    for (let row = 0; row < batch.count; row++) {
+      for (const { series } of byGroup[batch.groupOf[row]]?.values() ?? []) {
+        series.put(batch.candleAt(row));
+      }
+    }
+  }
+
+  /** The values of a version of a candle; null where there are none. */
+  indicatorsOf(group: Group, text: string, candle: Candle): Indicators | null {
+    const shared = this.#shared.get(placeOf(group))?.get(text);
+    return shared?.series.indicatorsOf(candle) ?? null;
+  }
+
+  #joinOne(symbol: string, wanted: Wanted): Joined {
+    const place = placeOf({ symbol, key: keysOf(wanted)[0] });
+    const text = indicatorsText(wanted);
+    const byText = this.#shared.getOrInsertComputed(place, () => new Map<string, Shared>());
+    const shared = byText.getOrInsertComputed(text, () => this.#open(symbol, wanted));
+    shared.users++;
+    return {
+      filled: shared.filled,
+      leave: () => {
+        if (--shared.users > 0) return;
+        this.#rows -= shared.rows;
+        byText.delete(text);
+        if (byText.size === 0) this.#shared.delete(place);
+      },
+    };
+  }
+
+  #requireRoom(wanted: Wanted): void {
+    const [key] = keysOf(wanted);
+    const text = indicatorsText(wanted);
+    const isNew = (symbol: string): boolean =>
+      !this.#shared.get(placeOf({ symbol, key }))?.has(text);
+    const rows = (wanted.symbols ?? []).filter(isNew).length * rowsOf(wanted);
+    const left = this.#rowsMax - this.#rows;
+    if (rows <= left) return;
+    throw new Failure(
+      'limit-exceeded',
+      `These indicators take ${rows} values, and streams may have ${left} more at this server.`,
+      'Ask for fewer or shorter ones, or for some that others have; REST gives them all.',
+    );
+  }
+
+  #open(symbol: string, wanted: Wanted): Shared {
+    const { price, interval, indicators } = wanted;
     const before = candlesBefore(indicators, interval);
     const limit = before + changeableMax;
-    const rows = limit * indicators.length;
-    if (this.#rows + rows > this.#rowsMax) {
-      const left = this.#rowsMax - this.#rows;
-      throw new Failure(
-        'limit-exceeded',
-        `These indicators take ${rows} values, and streams may have ${left} more at this server.`,
-        'Ask for fewer or shorter ones, or for some that others have; REST gives them all.',
-      );
-    }
+    const rows = rowsOf(wanted);
     this.#rows += rows;
-    const { days } = calendarOf(this.#live.instrument(name).calendar);
+    const { days } = calendarOf(this.#live.instrument(symbol).calendar);
     const series = new IndicatedSeries(indicators, before, days);
-    const key = candleKey(priceKinds.indexOf(price), intervals.indexOf(interval));
-    const unwatch = this.#hub.watchSeries(name, key, series);
-    const ring = this.#live.candles(name, price, interval);
+    const ring = this.#live.candles(symbol, price, interval);
     const always = { from: micros(-Infinity), to: micros(Infinity) };
     const span = { interval, price, limit: limit + 1, ...always };
-    const filled = newestCandles(this.#sources, name, ring, span).then((candles) =>
+    const filled = newestCandles(this.#sources, symbol, ring, span).then((candles) =>
       series.begin(candles.slice(-limit), candles.length <= limit),
     );
-    return { series, filled, rows, users: 0, unwatch };
+    return { series, filled, rows, users: 0 };
   }
+}
+
+/** What tells the indicators of subscriptions apart. */
+export function indicatorsText({ indicators }: Wanted): string {
+  return indicators.map(({ text }) => text).join(';');
+}
+
+function rowsOf({ indicators, interval }: Wanted): number {
+  return (candlesBefore(indicators, interval) + changeableMax) * indicators.length;
+}
+
+function placeOf({ symbol, key }: Group): string {
+  return `${key} ${symbol}`;
 }

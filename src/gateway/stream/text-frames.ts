@@ -10,11 +10,18 @@ const length64 = 127;
 /** Bytes of UTF-8 for one unit of UTF-16, at most. */
 const utf8BytesMax = 3;
 
+/** Frames one behind the other, in a Buffer of their own, and where each of them ends. */
+export interface Frames {
+  readonly bytes: Buffer;
+  readonly ends: readonly number[];
+}
+
 /** Lays messages into one growing buffer: `begin`, write the payload, `end`; then `take` all. */
 export class TextFrames {
   bytes = Buffer.allocUnsafeSlow(1 << 16);
   #start = 0;
   #end = 0;
+  #ends: number[] = [];
 
   /** Where the next payload begins, with room for `payloadBytes` of it. */
   begin(payloadBytes: number): number {
@@ -30,13 +37,14 @@ export class TextFrames {
     const length = end - start - headBytes;
     if (length < length16 || length > 0xffff) {
       this.#end = this.#endUnusual(length);
-      return;
+    } else {
+      this.bytes[start] = finalText;
+      this.bytes[start + 1] = length16;
+      this.bytes[start + 2] = length >> 8;
+      this.bytes[start + 3] = length & 0xff;
+      this.#end = end;
     }
-    this.bytes[start] = finalText;
-    this.bytes[start + 1] = length16;
-    this.bytes[start + 2] = length >> 8;
-    this.bytes[start + 3] = length & 0xff;
-    this.#end = end;
+    this.#ends.push(this.#end);
   }
 
   /** A whole message; for the rare ones. */
@@ -46,12 +54,14 @@ export class TextFrames {
     this.end(at + this.bytes.write(text, at));
   }
 
-  /** The frames since the last `take`, in a Buffer of their own. */
-  take(): Buffer {
-    const taken = Buffer.allocUnsafeSlow(this.#end);
-    this.bytes.copy(taken, 0, 0, this.#end);
+  /** The frames since the last `take`. */
+  take(): Frames {
+    const bytes = Buffer.allocUnsafeSlow(this.#end);
+    this.bytes.copy(bytes, 0, 0, this.#end);
+    const ends = this.#ends;
     this.#end = 0;
-    return taken;
+    this.#ends = [];
+    return { bytes, ends };
   }
 
   /** The payload was laid for a head of 4 bytes; short and huge ones have another. */
@@ -81,5 +91,5 @@ const single = new TextFrames();
 /** One message as a ready frame. */
 export function textFrame(message: object): Buffer {
   single.message(message);
-  return single.take();
+  return single.take().bytes;
 }

@@ -1,9 +1,9 @@
 // Trades as ready WebSocket messages, written from the columns: what tradeAt says, plus `type` and
 // `cursor`. All that rows share is laid once; per row only numbers and times are written.
 
+import { sequencesOf } from '../../contracts/event-columns.ts';
 import type { TradeBatch } from '../../contracts/trade.ts';
 import { verdictName, verdicts } from '../../contracts/verdict.ts';
-import type { RowsBySymbol } from '../recent/rows-by-symbol.ts';
 import { scalarBytesMax, writeDecimal, writeKey, writeTime, writeWhole } from './json-bytes.ts';
 import type { TextFrames } from './text-frames.ts';
 
@@ -23,34 +23,29 @@ const rowBytesMax = keys.reduce((sum, key) => sum + key.length, 0) + 7 * scalarB
 /** Bytes of one character as JSON, at most: \u0000. */
 const escapedMax = 6;
 
-/**
- * Writes one frame for each row of an instrument, in order. `cursorHead` is `epoch:partition:` and
- * `offset` that of the batch's first row.
- */
+/** Writes a frame for each of these rows. `offset` is that of the batch's first row. */
 export function writeTrades(
   frames: TextFrames,
   batch: TradeBatch,
-  rows: RowsBySymbol,
-  instrument: number,
+  rows: readonly number[],
   cursorHead: string,
   offset: number,
 ): void {
-  const { priceScale, sizeScale, sequence } = batch.instruments[instrument];
-  const from = rows.starts[instrument];
-  const to = rows.starts[instrument + 1];
-  const heads: Uint8Array[] = [];
-  for (let index = from; index < to; index++) {
-    const row = rows.order[index];
+  const sequences = sequencesOf(batch);
+  const heads: Uint8Array[][] = batch.instruments.map(() => []);
+  for (const row of rows) {
+    const instrument = batch.instrument[row];
+    const { priceScale, sizeScale } = batch.instruments[instrument];
     const kind = batch.tag[row] * verdicts.length + batch.verdict[row];
-    heads[kind] ??= headOf(batch, row, cursorHead);
-    const head = heads[kind];
+    heads[instrument][kind] ??= headOf(batch, row, cursorHead);
+    const head = heads[instrument][kind];
     const idBytes = (batch.textIds?.[row]?.length ?? 0) * escapedMax;
     let at = frames.begin(head.length + rowBytesMax + idBytes);
     const bytes = frames.bytes;
     bytes.set(head, at);
     at = writeWhole(bytes, at + head.length, offset + row);
     at = writeKey(bytes, at, sequenceKey);
-    at = writeWhole(bytes, at, sequence + (index - from));
+    at = writeWhole(bytes, at, sequences[row]);
     at = writeKey(bytes, at, timeKey);
     at = writeTime(bytes, at, batch.eventTime[row]);
     at = writeKey(bytes, at, receivedKey);

@@ -1,0 +1,179 @@
+// The past with which a subscription begins: all that came before one offset of the log, the cut,
+// so that whoever is told everything from the cut on has no hole and no duplicate. Store and memory
+// are read first, and may be ahead of each other; what the log holds from where memory was to the
+// cut is then laid over them, and nobody can have been further than the log's end.
+
+import { type Micros, micros } from '../../base/clock.ts';
+import { Failure } from '../../base/failure.ts';
+import { calendarOf } from '../../calendars/calendar.ts';
+import type { PriceKind } from '../../contracts/candle.ts';
+import { decodeJson } from '../../contracts/frame.ts';
+import type { Interval } from '../../contracts/interval.ts';
+import type { Severity } from '../../contracts/signal.ts';
+import { parseTime } from '../../contracts/time.ts';
+import type { Candle, Signal, Trade } from '../../contracts/wire-objects.ts';
+import type { IndicatorSpec } from '../../engine/indicators/indicators.ts';
+import type { Topic } from '../../log/log.ts';
+import { candlesBefore, indicated, startOf } from '../indicated.ts';
+import type { Live } from '../live.ts';
+import { RecentSignals } from '../recent/recent-signals.ts';
+import { partition } from '../recent/tail.ts';
+import { candlesSince, newestCandles, withCandlesSince } from './newest-candles.ts';
+import { tradePage, tradesSince, withTradesSince } from './trade-pages.ts';
+import { type SeamSources, unstored } from './unstored.ts';
+
+export interface Past {
+  /** Symbol after symbol, each ascending in time. */
+  readonly rows: readonly object[];
+  readonly cut: number;
+}
+
+export interface PastQuery {
+  /** How many of each symbol, at most. */
+  readonly limit: number;
+  /** Where there is no `limit` that was asked for: more than it are refused. */
+  readonly from: Micros | null;
+}
+
+interface CandlesWanted {
+  readonly interval: Interval;
+  readonly price: PriceKind;
+  readonly indicators: readonly IndicatorSpec[];
+}
+
+/** How many symbols are read at a time. */
+const readsAtOnce = 8;
+/** Candles that may lose all their trades while others are read. */
+const spareCandles = 16;
+const always = { from: micros(-Infinity), to: micros(Infinity) };
+
+export class PastReader {
+  readonly #sources: SeamSources;
+  readonly #live: Live;
+
+  constructor(sources: SeamSources, live: Live) {
+    this.#sources = sources;
+    this.#live = live;
+  }
+
+  async trades(symbols: readonly string[], { limit, from }: PastQuery): Promise<Past> {
+    const query = { limit: limit + 1, ...(from === null ? {} : { from }) };
+    const read = async (symbol: string): Promise<readonly Trade[]> =>
+      (await tradePage(this.#sources, symbol, this.#live.trades(symbol), query)).trades;
+    const { pages, gap } = await this.#read('market.trades', symbols, read);
+    const since = await tradesSince(this.#sources, new Set(symbols), gap);
+    const rows = symbols.flatMap((symbol, index) => {
+      const newest = withTradesSince(pages[index], since.get(symbol) ?? [], query);
+      return requireAll(newest.reverse(), limit, from);
+    });
+    return { rows, cut: gap[1] };
+  }
+
+  async candles(
+    symbols: readonly string[],
+    { limit, from }: PastQuery,
+    of: CandlesWanted,
+  ): Promise<Past> {
+    const { interval, price } = of;
+    const span = { interval, price, ...always, ...(from === null ? {} : { from }) };
+    const ofSymbol = (symbol: string) => this.#live.candles(symbol, price, interval);
+    const read = (symbol: string): Promise<readonly Candle[]> => {
+      const wider = { ...span, limit: limit + 1 + spareCandles };
+      return newestCandles(this.#sources, symbol, ofSymbol(symbol), wider);
+    };
+    const { pages, gap } = await this.#read('market.candles', symbols, read);
+    const since = await candlesSince(this.#sources, new Set(symbols), gap, of);
+    const rows = await inTurns([...symbols.entries()], async ([index, symbol]) => {
+      const whole = { ...span, limit: limit + 1 };
+      const newest = withCandlesSince(pages[index], since.get(symbol), whole);
+      const candles = requireAll(newest, limit, from);
+      return await this.#indicated(symbol, candles, of);
+    });
+    return { rows: rows.flat(), cut: gap[1] };
+  }
+
+  async #indicated(
+    symbol: string,
+    candles: readonly Candle[],
+    { interval, price, indicators }: CandlesWanted,
+  ): Promise<readonly Candle[]> {
+    if (indicators.length === 0 || candles.length === 0) return candles;
+    const needed = candlesBefore(indicators, interval);
+    const to = micros(startOf(candles[0]));
+    const before = { interval, price, from: micros(-Infinity), to, limit: needed + 1 };
+    const ring = this.#live.candles(symbol, price, interval);
+    const found = await newestCandles(this.#sources, symbol, ring, before);
+    const earlier = { candles: found.slice(-needed), isWhole: found.length <= needed };
+    const { days } = calendarOf(this.#live.instrument(symbol).calendar);
+    return indicated(indicators, earlier, candles, days);
+  }
+
+  /** Of all symbols together when `symbols` is null. */
+  async signals(
+    symbols: readonly string[] | null,
+    { limit, from }: PastQuery,
+    severity: Severity | null,
+  ): Promise<Past> {
+    const { history } = this.#sources;
+    const filterOf = (symbol: string | null) => ({
+      ...(symbol === null ? {} : { symbol, symbols: new Set([symbol]) }),
+      ...(severity === null ? {} : { severity }),
+    });
+    const read = async (symbol: string | null): Promise<readonly Signal[]> => {
+      const { symbols: _, ...query } = { symbols: null, ...filterOf(symbol) };
+      const stored = await history.signals({ ...query, limit: limit + 1 });
+      return this.#live.signals.with(stored, filterOf(symbol), limit + 1);
+    };
+    const each = symbols ?? [null];
+    const { pages, gap } = await this.#read('market.signals', each, read);
+    const since = await this.#signalsSince(gap);
+    const rows = each.flatMap((symbol, index) => {
+      const newest = since.with(pages[index], filterOf(symbol), limit + 1);
+      const within = newest.filter(({ time }) => from === null || (parseTime(time) ?? 0) >= from);
+      return requireAll(within.reverse(), limit, from);
+    });
+    return { rows, cut: gap[1] };
+  }
+
+  async #signalsSince([from, to]: readonly [from: number, to: number]): Promise<RecentSignals> {
+    const since = new RecentSignals(Number.POSITIVE_INFINITY);
+    const { log, unstoredRecordsMax } = this.#sources;
+    for await (const { bytes } of unstored(log, 'market.signals', from, to, unstoredRecordsMax)) {
+      for (const signal of decodeJson<Signal>(bytes)) since.put(signal);
+    }
+    return since;
+  }
+
+  /** Reads each symbol; the gap is what may have come to the log meanwhile, up to the cut. */
+  async #read<Of, Row>(
+    topic: Topic,
+    symbols: readonly Of[],
+    read: (symbol: Of) => Promise<readonly Row[]>,
+  ): Promise<{ pages: (readonly Row[])[]; gap: readonly [from: number, cut: number] }> {
+    const from = this.#live.tail.position(topic);
+    const pages = await inTurns(symbols, read);
+    return { pages, gap: [from, this.#sources.log.range(topic, partition).end] };
+  }
+}
+
+/** In the order of the items; some at a time. */
+async function inTurns<Item, Result>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = [];
+  for (let index = 0; index < items.length; index += readsAtOnce) {
+    results.push(...(await Promise.all(items.slice(index, index + readsAtOnce).map(work))));
+  }
+  return results;
+}
+
+/** The newest `limit` of ascending rows; of all since a time there may be no more than that. */
+function requireAll<Row>(rows: readonly Row[], limit: number, from: Micros | null): readonly Row[] {
+  if (from === null || rows.length <= limit) return rows.slice(-limit);
+  throw new Failure(
+    'limit-exceeded',
+    `Since "from" there are more than ${limit} for one symbol.`,
+    'Ask for a later time or fewer symbols; REST pages through them all.',
+  );
+}
