@@ -90,9 +90,6 @@ export const api = {
   instruments: async (signal: AbortSignal): Promise<readonly Instrument[]> =>
     (await get<{ symbols: Instrument[] }>('/api/v1/symbols', signal)).symbols,
 
-  summaries: async (signal: AbortSignal): Promise<readonly Summary[]> =>
-    (await get<{ summaries: Summary[] }>('/api/v1/market-summary', signal)).summaries,
-
   candles: async (
     { symbol, interval, limit, indicators = [], to }: CandleQuestion,
     signal: AbortSignal,

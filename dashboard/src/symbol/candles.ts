@@ -41,7 +41,7 @@ export class Candles {
     this.#indicators = indicators;
     this.#watcher = watcher;
     this.#unsubscribe = subscribe(
-      { stream: 'candles', symbols: [symbol], interval, indicators },
+      { stream: 'candles', symbol, interval, indicators },
       { next: (candle) => this.#take(candle), begin: () => void this.#loadNewest() },
     );
   }
@@ -116,15 +116,16 @@ export class Candles {
     // Without a trade left, it is taken away.
     if (candle.open === '0') this.#byStart.delete(start);
     this.#changed.add(start);
-    onNextFrame(this.#tell);
+    if (this.count > heldMax)
+      this.#trim(); // also of a page that is not looked at
+    else onNextFrame(this.#tell);
   }
 
   readonly #tell = (): void => {
     if (this.#stopped.signal.aborted) return;
     const starts = [...this.#changed].sort((a, b) => a - b);
     this.#changed.clear();
-    if (this.count > heldMax) this.#trim();
-    else if (starts.every((start) => this.#byStart.has(start))) this.#watcher.some(starts);
+    if (starts.every((start) => this.#byStart.has(start))) this.#watcher.some(starts);
     else this.#watcher.all();
   };
 
@@ -146,6 +147,7 @@ export class Candles {
     const starts = [...this.#byStart.keys()].sort((a, b) => a - b);
     this.#forgetBefore(starts[Math.floor(heldMax / 10)] ?? this.#oldest);
     this.#hasOlder = true;
+    this.#changed.clear();
     this.#watcher.all();
   }
 }

@@ -24,7 +24,7 @@ export function useDays(
       days.set(merged(page.candles, days.newest));
     };
     const unsubscribe = subscribe(
-      { stream: 'candles', symbols: [symbol], interval: '1d' },
+      { stream: 'candles', symbol, interval: '1d' },
       { begin: () => void load(), next: (day) => days.set(merged(days.newest, [day])) },
     );
     return () => {

@@ -15,7 +15,7 @@ interface QuotePanelProps {
 export function QuotePanel({ symbol, digits }: QuotePanelProps) {
   const [cell] = useState(() => new Cell<Quote | null>(null));
   useEffect(
-    () => subscribe({ stream: 'quotes', symbols: [symbol] }, { next: (quote) => cell.set(quote) }),
+    () => subscribe({ stream: 'quotes', symbol }, { next: (quote) => cell.set(quote) }),
     [symbol, cell],
   );
   const quote = useCell(cell);

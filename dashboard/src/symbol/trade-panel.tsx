@@ -69,7 +69,7 @@ function useTrades(symbol: string): readonly Trade[] {
       if (trades && !signal.aborted) add(trades);
     };
     const unsubscribe = subscribe(
-      { stream: 'trades', symbols: [symbol] },
+      { stream: 'trades', symbol },
       {
         begin: () => void load(),
         next: (trade) => {
