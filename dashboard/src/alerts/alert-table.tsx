@@ -79,8 +79,8 @@ const AlertRow = memo(function AlertRow({ alert, top, height, onOpen }: AlertRow
       </Link>
       <b>{kindNames[kind]}</b>
       <button type="button" onClick={() => onOpen(id)} title="Explain">
-        <span>{text}</span>
         {state === 'retracted' ? <em>retracted</em> : null}
+        <span>{text}</span>
       </button>
     </li>
   );

@@ -2,10 +2,13 @@
 
 import { kindNames, SeverityMark, severityNames } from '../alerts/severity.tsx';
 import type { SignalExplanation } from '../api.ts';
+import { digitsAfterPoint } from '../decimal.ts';
 import * as format from '../format.ts';
 
 export function SignalReasons({ explanation }: { readonly explanation: SignalExplanation }) {
   const { signal, definition, candles, notes, parameters } = explanation;
+  const prices = candles.flatMap(({ candle }) => [candle.open, candle.close]);
+  const digits = Math.max(2, ...prices.map(digitsAfterPoint));
   return (
     <>
       <p className="signal-line">
@@ -41,8 +44,8 @@ export function SignalReasons({ explanation }: { readonly explanation: SignalExp
               <tr key={`${role} ${candle.start} ${candle.price}`}>
                 <th scope="row">{role}</th>
                 <td>{format.clock(candle.start)}</td>
-                <td>{format.exact(candle.open)}</td>
-                <td>{format.exact(candle.close)}</td>
+                <td>{format.price(candle.open, digits)}</td>
+                <td>{format.price(candle.close, digits)}</td>
                 <td>{format.size(candle.volume)}</td>
               </tr>
             ))}

@@ -130,18 +130,14 @@ export function Gaps({ readings }: PanelProps) {
 
 export function System({ readings }: PanelProps) {
   const metrics: Metrics = readings.at(-1)?.metrics ?? new Map();
-  const started = sum(metrics, 'process_start_time_seconds');
-  const versions = metrics.get('tapeline_info')?.[0]?.labels ?? {};
   const rows: readonly (readonly [string, string])[] = [
     ['log on disk', told(sum(metrics, 'tapeline_log_bytes'), format.bytes)],
     ['candles in memory', told(sum(metrics, 'tapeline_engine_candles_held'), format.count)],
     ['memory', told(sum(metrics, 'process_resident_memory_bytes'), format.bytes)],
     ['open WebSockets', format.count(sum(metrics, 'tapeline_websocket_connections'))],
     ['subscriptions', format.count(sum(metrics, 'tapeline_websocket_subscriptions'))],
-    ['up since', started > 0 ? format.moment(new Date(started * 1000).toISOString()) : '–'],
-    ['Tapeline', versions.version ?? '–'],
+    ['Tapeline', metrics.get('tapeline_info')?.[0]?.labels.version ?? '–'],
     ['Node', metrics.get('nodejs_version_info')?.[0]?.labels.version?.replace('v', '') ?? '–'],
-    ['PostgreSQL', versions.postgresql ?? '–'],
   ];
   return (
     <Panel name="Storage and versions">

@@ -30,13 +30,9 @@ export function StatisticsPanel({ instrument, days, digits }: StatisticsProps) {
         <Figure name="Trades">{day ? format.count(day.trades) : format.nothing}</Figure>
       </dl>
       <Span name="Day" low={day?.low} high={day?.high} last={day?.close} price={price} />
-      <Span
-        name={`${Math.max(1, days.length)} days`}
-        low={low}
-        high={high}
-        last={day?.close}
-        price={price}
-      />
+      {days.length > 1 ? (
+        <Span name={`${days.length} days`} low={low} high={high} last={day?.close} price={price} />
+      ) : null}
     </section>
   );
 }
