@@ -25,7 +25,7 @@ function alert(index: number, fields: Partial<Signal> = {}): Signal {
   };
 }
 
-suite('the page of alerts', { timeout: 120_000 }, () => {
+suite('the page of alerts', { timeout: 300_000 }, () => {
   const signals = Array.from({ length: 200 }, (_, index) => alert(index));
   const one = dashboard({ signals, hours: 1 });
   const rows = '.alert-frame li';
@@ -85,7 +85,7 @@ suite('the page of alerts', { timeout: 120_000 }, () => {
   });
 });
 
-suite('the page of alerts before there are any', { timeout: 60_000 }, () => {
+suite('the page of alerts before there are any', { timeout: 300_000 }, () => {
   const one = dashboard({ hours: 0.1 });
 
   test('says so, and what raises one', async () => {

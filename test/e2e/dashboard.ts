@@ -32,6 +32,8 @@ const flags = [
   '--no-first-run',
   '--disable-quic',
 ];
+/** Long enough for a machine that has much else to do. */
+const timeoutMs = 90_000;
 export const wide = { width: 1440, height: 900 };
 export const phone = { width: 390, height: 844 };
 
@@ -148,6 +150,7 @@ export class Dashboard {
   ): Promise<void> {
     assert.ok(this.#browser);
     const page = await this.#browser.newPage(options);
+    page.setDefaultTimeout(timeoutMs);
     const errors: string[] = [];
     page.on('pageerror', (error) => errors.push(error.message));
     page.on('console', (message) => {

@@ -11,7 +11,7 @@ const listing = Array.from({ length: count }, (_, index) => {
   return [`${code.join('')}X`, `Company ${index}`, 2_000 + index * 97] as const;
 });
 
-suite('the market overview of 500 symbols', { timeout: 120_000 }, () => {
+suite('the market overview of 500 symbols', { timeout: 300_000 }, () => {
   const one = dashboard({ listing, hours: 0.05 });
 
   test('draws those in sight, up to the last one, and holds no more while they move', async () => {

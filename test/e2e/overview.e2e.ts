@@ -5,7 +5,7 @@ import { suite, test } from 'node:test';
 import type { Page } from 'playwright-core';
 import { assertAccessible, dashboard, isLive, keep, wide } from './dashboard.ts';
 
-suite('the market overview', { timeout: 180_000 }, () => {
+suite('the market overview', { timeout: 300_000 }, () => {
   const one = dashboard();
   const ready = async (page: Page): Promise<void> => {
     await isLive(page);

@@ -5,7 +5,7 @@ import type { Page } from 'playwright-core';
 import { healthy } from '../gateway/rig.ts';
 import { assertAccessible, dashboard, isLive, keep, wide } from './dashboard.ts';
 
-suite('the page of the pipeline', { timeout: 120_000 }, () => {
+suite('the page of the pipeline', { timeout: 300_000 }, () => {
   const one = dashboard({ hours: 1 });
   const ready = async (page: Page): Promise<void> => {
     await isLive(page);

@@ -27,7 +27,7 @@ function nvidia(): Signal[] {
   }));
 }
 
-suite('the page of a symbol', { timeout: 180_000 }, () => {
+suite('the page of a symbol', { timeout: 300_000 }, () => {
   const one = dashboard({ signals: nvidia() });
   const ready = async (page: Page): Promise<void> => {
     await isLive(page);
