@@ -237,7 +237,7 @@ const rules: readonly Rule[] = [
     cure: 'Run `npm run check -- --fix`; split what is left by hand.',
     *find(sources) {
       for (const { path, lines } of sources) {
-        if (!/(\.(ts|css|html|sql|sh)|\/run|^tapeline)$/.test(path)) continue;
+        if (!/(\.(tsx?|css|html|sql|sh)|\/run|^tapeline)$/.test(path)) continue;
         for (const [index, line] of lines.entries()) {
           if (line.length <= columnsMax || /https?:\/\//.test(line)) continue;
           yield { path, line: index + 1, what: `${line.length} columns` };
@@ -392,7 +392,7 @@ function checkout(): readonly Source[] {
 function sourcesOf(tree: Tree): readonly Source[] {
   const texts = Object.entries(tree).filter(([, text]) => !text.includes('\0'));
   return texts.map(([path, text]) => {
-    const { nodes, comments } = path.endsWith('.ts')
+    const { nodes, comments } = /\.tsx?$/.test(path)
       ? parse(path, text)
       : { nodes: [], comments: [] };
     const lineAt = (offset: number): number => text.slice(0, offset).split('\n').length;
@@ -428,7 +428,7 @@ function snippet({ text }: Source, node: AstNode): string {
 }
 
 function isCode({ path }: { path: string }): boolean {
-  return /^(src|test|scripts|bench|examples|dashboard)\/.*\.(ts|css|html|sql)$/.test(path);
+  return /^(src|test|scripts|bench|examples|dashboard)\/.*\.(tsx?|css|html|sql)$/.test(path);
 }
 
 /** Relative imports of every kind, with the path that each leads to. */

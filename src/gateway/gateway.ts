@@ -42,6 +42,8 @@ export interface GatewayOptions {
   readonly clock: Clock;
   readonly logger: GatewayLogger;
   readonly limits?: Partial<GatewayLimits>;
+  /** Where the built dashboard is; in this checkout unless given. */
+  readonly pageFolder?: string;
   /** Origins whose pages may open WebSockets, beside our own. */
   readonly allowedOrigins?: readonly string[];
 }
@@ -76,7 +78,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   const { app, handle } = await httpApp(listener.server, limits, metrics, logger);
   addRoutes(app, { live, sources, clock }, options);
-  pageRoutes(app, await pageFiles());
+  pageRoutes(app, await pageFiles(options.pageFolder));
   gatewayGauges(registry, {
     lag: () => live.tail.lags(),
     connections: () => webSockets.count,

@@ -1,71 +1,58 @@
-// The page as it is served: the files of dashboard/, with the types stripped from its modules, and
-// the chart library beside them. All is read once, at start; a changed file needs a restart.
+// The dashboard as it is served: what scripts/build-dashboard.ts has written, with its texts also
+// as Brotli and gzip. All is read once, at start.
 
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
-import { stripTypeScriptTypes } from 'node:module';
 import { extname, join } from 'node:path';
 
 export interface PageFile {
+  /** As in the URL: `/assets/index-4f2a.js`. */
   readonly path: string;
   readonly type: string;
   readonly bytes: Buffer;
+  /** The same in fewer bytes, by `content-encoding`, the smallest first. */
+  readonly encoded: readonly (readonly [encoding: string, bytes: Buffer])[];
   /** A strong validator: changes with the content. */
   readonly etag: string;
 }
 
-const folder = join(import.meta.dirname, '..', '..', 'dashboard');
-const chartLibrary = 'lightweight-charts';
-const chartPath = `/vendor/${chartLibrary}.js`;
+const folder = join(import.meta.dirname, '..', '..', 'dashboard', 'dist');
 
 const types: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
   '.css': 'text/css; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
   '.svg': 'image/svg+xml',
+  '.woff2': 'font/woff2',
 };
+const encodings = [
+  ['br', '.br'],
+  ['gzip', '.gz'],
+] as const;
 
-/** Every file of the page. Throws when a module of it cannot be stripped: that is a bug. */
-export async function pageFiles(): Promise<readonly PageFile[]> {
-  const names = await readdir(folder);
-  const served = names.filter((name) => extname(name) === '.ts' || extname(name) in types);
-  const files = await Promise.all(served.map(pageFile));
-  return [...files, await chartFile()];
+/** Every file of the dashboard; none when it is not built. */
+export async function pageFiles(from: string = folder): Promise<readonly PageFile[]> {
+  const names = await readdir(from, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  const served = names.filter((name) => extname(name) in types);
+  return await Promise.all(served.map((name) => pageFile(from, name, names)));
 }
 
-async function pageFile(name: string): Promise<PageFile> {
-  const bytes = await readFile(join(folder, name));
-  if (name === 'index.html') return fileOf('/', '.html', bytes);
-  if (extname(name) !== '.ts') return fileOf(`/${name}`, extname(name), bytes);
-  return fileOf(`/${name.replace(/ts$/, 'js')}`, '.js', browserModule(bytes.toString()));
-}
-
-/** A module as browsers take it: no types, and imports by URL. */
-function browserModule(source: string): string {
-  const script = quietly(() => stripTypeScriptTypes(source));
-  const local = script.replace(/(from '\.\/[\w-]+)\.ts'/g, "$1.js'");
-  return local.replace(`from '${chartLibrary}'`, `from '${chartPath}'`);
-}
-
-/** Node warns once that stripping by call is experimental; the Node we run is pinned and tested. */
-function quietly<Result>(work: () => Result): Result {
-  const emitWarning = Reflect.get(process, 'emitWarning');
-  process.emitWarning = () => undefined;
-  try {
-    return work();
-  } finally {
-    process.emitWarning = emitWarning;
-  }
-}
-
-async function chartFile(): Promise<PageFile> {
-  const entry = import.meta.resolve(chartLibrary);
-  const file = new URL(`${chartLibrary}.standalone.production.mjs`, entry);
-  return fileOf(chartPath, '.js', await readFile(file));
-}
-
-function fileOf(path: string, extension: string, content: Buffer | string): PageFile {
-  const bytes = Buffer.from(content as string);
+async function pageFile(from: string, name: string, names: readonly string[]): Promise<PageFile> {
+  const bytes = await readFile(join(from, name));
   const digest = createHash('sha256').update(bytes).digest('base64url').slice(0, 22);
-  return { path, type: types[extension], bytes, etag: `"${digest}"` };
+  const encoded = encodings
+    .filter(([, ending]) => names.includes(name + ending))
+    .map(
+      async ([encoding, ending]) => [encoding, await readFile(join(from, name + ending))] as const,
+    );
+  return {
+    path: `/${name.replaceAll('\\', '/')}`,
+    type: types[extname(name)],
+    bytes,
+    encoded: await Promise.all(encoded),
+    etag: digest,
+  };
 }

@@ -12,7 +12,9 @@ import {
 import type { Log } from '../../src/log/log.ts';
 import { second, Tape, type TapeCandle } from './tape.ts';
 
-export const listing: readonly (readonly [symbol: string, name: string, cents: number])[] = [
+type Listing = readonly (readonly [symbol: string, name: string, cents: number])[];
+
+const tenStocks: Listing = [
   ['AAPL', 'Apple', 22_714],
   ['AMZN', 'Amazon', 19_863],
   ['GOOGL', 'Alphabet', 17_342],
@@ -82,19 +84,21 @@ function begin(time: number, cents: number): OpenCandle {
 }
 
 export class GeneratedMarket {
-  readonly #tape: Tape;
+  readonly tape: Tape;
+  readonly #listing: Listing;
   readonly #random: Prng;
   readonly #walks: Walk[];
 
-  constructor(log: Log, seed: number) {
-    this.#tape = new Tape(log);
+  constructor(log: Log, seed: number, listing = tenStocks) {
+    this.tape = new Tape(log);
+    this.#listing = listing;
     this.#random = prng(seed);
     this.#walks = listing.map(([symbol, , cents]) => new Walk(symbol, cents, this.#random));
   }
 
   /** Introduces the symbols and writes their past up to now: final candles, and the open ones. */
   async past(now: Micros, hours: number): Promise<void> {
-    await this.#tape.introduceAs(listing);
+    await this.tape.introduceAs(this.#listing);
     const from = now - hours * 3_600 * second;
     for (const walk of this.#walks) {
       await this.#olderDays(walk, from);
@@ -105,7 +109,7 @@ export class GeneratedMarket {
           candles.set(`${candle.interval} ${candle.time}`, candle);
         }
       }
-      await this.#tape.candles(...candles.values());
+      await this.tape.candles(...candles.values());
       await this.tick(now, 30, [walk]);
     }
   }
@@ -124,14 +128,14 @@ export class GeneratedMarket {
       const side = this.#random.uniform() < 0.5 ? ('buy' as const) : ('sell' as const);
       return { symbol: walk.symbol, time, received: now, price, size, side };
     });
-    await this.#tape.trades(...trades);
-    await this.#tape.quotes(
+    await this.tape.trades(...trades);
+    await this.tape.quotes(
       ...trades.map(({ symbol, time, price }) => {
         const half = 1 + this.#random.integer(3);
         return { symbol, time, received: now, bid: price - half, ask: price + half };
       }),
     );
-    await this.#tape.candles(...candles.values());
+    await this.tape.candles(...candles.values());
   }
 
   async #olderDays(walk: Walk, before: number): Promise<void> {
@@ -144,6 +148,6 @@ export class GeneratedMarket {
       const volume = 2_000_000 + this.#random.integer(3_000_000);
       days.push({ symbol: walk.symbol, interval: '1d', time, ohlc, volume, state: 'final' });
     }
-    await this.#tape.candles(...days);
+    await this.tape.candles(...days);
   }
 }

@@ -67,6 +67,7 @@ export interface RigOptions {
   readonly store?: (log: Log) => Promise<Pick<GatewayOptions, 'history' | 'stored'>>;
   /** The gateway is not going to be ready: do not wait for it. */
   readonly isUnready?: boolean;
+  readonly pageFolder?: string;
   /** Fills log and store before the gateway starts. */
   readonly before?: (tape: Tape, history: MemoryHistory) => Promise<void>;
 }
@@ -95,6 +96,7 @@ export async function rig(test: TestContext, options: RigOptions = {}): Promise<
     clock: options.clock ?? systemClock,
     logger: silent,
     ...limits,
+    ...(options.pageFolder === undefined ? {} : { pageFolder: options.pageFolder }),
   });
   const clients: StreamClient[] = [];
   test.after(async () => {

@@ -1,7 +1,9 @@
 // `tapeline start`: the whole plant. The pipeline and the store's writers run in threads of their
 // own, the gateway here; they meet in the log. Start-up and crash recovery are the same path.
 
-import { collectDefaultMetrics, Registry } from '@prometheus-io/client';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { collectDefaultMetrics, Gauge, Registry } from '@prometheus-io/client';
 import { systemClock } from '../../base/clock.ts';
 import { startGateway } from '../../gateway/gateway.ts';
 import type { HealthReport } from '../../gateway/health.ts';
@@ -70,6 +72,7 @@ async function serve(parts: Parts): Promise<void> {
   const watch = new HealthWatch(parts, log);
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  ownGauges(registry, log);
   const gateway = await startGateway({
     listener,
     log,
@@ -87,6 +90,29 @@ async function serve(parts: Parts): Promise<void> {
   logger.info({ url: gateway.url, data: config.dataDir, feeds: config.feeds }, 'ready');
   ends.defer(() => watch.stop());
   await Promise.race([stopSignal(), pipeline.died, store.failed, watch.run()]);
+}
+
+/** What runs here, and how much it has on disk. */
+function ownGauges(registry: Registry, log: Log): void {
+  const registers = [registry];
+  const manifest = readFileSync(
+    join(import.meta.dirname, '..', '..', '..', 'package.json'),
+    'utf8',
+  );
+  const { version } = JSON.parse(manifest) as { version: string };
+  const help = 'Always 1; its label says which version of Tapeline runs.';
+  new Gauge({ name: 'tapeline_info', help, labelNames: ['version'], registers }).set(
+    { version },
+    1,
+  );
+  new Gauge({
+    name: 'tapeline_log_bytes',
+    help: 'Size of the log on disk.',
+    registers,
+    collect() {
+      this.set(log.stats().bytesOnDisk);
+    },
+  });
 }
 
 /**
