@@ -10,6 +10,8 @@ export class FaultyLog implements Log {
   refused = 0;
   /** Bytes of state in each commit, keys included. */
   readonly stateBytes: number[] = [];
+  /** Keys of the state that the newest commit deleted. */
+  deletions = 0;
   /** Awaited before retention works. */
   beforeTrim = async (): Promise<void> => undefined;
 
@@ -32,6 +34,7 @@ export class FaultyLog implements Log {
     }
     const { state = [] } = transaction;
     const sizes = state.map(({ key, value }) => key.length + (value?.length ?? 0));
+    this.deletions = state.filter(({ value }) => value === null).length;
     this.stateBytes.push(sizes.reduce((sum, size) => sum + size, 0));
     return await this.#log.commit(transaction);
   }
@@ -60,6 +63,10 @@ export class FaultyLog implements Log {
 
   async *states(prefix: string): AsyncIterable<readonly [string, Uint8Array]> {
     yield* this.#log.states(prefix);
+  }
+
+  async stateKeys(from: string, to: string, max: number): Promise<readonly string[]> {
+    return await this.#log.stateKeys(from, to, max);
   }
 
   stats(): LogStats {

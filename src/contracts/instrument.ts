@@ -14,6 +14,17 @@ export interface BatchInstrument {
   sequence: number;
   /** The exchange calendar that its days follow, as the instrument was defined; set by ingest. */
   calendar: string;
+  /** Said in the batch with which it has grown; set by ingest. */
+  gone?: Gone;
+}
+
+/**
+ * Event times, microseconds, from `from` to before `to`: from this batch of the stream on no record
+ * of them counts, so most of their candles need not be kept any longer.
+ */
+export interface Gone {
+  readonly from: number;
+  readonly to: number;
 }
 
 /** The calendar of what no feed has defined, and of what trades around the clock. */

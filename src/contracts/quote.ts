@@ -3,6 +3,7 @@
 
 import { type EventBatch, EventColumns, type EventMeta } from './event-columns.ts';
 import { encodeFrame, FrameReader } from './frame.ts';
+import { counts, uncounted } from './verdict.ts';
 
 /** Prices and sizes are integer counts in the scales of the row's instrument. */
 export interface QuoteBatch extends EventBatch {
@@ -73,6 +74,15 @@ export class QuoteColumns extends EventColumns implements QuoteBatch {
     this.ask = grow(this.ask) as Float64Array<ArrayBuffer>;
     this.askSize = grow(this.askSize) as Float64Array<ArrayBuffer>;
   }
+}
+
+/** The batch without the prices that candles are not made of: itself, nearly always. */
+export function countingQuotes(batch: QuoteBatch): QuoteBatch {
+  const { verdict } = batch;
+  if (!uncounted.some((code) => verdict.includes(code))) return batch;
+  const counting = (prices: Float64Array): Float64Array =>
+    prices.map((price, row) => (counts(verdict[row] as number) ? price : 0));
+  return { ...batch, bid: counting(batch.bid), ask: counting(batch.ask) };
 }
 
 export function encodeQuotes(columns: QuoteColumns): Uint8Array {

@@ -23,7 +23,10 @@ export const correction = 2;
 export const cancel = 3;
 /** A trade that was taken back before it came. */
 export const cancelled = 4;
-/** Beyond the correction horizon, and no gap was filled: stored, but no candle changes any more. */
+/**
+ * Beyond the correction horizon, and no gap was filled; or below the floor (pipeline/floors.ts):
+ * stored, but no candle changes any more.
+ */
 export const tooLate = 5;
 export const cancelTooLate = 6;
 

@@ -22,9 +22,9 @@ import type { Heartbeat } from '../contracts/heartbeat.ts';
 import type { BatchInstrument } from '../contracts/instrument.ts';
 import { type Interval, intervalMicros, intervals } from '../contracts/interval.ts';
 import type { MarkBatch } from '../contracts/mark.ts';
-import type { QuoteBatch } from '../contracts/quote.ts';
+import { countingQuotes, type QuoteBatch } from '../contracts/quote.ts';
 import { countingTrades, type TradeBatch } from '../contracts/trade.ts';
-import { cancel, correction, late } from '../contracts/verdict.ts';
+import { cancel, correction, counts, late } from '../contracts/verdict.ts';
 import { bucketOf, day, startOf } from './buckets.ts';
 import {
   CandleBook,
@@ -151,7 +151,7 @@ export class CandleOperator {
 
   /** Folds quotes into bid, ask and mid candles; a side without a price is left alone. */
   applyQuotes(batch: QuoteBatch): void {
-    const { count, bid, ask } = batch;
+    const { count, bid, ask } = countingQuotes(batch);
     const mid = new Float64Array(count);
     for (let row = 0; row < count; row++) {
       const [bidPrice, askPrice] = [bid[row] as number, ask[row] as number];
@@ -174,6 +174,7 @@ export class CandleOperator {
     const series = this.#book.seriesOf(instruments, 'trade');
     const finest = intervals.indexOf(batch.interval);
     for (let row = 0; row < batch.count; row++) {
+      if (!counts(batch.verdict[row] as number)) continue;
       const touched = series[batch.instrument[row] as number] as Series;
       const bar = this.#barAt(batch, row, touched, finest);
       slots.setBar(touched.run, bar);

@@ -165,6 +165,10 @@ class OpenLog implements EmbeddedLog {
     yield* this.#reader.states(prefix);
   }
 
+  async stateKeys(from: string, to: string, max: number): Promise<readonly string[]> {
+    return this.#reader.stateKeys(from, to, max);
+  }
+
   async trim(retention: Retention): Promise<number> {
     return await this.#writer.trim(retention);
   }

@@ -93,6 +93,8 @@ export interface Log {
   state(key: string): Promise<Uint8Array | null>;
   /** All state whose key begins with `prefix`, in key order. */
   states(prefix: string): AsyncIterable<readonly [string, Uint8Array]>;
+  /** Keys of the state from `from` to before `to`, in order: the first `max` of them at most. */
+  stateKeys(from: string, to: string, max: number): Promise<readonly string[]>;
   /** Drops whole batches that retention allows; returns how many records went. */
   trim(retention: Retention): Promise<number>;
   /** Figures for metrics. */

@@ -1,8 +1,11 @@
 // Which trades of a candle were cancelled, in the log's state. A cancel may come hours after its
 // trade, and the next one must not have to read the log up to there.
 
+import { microsPerSecond } from '../base/clock.ts';
 import type { Refold } from '../engine/candle-refolds.ts';
 import type { Log, StateWrite } from '../log/log.ts';
+import type { KeyRange } from './closed-candles.ts';
+import { ordered } from './ordered.ts';
 
 export class CancelledTrades {
   readonly #log: Log;
@@ -39,6 +42,16 @@ export class CancelledTrades {
   }
 }
 
+/** The keys of the candles that start between two times, microseconds. */
+export function cancelledKeys(symbol: string, from: number, to: number): KeyRange {
+  return { from: keyFrom(symbol, from), to: keyFrom(symbol, to) };
+}
+
 function keyOf({ symbol, interval, start }: Refold): string {
-  return `cancelled ${symbol} ${interval} ${start}`;
+  return `${keyFrom(symbol, start)} ${interval}`;
+}
+
+/** What the keys of candles begin with that start then. */
+function keyFrom(symbol: string, start: number): string {
+  return `cancelled ${symbol} ${ordered(Math.ceil(start / microsPerSecond))}`;
 }

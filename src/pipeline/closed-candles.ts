@@ -2,9 +2,13 @@
 // so that a checkpoint of a fast replay writes thousands of values and not tens of thousands.
 // A value holds candles one after the other: the bucket number, then the stored fields, as doubles.
 
+import type { PriceKind } from '../contracts/candle.ts';
+import { intervalMicros } from '../contracts/interval.ts';
+import { keyPrefix } from '../engine/candle-book.ts';
 import type { StoredCandle } from '../engine/candle-refolds.ts';
 import { closedFields, type TakeClosed } from '../engine/candle-snapshot.ts';
 import type { Log, StateWrite } from '../log/log.ts';
+import { ordered } from './ordered.ts';
 
 const bucketsPerBlock = 16;
 const memberLength = 1 + closedFields;
@@ -87,12 +91,30 @@ export async function loadCandles(log: Log, keys: readonly string[]): Promise<St
   return found;
 }
 
+/** Keys from `from` to before `to`. */
+export interface KeyRange {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** By interval, the keys of the blocks whose candles all start between two times, microseconds. */
+export function closedKeys(symbol: string, price: PriceKind, from: number, to: number) {
+  return intervalMicros.map((length, interval): KeyRange => {
+    const prefix = keyPrefix(symbol, price, interval);
+    const blockLength = bucketsPerBlock * length;
+    return {
+      from: blockKey(prefix, Math.ceil(from / blockLength)),
+      to: blockKey(prefix, Math.floor(to / blockLength)),
+    };
+  });
+}
+
 function blockNumber(bucket: number): number {
   return Math.floor(bucket / bucketsPerBlock);
 }
 
 function blockKey(prefix: string, block: number): string {
-  return `candles ${prefix}${block}`;
+  return `candles ${prefix}${ordered(block)}`;
 }
 
 async function membersOf(log: Log, key: string): Promise<Float64Array> {

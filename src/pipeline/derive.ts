@@ -23,6 +23,7 @@ import type { Append, Log, StoredBatch } from '../log/log.ts';
 import { CancelledTrades } from './cancelled-trades.ts';
 import { ClosedCandles, loadCandles } from './closed-candles.ts';
 import { Follower, type Operated } from './follower.ts';
+import { GoneCandles } from './gone-candles.ts';
 import type { Meters } from './meters.ts';
 import {
   loadMarks,
@@ -68,6 +69,7 @@ class Candles implements Operated {
   readonly #meters: Meters;
   #operator: CandleOperator;
   readonly #cancelled: CancelledTrades;
+  readonly #gone: GoneCandles;
   #receiveTime = 0;
 
   constructor(log: Log, topic: DerivedTopic, options: CandleOptions, meters: Meters) {
@@ -77,6 +79,7 @@ class Candles implements Operated {
     this.#meters = meters;
     this.#operator = new CandleOperator(options);
     this.#cancelled = new CancelledTrades(log);
+    this.#gone = new GoneCandles(log, pricesOf[topic]);
   }
 
   get isFull(): boolean {
@@ -89,8 +92,9 @@ class Candles implements Operated {
     const open = [...packSeries(this.#topic, series), ...packMarks(this.#topic, marks)];
     const closed = new ClosedCandles();
     this.#operator.eachUnsaved(closed.take);
-    const kept = await closed.writes(this.#log);
-    return { snapshot, kept: [...open, ...kept, ...this.#cancelled.unsaved()] };
+    const writes = await closed.writes(this.#log);
+    const deletions = await this.#gone.deletions();
+    return { snapshot, kept: [...open, ...writes, ...this.#cancelled.unsaved(), ...deletions] };
   }
 
   saved(): void {
@@ -173,6 +177,7 @@ class Candles implements Operated {
   async #prepare(batch: EventBatch, finest?: Interval): Promise<void> {
     const newest = batch.receiveTime[batch.count - 1] as number;
     this.#receiveTime = Math.max(this.#receiveTime, newest);
+    this.#gone.note(batch.instruments);
     const keys = this.#operator.missing(batch, pricesOf[this.#topic], finest);
     if (keys.length === 0) return;
     for (const stored of await loadCandles(this.#log, keys)) this.#operator.restore(stored);

@@ -44,6 +44,7 @@ import {
 } from './amounts.ts';
 import { commitUntilDurable } from './commit.ts';
 import { Definitions } from './definitions.ts';
+import { type Floor, Floors, isGone } from './floors.ts';
 import type { Meters } from './meters.ts';
 import { Refused } from './refusals.ts';
 import { Repeats } from './repeats.ts';
@@ -62,7 +63,7 @@ export interface IngestOptions {
 const streams = { 'market.trades': 'trades', 'market.quotes': 'quotes' } as const;
 type Stream = keyof typeof streams;
 
-/** What ingest remembers of a symbol in one stream. */
+/** What ingest remembers of a symbol in one stream, beside its floor. */
 interface Memory extends Amounts {
   /** Newest event time, microseconds. */
   clock: number;
@@ -86,6 +87,7 @@ export class Ingest {
   readonly #memories = new Map<string, Memory>();
   readonly #definitions: Definitions;
   readonly #repeats: Repeats;
+  readonly #floors: Floors;
   #turn: Promise<void> = Promise.resolve();
 
   constructor(log: Log, clock: Clock, options: IngestOptions, meters: Meters) {
@@ -95,6 +97,7 @@ export class Ingest {
     this.#meters = meters;
     this.#definitions = new Definitions(log);
     this.#repeats = new Repeats(log);
+    this.#floors = new Floors(log, clock, options.correctionHorizon);
   }
 
   /**
@@ -147,6 +150,7 @@ export class Ingest {
     this.#memories.clear();
     this.#definitions.forget();
     this.#repeats.forget();
+    this.#floors.forget();
   }
 
   async #decide(seen: Observations, appends: Append[], state: StateWrite[]): Promise<void> {
@@ -203,15 +207,17 @@ export class Ingest {
     }
     await this.#repeats.markCancelled(columns, spaces);
     const memories: Memory[] = [];
+    const floors: Floor[] = [];
     for (const entry of columns.instruments) {
       memories.push(await this.#memoryOf(topic, entry.symbol));
+      floors.push(await this.#floors.of(topic, entry.symbol));
       entry.calendar = (await this.#definitions.of(entry.symbol))?.calendar ?? alwaysOpenCalendar;
     }
     const refused = new Refused(columns, into);
     const arePlain = judgeAmounts(columns, amounts, spans, memories, refused.take);
     refused.drop();
     if (!arePlain) look();
-    this.#stamp(topic, columns, spans, memories);
+    this.#stamp(topic, columns, spans, memories, floors);
     await this.#noteNewest(columns, spaces, spans, memories);
   }
 
@@ -266,24 +272,29 @@ export class Ingest {
     return refused.drop();
   }
 
-  /** Verdicts, clocks and sequences of the rows that stay. */
+  /** Verdicts, clocks, floors and sequences of the rows that stay. */
   #stamp(
     topic: Stream,
     columns: EventColumns,
     spans: readonly Span[],
     memories: readonly Memory[],
+    floors: readonly Floor[],
   ): void {
     for (const [index, entry] of columns.instruments.entries()) {
-      entry.sequence = (memories[index] as Memory).sequence;
+      const { sequence, clock } = memories[index] as Memory;
+      const floor = floors[index] as Floor;
+      entry.sequence = sequence;
+      if (this.#floors.raise(floor, clock)) entry.gone = floor.gone;
     }
     if (this.#areOnTime(columns, spans, memories)) {
-      for (const [index, { rows, newest }] of spans.entries()) {
+      for (const [index, { rows, newest, oldest }] of spans.entries()) {
         const memory = memories[index] as Memory;
         memory.clock = Math.max(memory.clock, newest);
         memory.sequence += rows;
+        this.#floors.note(floors[index] as Floor, oldest);
       }
     } else {
-      this.#stampRows(topic, columns, memories);
+      this.#stampRows(topic, columns, memories, floors);
     }
     // A symbol's further entries have no rows, and nothing may begin with them again.
     const known = new Set<Memory>();
@@ -309,16 +320,26 @@ export class Ingest {
     });
   }
 
-  #stampRows(topic: Stream, columns: EventColumns, memories: readonly Memory[]): void {
+  #stampRows(
+    topic: Stream,
+    columns: EventColumns,
+    memories: readonly Memory[],
+    floors: readonly Floor[],
+  ): void {
     const counted = new Float64Array(verdicts.length);
     for (let row = 0; row < columns.count; row++) {
-      const memory = memories[columns.instrument[row] as number] as Memory;
+      const index = columns.instrument[row] as number;
+      const memory = memories[index] as Memory;
+      const floor = floors[index] as Floor;
       const time = columns.eventTime[row] as number;
-      const verdict = this.#verdictOn(columns.verdict[row] as number, memory.clock - time);
+      const said = columns.verdict[row] as number;
+      const verdict = this.#verdictOn(said, memory.clock - time, isGone(floor, time));
       columns.verdict[row] = verdict;
       counted[verdict] = (counted[verdict] as number) + 1;
-      if (counts(verdict) && time > memory.clock) memory.clock = time;
       memory.sequence++;
+      if (!counts(verdict)) continue;
+      memory.clock = Math.max(memory.clock, time);
+      this.#floors.note(floor, time);
     }
     const { source } = columns;
     const lateCount = counted[late] as number;
@@ -329,13 +350,17 @@ export class Ingest {
     }
   }
 
-  /** `said` is what is known of a record but its time, which is `behind` the newest. */
-  #verdictOn(said: number, behind: number): number {
+  /**
+   * `said` is what is known of a record but its time, which is `behind` the newest, and below the
+   * floor if it `isGone`.
+   */
+  #verdictOn(said: number, behind: number, isGone: boolean): number {
     const { allowedLateness, correctionHorizon } = this.#options;
     if (behind <= allowedLateness) return said === late ? onTime : said;
+    if (said === cancelled) return said;
     // What fills a gap has no horizon: an outage may be longer.
-    if (said === cancelled || said === late) return said;
-    if (behind > correctionHorizon) return isCancel(said) ? cancelTooLate : tooLate;
+    const isTooLate = isGone || (behind > correctionHorizon && said !== late);
+    if (isTooLate) return isCancel(said) ? cancelTooLate : tooLate;
     return said === onTime ? late : said;
   }
 
@@ -394,7 +419,7 @@ export class Ingest {
       if (!memory || memory.sequence === 0) continue;
       state.push({ key, value: Buffer.from(JSON.stringify(memory)) });
     }
-    state.push(...this.#repeats.changes());
+    state.push(...this.#repeats.changes(), ...this.#floors.changes());
   }
 
   async #commit(

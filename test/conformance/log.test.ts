@@ -226,6 +226,23 @@ for (const { name, open, openingElsewhere, openingBeside } of implementations) {
       });
     });
 
+    describe('keys of the state', () => {
+      test('are listed in their order, from one to before another, so many at most', async () => {
+        const place = newPlace();
+        let log = await openAt(place);
+        const keys = ['b 3', 'a', 'b 2', 'b', 'b 10', 'c', 'b 1'];
+        await log.commit({ state: keys.map((key) => write(key, key)) });
+        await log.commit({ state: [{ key: 'b 2', value: null }] });
+        for (let round = 0; round < 2; round += 1) {
+          assert.deepEqual(await log.stateKeys('b', 'b 3', 9), ['b', 'b 1', 'b 10']);
+          assert.deepEqual(await log.stateKeys('b 1', 'd', 3), ['b 1', 'b 10', 'b 3']);
+          assert.deepEqual(await log.stateKeys('b 4', 'c', 9), []);
+          assert.deepEqual(await log.stateKeys('c', 'b', 9), []);
+          log = await reopen(log, place);
+        }
+      });
+    });
+
     describe('retention', () => {
       const everything = { keepFrom: () => Number.POSITIVE_INFINITY };
 

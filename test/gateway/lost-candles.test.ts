@@ -91,6 +91,10 @@ class LogOnDisk implements Log {
     return this.#reader.states(prefix);
   }
 
+  stateKeys(...range: Parameters<Log['stateKeys']>): Promise<readonly string[]> {
+    return this.#reader.stateKeys(...range);
+  }
+
   trim(...retention: Parameters<Log['trim']>): Promise<number> {
     return this.writer.trim(...retention);
   }

@@ -102,6 +102,10 @@ export class MemoryLog implements Log {
 
   async *states(): AsyncGenerator<readonly [string, Uint8Array]> {}
 
+  async stateKeys(): Promise<readonly string[]> {
+    return [];
+  }
+
   async trim(): Promise<number> {
     return 0;
   }

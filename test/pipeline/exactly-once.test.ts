@@ -8,10 +8,9 @@ import { ManualClock, microsPerSecond } from '../../src/base/clock.ts';
 import { barTime, decodeBars } from '../../src/contracts/bar.ts';
 import { frameKind } from '../../src/contracts/frame.ts';
 import { noId } from '../../src/contracts/identity.ts';
-import { formatTime } from '../../src/contracts/time.ts';
 import { decodeTrades } from '../../src/contracts/trade.ts';
 import { cancel, late, onTime } from '../../src/contracts/verdict.ts';
-import type { Candle, Instrument } from '../../src/contracts/wire-objects.ts';
+import type { Instrument } from '../../src/contracts/wire-objects.ts';
 import { Observations } from '../../src/feeds/feed.ts';
 import { FaultyLog } from '../faulty-log.ts';
 import {
@@ -19,9 +18,11 @@ import {
   batchesOf,
   candlesOf,
   deriveFrom,
+  figuresOf,
   ingestInto,
   never,
   observed,
+  publishedFigures,
   reasonsOf,
   type SimpleTrade,
   start,
@@ -64,41 +65,35 @@ const anyEvent = fc
     cancels ? { ...tradeOf(id), price: 0, verdict: cancel } : tradeOf(id),
   );
 
-/** Count, high, low and volume of each minute and day, by symbol, from the trades that are left. */
-function expected(events: readonly SimpleTrade[]): Record<string, string> {
+const hour = 3_600;
+const spacing = 4 * hour + 17 * 60;
+/** Four to a minute, in two of its seconds. The even ones come when they were made. */
+const dayTradeOf = (id: number, verdict = onTime): SimpleTrade => {
+  const seconds = Math.floor(id / 4) * spacing + (id % 4 < 2 ? 0 : 1);
+  return { symbol: 'AAA', seconds, price: 1 + ((id * 7_919) % 1_000), id, verdict };
+};
+const anyDayEvent = fc.record({
+  /** How far back, in percent of the time since the start. */
+  back: fc.noBias(fc.integer({ min: 0, max: 100 })),
+  id: fc.integer({ min: 0, max: 3 }),
+  verdict: fc.constantFrom(onTime, late, cancel),
+});
+const daySteps = fc.array(
+  fc.record({
+    hours: fc.noBias(fc.integer({ min: 0, max: 60 })),
+    events: fc.array(anyDayEvent, { minLength: 2, maxLength: 6 }),
+    horizonHours: fc.constantFrom(24, 24, Number.POSITIVE_INFINITY),
+    crash: fc.boolean(),
+  }),
+  { minLength: 8, maxLength: 14 },
+);
+type DaySteps = typeof daySteps extends fc.Arbitrary<infer T> ? T : never;
+
+/** The trades that are left of these, each once. */
+function left(events: readonly SimpleTrade[]): SimpleTrade[] {
   const cancels = new Set(events.filter(({ verdict }) => verdict === cancel).map(({ id }) => id));
   const made = new Set(events.filter(({ verdict }) => verdict !== cancel).map(({ id }) => id));
-  const left = [...made].filter((id) => !cancels.has(id)).map(tradeOf);
-  const buckets = new Map<string, number[]>();
-  for (const { symbol, seconds, price } of left) {
-    for (const [interval, length] of [
-      ['1m', 60],
-      ['1d', 86_400],
-    ] as const) {
-      const time = start / microsPerSecond + seconds;
-      const bucket = formatTime((time - (time % length)) * microsPerSecond);
-      const key = `${symbol} ${interval} ${bucket}`;
-      buckets.set(key, [...(buckets.get(key) ?? []), price]);
-    }
-  }
-  const figures = [...buckets].map(([key, prices]) => {
-    const high = Math.max(...prices) / 100;
-    const low = Math.min(...prices) / 100;
-    return [key, `${prices.length} ${high} ${low} ${prices.length * 10}`];
-  });
-  return Object.fromEntries(figures);
-}
-
-/** The same of the newest versions published. */
-function published(candles: readonly Candle[]): Record<string, string> {
-  const newest = new Map<string, string>();
-  for (const { symbol, interval, start: from, trades, high, low, volume } of candles) {
-    if (interval !== '1m' && interval !== '1d') continue;
-    const key = `${symbol} ${interval} ${from}`;
-    if (trades === 0) newest.delete(key);
-    else newest.set(key, `${trades} ${high} ${low} ${volume}`);
-  }
-  return Object.fromEntries(newest);
+  return [...made].filter((id) => !cancels.has(id)).map(tradeOf);
 }
 
 suite('ingest', () => {
@@ -289,10 +284,62 @@ suite('derive', () => {
         assert.deepEqual(await disturbed, candles);
         // Else the newest versions of open candles are not published yet.
         if (openEvery > 1) return;
-        assert.deepEqual(published(candles), expected(steps.flatMap(({ trades }) => trades)));
+        const trades = left(steps.flatMap(({ trades }) => trades));
+        assert.deepEqual(publishedFigures(candles), figuresOf(trades));
       }),
       { seed, numRuns: 50 },
     );
+  });
+
+  test('so they do as days pass, the floor rises and closed candles leave the state', async () => {
+    let deleted = 0;
+    const run = async (steps: DaySteps, crashes: boolean) =>
+      await withLog(async (open) => {
+        const clock = new ManualClock(start);
+        let log = new FaultyLog(await open());
+        let derive = deriveFrom(log, clock);
+        await derive.recover();
+        let now = 0;
+        for (const { hours, events, horizonHours, crash } of steps) {
+          now += hours * hour;
+          await clock.advance(hours * hour * 1000);
+          const newest = Math.floor(now / spacing);
+          const made = Array.from({ length: 2 * newest }, (_, index) => dayTradeOf(2 * index));
+          const others = events.map(({ back, id, verdict }) =>
+            dayTradeOf(4 * Math.floor((newest * (100 - back)) / 100) + id, verdict),
+          );
+          const ingest = ingestInto(log, clock, horizonHours * hour * microsPerSecond);
+          const seen = observed([...made, ...others], 'somewhere', now * 1e6);
+          await ingest.take(seen, false, never);
+          if (crashes && crash) {
+            log = new FaultyLog(await open());
+            derive = deriveFrom(log, clock);
+            await derive.recover();
+          }
+          await derive.step(atOnce, never);
+          if (!crashes) deleted += log.deletions;
+          if (crashes && crash) {
+            derive = deriveFrom(log, clock);
+            await derive.recover();
+          }
+        }
+        const taken = await tradesOf(log);
+        const cancels = taken.filter(({ verdict }) => verdict === 'cancel').map(({ id }) => id);
+        const counting = taken
+          .filter(({ verdict }) => verdict === 'on time' || verdict === 'late')
+          .filter(({ id }) => !cancels.includes(id));
+        const left = counting.map(({ id }) => dayTradeOf(Number(id)));
+        return { candles: await candlesOf(log), left };
+      });
+    await fc.assert(
+      fc.asyncProperty(daySteps, async (steps) => {
+        const [disturbed, undisturbed] = [await run(steps, true), await run(steps, false)];
+        assert.deepEqual(disturbed.candles, undisturbed.candles);
+        assert.deepEqual(publishedFigures(undisturbed.candles), figuresOf(undisturbed.left));
+      }),
+      { seed, numRuns: 20 },
+    );
+    assert(deleted > 0, 'candles have left the state');
   });
 
   test('checkpoints among thousands of symbols write only those that changed', async () => {

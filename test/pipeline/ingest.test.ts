@@ -387,6 +387,37 @@ suite('corrections and cancels', () => {
     });
   });
 
+  test('quotes and bars beyond the horizon change no candle either', async () => {
+    await withLog(async (open) => {
+      const log = await open();
+      const clock = new ManualClock(start);
+      const ingest = ingestInto(log, clock, 60 * microsPerSecond);
+      const derives = (['market.trades', 'market.quotes'] as const).map((topic) =>
+        deriveFrom(log, clock, topic),
+      );
+      for (const derive of derives) await derive.recover();
+      const take = async (seconds: number, price: number) => {
+        const seen = observed([]);
+        const time = start + seconds * microsPerSecond;
+        const quote = seen.quotes.instrumentOf('AAA', 2, 0);
+        seen.quotes.push(quote, time, time, price, 1, price + 1, 1, price);
+        const bar = seen.bars.instrumentOf('AAA', 2, 0);
+        const prices = [price, price, price, price] as const;
+        seen.bars.push(bar, barTime(time, '1m'), time + 1e9, prices, 1, price);
+        await ingest.take(seen, false, never);
+        // A checkpoint each.
+        await clock.advance(1_000);
+        for (const derive of derives) await derive.step(atOnce, never);
+      };
+      await take(0, 100);
+      await take(600, 200);
+      const before = await candlesOf(log);
+      await take(0, 300);
+      assert.deepEqual(await candlesOf(log), before);
+      assert.equal(log.range('market.quotes', 0).end, 3);
+    });
+  });
+
   test('what an export says was too late, or cancelled, is so again, in any order', async () => {
     const rows = [
       trade(1, 0),

@@ -10,6 +10,8 @@ import { type Clock, ManualClock, microsPerSecond } from '../../src/base/clock.t
 import { decodeCandles } from '../../src/contracts/candle.ts';
 import type { DeadLetter } from '../../src/contracts/dead-letter.ts';
 import { decodeJson, frameKind } from '../../src/contracts/frame.ts';
+import { bucketStart, intervalMicros, intervals } from '../../src/contracts/interval.ts';
+import { formatTime } from '../../src/contracts/time.ts';
 import { decodeTrades } from '../../src/contracts/trade.ts';
 import { onTime } from '../../src/contracts/verdict.ts';
 import { type Candle, candleAt, tradeAt } from '../../src/contracts/wire-objects.ts';
@@ -121,4 +123,33 @@ export async function reasonsOf(log: Log): Promise<string[]> {
   return (await batchesOf(log, 'dead-letter')).flatMap(({ bytes }) =>
     decodeJson<DeadLetter>(bytes).map(({ reason }) => reason),
   );
+}
+
+/** Count, high, low and volume of each candle of 24/7, by symbol, interval and start. */
+export function figuresOf(trades: readonly SimpleTrade[]): Record<string, string> {
+  const buckets = new Map<string, number[]>();
+  for (const { symbol, seconds, price } of trades) {
+    for (const [index, length] of intervalMicros.entries()) {
+      const from = formatTime(bucketStart(start + seconds * microsPerSecond, length));
+      const key = `${symbol} ${intervals[index]} ${from}`;
+      buckets.set(key, [...(buckets.get(key) ?? []), price]);
+    }
+  }
+  const figures = [...buckets].map(([key, prices]) => {
+    const [high, low] = [Math.max(...prices) / 100, Math.min(...prices) / 100];
+    return [key, `${prices.length} ${high} ${low} ${prices.length * 10}`];
+  });
+  return Object.fromEntries(figures);
+}
+
+/** The same of the newest versions published of trades. */
+export function publishedFigures(candles: readonly Candle[]): Record<string, string> {
+  const newest = new Map<string, string>();
+  for (const { symbol, price, interval, start: from, trades, high, low, volume } of candles) {
+    if (price !== 'trade') continue;
+    const key = `${symbol} ${interval} ${from}`;
+    if (trades === 0) newest.delete(key);
+    else newest.set(key, `${trades} ${high} ${low} ${volume}`);
+  }
+  return Object.fromEntries(newest);
 }

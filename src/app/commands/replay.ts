@@ -4,6 +4,7 @@
 
 import { constants, setPriority } from 'node:os';
 import { microsPerSecond, systemClock } from '../../base/clock.ts';
+import { cancelTooLate, tooLate, verdictName } from '../../contracts/verdict.ts';
 import type { Meters } from '../../pipeline/meters.ts';
 import type { Config } from '../config.ts';
 import { openProgress } from '../progress.ts';
@@ -88,22 +89,28 @@ async function tellSummary(meters: Meters, started: number): Promise<void> {
 }
 
 /** What was taken in and stored, leaving out what there was none of. */
-async function summary({ records, repeats, candles, deadLetters }: Meters): Promise<string> {
-  const [taken, again, made, dead] = await Promise.all([
-    records.get(),
-    repeats.get(),
-    candles.get(),
-    deadLetters.get(),
+async function summary(meters: Meters): Promise<string> {
+  const [taken, again, judged, made, dead] = await Promise.all([
+    meters.records.get(),
+    meters.repeats.get(),
+    meters.corrections.get(),
+    meters.candles.get(),
+    meters.deadLetters.get(),
   ]);
   const sum = (values: readonly { value: number }[]): number =>
     values.reduce((total, { value }) => total + value, 0);
   const of = (stream: string) =>
     taken.values.filter(({ labels }) => 'stream' in labels && labels.stream === stream);
+  const refusals: unknown[] = [tooLate, cancelTooLate].map(verdictName);
+  const refused = judged.values.filter(
+    ({ labels }) => 'verdict' in labels && refusals.includes(labels.verdict),
+  );
   const parts: [number, string][] = [
     [sum(of('trades')), 'trades'],
     [sum(of('quotes')), 'quotes'],
     [sum(of('bars')), 'bars'],
     [sum(made.values), 'candle versions'],
+    [sum(refused), 'too late to change a candle'],
     [sum(again.values), 'repeats passed over'],
     [sum(dead.values), 'dead letters (see tapeline status)'],
   ];

@@ -100,6 +100,14 @@ export class LogReader {
     });
   }
 
+  stateKeys(from: string, to: string, max: number): readonly string[] {
+    return this.#guarded(() => {
+      this.#renew();
+      const range = { start: Buffer.from(from), end: Buffer.from(to), limit: max };
+      return Array.from(this.#environment.state.getKeys(range), String);
+    });
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#signal.wake();
