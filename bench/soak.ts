@@ -1,5 +1,6 @@
 // Memory over ten million trades of 5,000 instruments, through ingest, log, candles and signals.
-// `./tapeline bench soak [trades] [instruments]`. Goal: flat.
+// `./tapeline bench soak [trades] [instruments] [trades a second of event time]`. Goal: flat. The
+// signals keep seven minutes of seconds, so what they need is seen once as much event time passed.
 //
 // As a plant does it, on a log with its retention, and without a database. What is told is the heap
 // after a collection and what buffers hold beside it; resident memory also counts the pages of the
@@ -16,8 +17,9 @@ import type { Feed, Intake } from '../src/feeds/feed.ts';
 import { openEmbeddedLog } from '../src/log/log-embedded.ts';
 import { pipelineMeters } from '../src/pipeline/meters.ts';
 
-const [tradesMax = 10_000_000, instruments = 5_000] = process.argv.slice(2).map(Number);
-const perSecond = 100_000;
+const [tradesMax = 10_000_000, instruments = 5_000, perSecond = 100_000] = process.argv
+  .slice(2)
+  .map(Number);
 const rowsAtOnce = 8_192;
 const tellEvery = tradesMax / 10;
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };

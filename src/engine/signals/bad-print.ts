@@ -85,7 +85,7 @@ function* printEvidence({ signal, start, time, calendar }: Told): Evidence {
 export function askNewestPrints(state: SymbolState): void {
   const index = state.seconds.length - 2;
   // Nearly never.
-  if (sides.some((side) => secondAt(state, index, side))) {
+  if (secondAt(state, index, 'high') || secondAt(state, index, 'low')) {
     askSeconds(state, state.seconds.start(index));
   }
 }
@@ -100,12 +100,13 @@ export function askPrintsAround(state: SymbolState, time: number): void {
 export function askQuotedSecond(state: SymbolState, time: number): void {
   const index = state.seconds.indexOf(time);
   if (index < 0) return;
-  const isAsked = sides.some(
-    (side) =>
-      state.isRaised(causeOf('1s', bucketStart(time, minute), side)) ||
-      secondAt(state, index, side),
-  );
-  if (isAsked) askSeconds(state, time);
+  const start = bucketStart(time, minute);
+  for (const side of sides) {
+    const isAsked = secondAt(state, index, side) || state.isRaised(causeOf('1s', start, side));
+    if (!isAsked) continue;
+    askSeconds(state, time);
+    return;
+  }
 }
 
 /** Asks the minute that quotes are of. */
@@ -161,11 +162,10 @@ function secondAt(state: SymbolState, index: number, side: Side): Finding | null
   const next = index + 1;
   // Before anything that takes time: nearly always.
   if (!isFarFromNext(seconds, index, next, side)) return null;
-  const isBeside = (other: number): boolean =>
-    Math.abs(seconds.start(other) - seconds.start(index)) <= besideMax;
-  const before = isBeside(index - 1) ? seconds.span(index - 1) : undefined;
-  const after = isBeside(next) ? seconds.span(next) : undefined;
   const span = seconds.span(index) as PriceSpan;
+  const isSeen = span.start - seconds.start(index - 1) <= besideMax;
+  const before = isSeen ? seconds.span(index - 1) : undefined;
+  const after = seconds.start(next) - span.start <= besideMax ? seconds.span(next) : undefined;
   return findingOf(state, { span, length: second, before, after, quotes }, side);
 }
 

@@ -132,8 +132,9 @@ export class CandleWindow {
 
   /** Moves all rows from an index on. */
   #move(from: number, to: number): void {
-    const [width, end] = [this.#width, this.#length];
-    if (from < end) this.#numbers.copyWithin(to * width, from * width, end * width);
+    if (from >= this.#length) return;
+    const width = this.#width;
+    this.#numbers.copyWithin(to * width, from * width, this.#length * width);
   }
 
   #resize(room: number): void {
