@@ -1,6 +1,6 @@
 // The data folder belongs to one running instance. The lock is SQLite's on a file in it: the kernel
 // lets go of it whichever way the process ends, so no stale lock ever has to be guessed at. What
-// else stands in the folder has a version, and a folder of a newer version is left alone.
+// else stands in the folder has a version, and a folder of another version is left alone.
 
 import { existsSync, rmSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
@@ -23,8 +23,8 @@ export interface DataFolderLock {
   release(): void;
 }
 
-/** Goes up when an older version could no longer read what a folder holds. */
-const folderVersion = 1;
+/** Goes up when what a folder holds changes its form. */
+const folderVersion = 2;
 const formatFile = 'format.json';
 const lockFile = 'lock.db';
 const instanceFile = 'instance.json';
@@ -40,7 +40,7 @@ const held = new Set<DatabaseSync>();
 
 /**
  * Makes the folder when absent (mode 0700) and takes it until `release` or the end of the process.
- * Rejects with Failure `data-folder-in-use`, `data-folder-newer`, `data-folder-unusable` or
+ * Rejects with Failure `data-folder-in-use`, `data-folder-version`, `data-folder-unusable` or
  * `disk-full`.
  */
 export async function lockDataFolder(
@@ -49,7 +49,7 @@ export async function lockDataFolder(
 ): Promise<DataFolderLock> {
   return await explained(folder, async () => {
     await fs.mkdir(folder, { recursive: true, mode: 0o700 });
-    await refuseNewer(folder);
+    await refuseOther(folder);
     const lock = await takeLock(folder);
     try {
       const instance: Instance = { pid: process.pid, ...details };
@@ -124,14 +124,15 @@ function isHeld(path: string): boolean {
   }
 }
 
-async function refuseNewer(folder: string): Promise<void> {
+async function refuseOther(folder: string): Promise<void> {
   const format = await readJson<{ readonly version: number }>(join(folder, formatFile));
-  if (!format || format.version <= folderVersion) return;
+  if (!format || format.version === folderVersion) return;
+  const age = format.version > folderVersion ? 'a newer' : 'an older';
   const versions = `format ${format.version}, ours is ${folderVersion}`;
   throw new Failure(
-    'data-folder-newer',
-    `${folder} was written by a newer Tapeline (${versions})`,
-    'Start that version again, or set DATA_DIR to another folder.',
+    'data-folder-version',
+    `${folder} was written by ${age} Tapeline (${versions})`,
+    'Start that version again (its `tapeline export` takes the data out), or set DATA_DIR anew.',
   );
 }
 

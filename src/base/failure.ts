@@ -15,7 +15,7 @@ export const failureKinds = {
   'bad-file': { status: 422, close: 4501, retryable: false },
   'bad-request': { status: 400, close: 4502, retryable: false },
   'data-folder-in-use': { status: 409, close: 4503, retryable: true },
-  'data-folder-newer': { status: 409, close: 4504, retryable: false },
+  'data-folder-version': { status: 409, close: 4504, retryable: false },
   'data-folder-unusable': { status: 500, close: 4505, retryable: false },
   'database-mismatch': { status: 409, close: 4506, retryable: false },
   'database-unavailable': { status: 503, close: 4000, retryable: true },

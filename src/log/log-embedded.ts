@@ -46,7 +46,7 @@ export interface EmbeddedLog extends Log {
 }
 
 /**
- * Rejects with Failure `data-folder-newer`, `data-folder-unusable`, `disk-full` or
+ * Rejects with Failure `data-folder-version`, `data-folder-unusable`, `disk-full` or
  * `log-unavailable`; never because of damage, which is in `warnings` and in the logger.
  */
 export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<EmbeddedLog> {

@@ -124,16 +124,21 @@ test('taking the folder prints no warning', async (t) => {
   assert.equal(holder.errorOutput(), '');
 });
 
-test('a folder written by a newer version is refused and left as it is', async () => {
-  const folder = newFolder();
-  await fs.mkdir(folder);
-  await fs.writeFile(join(folder, 'format.json'), '{"version":99}');
-  await assert.rejects(
-    lockDataFolder(folder, details),
-    failsWith('data-folder-newer', /99/, /DATA_DIR/),
-  );
-  assert.deepEqual(await fs.readdir(folder), ['format.json']);
-});
+for (const [age, version] of [
+  ['a newer', 99],
+  ['an older', 1],
+] as const) {
+  test(`a folder written by ${age} version is refused and left as it is`, async () => {
+    const folder = newFolder();
+    await fs.mkdir(folder);
+    await fs.writeFile(join(folder, 'format.json'), `{"version":${version}}`);
+    await assert.rejects(
+      lockDataFolder(folder, details),
+      failsWith('data-folder-version', new RegExp(`${age} .*format ${version}`), /DATA_DIR/),
+    );
+    assert.deepEqual(await fs.readdir(folder), ['format.json']);
+  });
+}
 
 test('a folder that cannot be made is a failure that says the cure', async () => {
   const file = newFolder();

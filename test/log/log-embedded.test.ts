@@ -297,7 +297,7 @@ test('a log of a newer format is refused and left as it is', async () => {
     }
   });
   const before = readFileSync(join(folder, 'data.mdb'));
-  await assert.rejects(openAt(folder), failsWith('data-folder-newer', /DATA_DIR/));
+  await assert.rejects(openAt(folder), failsWith('data-folder-version', /DATA_DIR/));
   assert.deepEqual(readFileSync(join(folder, 'data.mdb')), before);
 });
 

@@ -19,7 +19,7 @@ export interface Inspection {
 /**
  * `quick` looks at what LMDB reads to open and to allocate pages; `full` also at every page of the
  * batches and of the state, but not at the batches' checksums: reading does that.
- * Rejects with Failure `data-folder-newer`.
+ * Rejects with Failure `data-folder-version`.
  */
 export function inspect(path: string, thoroughness: 'quick' | 'full'): Inspection {
   if (!existsSync(path) || statSync(path).size === 0) return { state: 'absent', damage: [] };
@@ -113,7 +113,7 @@ function exhaust(entries: Iterator<unknown>): void {
 function refuseNewer(path: string, { format }: Facts): void {
   if (format <= formatVersion) return;
   throw new Failure(
-    'data-folder-newer',
+    'data-folder-version',
     `the log ${path} was written in format ${format}; this version reads up to ${formatVersion}`,
     'Start the newer Tapeline that wrote it, or set DATA_DIR to another folder.',
   );
