@@ -6,7 +6,8 @@ import { cancelled, cancelTooLate, isCancel } from '../contracts/verdict.ts';
 import type { Log, StateWrite } from '../log/log.ts';
 import { blockSize, SeenIds } from './seen-ids.ts';
 
-const idBlocksMax = 4_096;
+/** Of each numbering: what comes is near the newest ids, nearly always, and the log has the rest. */
+const idBlocksMax = 4;
 
 export class Repeats {
   readonly #log: Log;
