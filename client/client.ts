@@ -3,7 +3,7 @@
 // which the server closes say when that would be in vain.
 
 import { Backoff } from './backoff.ts';
-import type { ServerMessage, StreamRequest } from './messages.ts';
+import type { Requests, ServerMessage, Stream } from './messages.ts';
 import { type Clock, systemClock, systemRandom } from './platform.ts';
 import { LiveSubscription, type Outlet, type Subscription } from './subscription.ts';
 import { TapelineError } from './tapeline-error.ts';
@@ -93,13 +93,13 @@ export class Client {
   }
 
   /** Throws a TapelineError when it is closed; what the server refuses, the subscription throws. */
-  subscribe<R extends StreamRequest>(request: R): Subscription<R['stream']> {
+  subscribe<S extends Stream>(request: Requests[S] & { readonly stream: S }): Subscription<S> {
     if (this.#state.status === 'closed') throw closedError(this.#state);
     const id = `s${++this.#ids}`;
     const subscription = new LiveSubscription(id, request, this.#outlet, this.#messagesMax);
     this.#subscriptions.set(id, subscription);
     this.#outlet.wanted(subscription);
-    return subscription as unknown as Subscription<R['stream']>;
+    return subscription as unknown as Subscription<S>;
   }
 
   /** Connects at once if it waits to: a browser is online again, or a page is looked at. */

@@ -56,14 +56,16 @@ export interface SummaryRequest extends Asked<'summary'> {
   readonly policy?: 'conflate';
 }
 
-export type StreamRequest =
-  | TradesRequest
-  | QuotesRequest
-  | CandlesRequest
-  | AlertsRequest
-  | SummaryRequest;
+export interface Requests {
+  trades: TradesRequest;
+  quotes: QuotesRequest;
+  candles: CandlesRequest;
+  alerts: AlertsRequest;
+  summary: SummaryRequest;
+}
 
-export type Stream = StreamRequest['stream'];
+export type Stream = keyof Requests;
+export type StreamRequest = Requests[Stream];
 
 export interface IndicatedCandle extends Candle {
   /**

@@ -99,6 +99,27 @@ suite('a subscription', () => {
     assert.equal(client.state.status, 'live');
   });
 
+  test('is told nothing that was under way to another one', async (t) => {
+    const one = await rig(t);
+    const { client } = testedClient(t, one.gateway.url);
+    let trades = client.subscribe(aapl);
+    for (let price = 100; price < 1_000; price += 100) {
+      await trades.snapshot;
+      await one.tape.trades({ time: monday + price, price });
+      trades.unsubscribe();
+      trades = client.subscribe(aapl);
+      const told = [await nextOf(trades)];
+      assert.equal(told[0].type, 'snapshot');
+      const prices = (): string[] =>
+        told.flatMap((message) =>
+          message.type === 'snapshot' ? message.rows.map((row) => row.price) : shown(message),
+        );
+      const written = String(price / 100);
+      while (!prices().includes(written)) told.push(await nextOf(trades));
+      assert.equal(prices().filter((one) => one === written).length, 1);
+    }
+  });
+
   test('that the server refuses throws its reason and cure, and others go on', async (t) => {
     const one = await rig(t);
     const { client } = testedClient(t, one.gateway.url);
