@@ -2,7 +2,7 @@
 // was restarted do not all come at once.
 
 const msMin = 200;
-const msMax = 30_000;
+const msMax = 15_000;
 
 export class Backoff {
   readonly #random: () => number;

@@ -127,7 +127,7 @@ export class Client {
     },
     rests: (subscription) => {
       if (subscription.isEnded) this.#subscriptions.delete(subscription.id);
-      if (this.#isNeeded) return;
+      if (this.#isNeeded || this.#state.status === 'closed') return;
       if (this.#socket) void this.#endIfIdle(this.#endSession);
       else this.#end();
     },
