@@ -7,12 +7,15 @@ import { test } from 'node:test';
 import type {
   AlertsRequest,
   CandlesRequest,
+  Gap,
   Policy,
+  Skip,
   Stream,
   StreamRequest,
 } from '../../client/index.ts';
 import { clientTypes } from '../../scripts/client-types.ts';
 import type * as server from '../../src/gateway/stream/client-messages.ts';
+import { serverMessages } from '../../src/gateway/stream/server-messages.ts';
 
 test('the objects are those of the server', () => {
   const path = new URL('../../client/wire-types.ts', import.meta.url);
@@ -35,4 +38,14 @@ test('requests are those that the server takes', () => {
     Same<AlertsRequest['severity'], server.Subscribe['severity']>,
   ] = [true, true, true, true, true, true];
   assert(same);
+});
+
+test('messages have the fields that the server sends', () => {
+  type Sent<Of> = Record<Exclude<keyof Of, 'cursor'> | 'id', true>;
+  const told = { type: true, id: true, stream: true, from: true, to: true } as const;
+  const gap: Sent<Gap> = { ...told, symbols: true, reason: true };
+  const skip: Sent<Skip> = { ...told, count: true };
+  const names = (of: object): string[] => Object.keys(of).toSorted();
+  assert.deepEqual(names(gap), names(serverMessages.gap.properties));
+  assert.deepEqual(names(skip), names(serverMessages.skip.properties));
 });
