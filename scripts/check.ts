@@ -13,6 +13,7 @@ const steps: readonly [name: string, ...command: string[]][] = [
   ['lint', 'biome', 'check', '--formatter-enabled=false', ...(fix ? ['--write'] : [])],
   ['lint with types', 'oxlint', '--type-aware', ...(fix ? ['--fix'] : [])],
   ['types', 'tsc', '--project', root],
+  ['types of the client', 'tsc', '--project', join(root, 'client')],
   ['types of the dashboard', 'tsc', '--project', join(root, 'dashboard')],
   ['tidy', 'node', '--test', '--test-reporter=dot', join(root, 'test', 'tidy.test.ts')],
   ['dead code', 'knip', '--no-progress'],

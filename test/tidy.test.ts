@@ -48,9 +48,12 @@ interface Source {
   lineAt(offset: number): number;
 }
 
-/** Each row may import the rows above it, and its own room, but not the other rooms of its row. */
+/**
+ * Each row may import the rows above it, and its own room, but not the other rooms of its row. The
+ * client library stands alone: it is published.
+ */
 const floors = [
-  ['base'],
+  ['base', 'client'],
   ['contracts', 'calendars'],
   ['corporate-actions'],
   ['feeds', 'log', 'engine', 'flink', 'rules', 'store', 'notify'],
@@ -74,7 +77,11 @@ const rules: readonly Rule[] = [
       for (const { source, node, target } of imports(sources)) {
         const [from, to] = [roomOf(source.path), roomOf(target)];
         if (from === undefined || from === to) continue;
-        if (from === 'dashboard' ? to === 'contracts' : floorOf(to) < floorOf(from)) continue;
+        const isAllowed =
+          from === 'dashboard'
+            ? to === 'contracts' || to === 'client'
+            : floorOf(to) < floorOf(from);
+        if (isAllowed) continue;
         yield at(source, node, `${from} may not import ${to ?? 'from outside src'} (${target})`);
       }
     },
@@ -87,12 +94,16 @@ const rules: readonly Rule[] = [
       { 'src/pipes/ingest.ts': "import { log } from '../log/log.ts';" },
       { 'src/ingest.ts': "import { log } from './log/log.ts';" },
       { 'dashboard/chart.ts': "import { log } from '../src/log/log.ts';" },
+      { 'client/client.ts': "import type { Micros } from '../src/base/clock.ts';" },
     ],
     good: [
       { 'src/contracts/trade.ts': "import type { Micros } from '../base/clock.ts';" },
       { 'src/app/commands/start.ts': "import { log } from '../../log/log.ts';" },
       { 'test/log/log.test.ts': "import { wire } from '../../src/app/wire.ts';" },
       { 'dashboard/chart.ts': "import type { Candle } from '../src/contracts/candle.ts';" },
+      { 'dashboard/chart.ts': "import { connect } from '../client/index.ts';" },
+      { 'src/app/commands/watch.ts': "import { connect } from '../../../client/index.ts';" },
+      { 'examples/watcher.ts': "import { connect } from '../client/index.ts';" },
     ],
   },
   {
@@ -191,7 +202,8 @@ const rules: readonly Rule[] = [
     cure: 'Take a Clock or a Prng as a parameter; in a test, wait for the event, not for time.',
     *find(sources) {
       for (const source of sources) {
-        if (!/^(src|test)\//.test(source.path) || source.path.startsWith('src/app/')) continue;
+        const isBound = /^(src|test|client)\//.test(source.path);
+        if (!isBound || source.path.startsWith('src/app/')) continue;
         for (const { node } of source.nodes) {
           if (isWallClockOrChance(node)) yield at(source, node, snippet(source, node));
         }
@@ -199,6 +211,7 @@ const rules: readonly Rule[] = [
     },
     bad: [
       { 'src/log/a.ts': 'export const a = Date.now();' },
+      { 'client/a.ts': 'export const a = Math.random();' },
       { 'src/log/a.ts': 'export const a = [new Date(), 1];' },
       { 'src/log/a.ts': 'export const a = Temporal.Now.instant();' },
       { 'src/log/a.ts': 'export const a = performance.now();' },
@@ -213,6 +226,7 @@ const rules: readonly Rule[] = [
     ],
     exceptions: {
       'src/base/clock.ts': 'is the door to time',
+      'client/platform.ts': 'is that door of the library, which stands alone',
     },
   },
   {
@@ -428,7 +442,7 @@ function snippet({ text }: Source, node: AstNode): string {
 }
 
 function isCode({ path }: { path: string }): boolean {
-  return /^(src|test|scripts|bench|examples|dashboard)\/.*\.(tsx?|css|html|sql)$/.test(path);
+  return /^(src|test|scripts|bench|examples|client|dashboard)\/.*\.(tsx?|css|html|sql)$/.test(path);
 }
 
 /** Relative imports of every kind, with the path that each leads to. */
@@ -446,11 +460,11 @@ function* imports(sources: readonly Source[]): Generator<{
   }
 }
 
-/** The folder under src, or 'dashboard'; undefined for the places that may import anything. */
+/** The folder under src, 'client' or 'dashboard'; undefined where anything may be imported. */
 function roomOf(path: string): string | undefined {
   const [top, room, file] = path.split('/');
   if (top === 'src') return file === undefined ? top : room;
-  return top === 'dashboard' ? top : undefined;
+  return top === 'client' || top === 'dashboard' ? top : undefined;
 }
 
 /** A folder that is on no floor may neither import nor be imported. */

@@ -151,6 +151,24 @@ program
   });
 
 program
+  .command('watch')
+  .description('candles, trades, quotes or alerts as they come, from a Tapeline that runs')
+  .argument('[symbols...]', 'all when not given')
+  .addOption(new Option('--interval <interval>', 'of candles').choices(intervals).default('1m'))
+  .addOption(new Option('--trades').conflicts(['quotes', 'alerts']))
+  .addOption(new Option('--quotes').conflicts(['alerts', 'history']))
+  .option('--alerts')
+  .option('--history <n>', 'begins with so many of the past, of each symbol', parseLimit)
+  .option('--url <url>', 'such as ws://host:8000; that of the data folder when not given')
+  .addOption(
+    new Option('--format <format>', 'table on a terminal, else json').choices(['table', 'json']),
+  )
+  .action(async (symbols: string[], options) => {
+    const { watch } = await import('./commands/watch.ts');
+    await watch(readConfig(process.env, 'warn'), symbols, options);
+  });
+
+program
   .command('bench')
   .description('measure this machine; without a name, lists what there is')
   .argument('[name]')

@@ -6,7 +6,7 @@ import { cancelled, cancelTooLate, isCancel } from '../contracts/verdict.ts';
 import type { Log, StateWrite } from '../log/log.ts';
 import { blockSize, SeenIds } from './seen-ids.ts';
 
-/** Of each numbering: what comes is near the newest ids, nearly always, and the log has the rest. */
+/** Of each numbering: nearly always ids are near the newest, and the log has the rest. */
 const idBlocksMax = 4;
 
 export class Repeats {

@@ -271,13 +271,13 @@ suite('a cursor', () => {
     await one.settled();
     const client = await one.connect('/ws');
     const asked = { stream: 'trades', symbols: '*', cursor: 'other:0:7' };
-    const { snapshot } = await client.subscribe(asked);
-    assert.equal(snapshot[0].price, '1');
-    const { type, reason, from, to, symbols } = await client.next();
+    const { type, reason, from, to, symbols } = await client.subscribe(asked);
     assert.deepEqual(
       [type, reason, from, to, symbols],
       ['gap', 'epoch', 'other:0:7', cursorAt(one, 0), '*'],
     );
+    const { snapshot } = await client.next();
+    assert.equal(snapshot[0].price, '1');
     await one.tape.trades({ time: monday + 1, price: 101 });
     assert.equal((await client.next()).price, '1.01');
   });

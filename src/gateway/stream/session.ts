@@ -203,8 +203,9 @@ export class Session {
     const ofAlerts = stream === 'alerts' ? { severity } : {};
     const symbols = wanted.symbols ?? '*';
     const what = { id, stream, symbols, ...seriesOf(wanted), ...ofAlerts, policy };
-    this.#send({ type: 'subscribed', ...what, cursor, snapshot });
+    // In this order, or a cut between the two would leave the client beyond what it never heard of.
     if (gap) this.#send(gap);
+    this.#send({ type: 'subscribed', ...what, cursor, snapshot });
     const unsubscribe = this.#subscriber.subscribe(this.connection, wanted, id, from);
     const leave = held.end;
     held.end = () => {
