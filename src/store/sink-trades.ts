@@ -113,27 +113,35 @@ class TradeRows implements TopicRows {
 
 /**
  * Flags the trades that cancels name, but not those too late to change a candle; by their times,
- * since that is what the index knows.
+ * since that is what the index knows, and all at once, since it may know little of what is new.
  */
 async function flagCancelled(client: Client, part: ReadyPart): Promise<void> {
   const { batch, instrumentIds, first, end } = part;
   if (!batch.verdict.includes(cancel)) return;
-  for (let row = first; row < end; row++) {
-    if (batch.verdict[row] !== cancel) continue;
-    await client.query(
-      `update trade_rows set cancelled = true
-       from trade_tags
-       where trade_rows.event_time = $1 and instrument_id = $2 and trade_id = $3
-         and trade_tags.tag_id = trade_rows.tag_id and scope = $4
-         and verdict not in ('cancel', 'cancel too late', 'cancelled')`,
-      [
-        formatTime(batch.eventTime[row]),
-        instrumentIds[batch.instrument[row]],
-        batch.id[row],
-        storable(batch.scope),
-      ],
-    );
-  }
+  const rows = Array.from({ length: end - first }, (_, at) => first + at).filter(
+    (row) => batch.verdict[row] === cancel,
+  );
+  if (rows.length === 0) return;
+  const times = rows.map((row) => batch.eventTime[row]).sort((a, b) => a - b);
+  await client.query(
+    `update trade_rows set cancelled = true
+     from unnest($1::timestamptz[], $2::int[], $3::bigint[])
+       as named (event_time, instrument_id, trade_id), trade_tags
+     where trade_rows.event_time between $4 and $5
+       and trade_rows.event_time = named.event_time
+       and trade_rows.instrument_id = named.instrument_id
+       and trade_rows.trade_id = named.trade_id
+       and trade_tags.tag_id = trade_rows.tag_id and scope = $6
+       and verdict not in ('cancel', 'cancel too late', 'cancelled')`,
+    [
+      rows.map((row) => formatTime(batch.eventTime[row])),
+      rows.map((row) => instrumentIds[batch.instrument[row]]),
+      rows.map((row) => batch.id[row]),
+      formatTime(times[0]),
+      formatTime(times.at(-1) ?? times[0]),
+      storable(batch.scope),
+    ],
+  );
 }
 
 function distinct(months: readonly Month[]): Month[] {
