@@ -287,34 +287,43 @@ export class CandleOperator {
    * ones once per `openEvery`. `receiveTime` is that of the newest record applied.
    */
   publish(receiveTime: number): CandleBatch | null {
-    const { finals: slots, revised, series } = this.#book;
+    const { finals, revised } = this.#book;
     const { data } = this.#book.slots;
-    const finals = slots.length;
     // What closed and then lost a trade to a cancel of the same batch goes out once, as it is left.
-    for (const slot of slots) revised.delete(slot);
-    for (const slot of revised) {
-      data[slot + at.REVISION] = (data[slot + at.REVISION] as number) + 1;
-      slots.push(slot);
-    }
-    const closed = slots.length;
+    for (const slot of finals) revised.delete(slot);
+    for (const slot of revised) data[slot + at.REVISION] = (data[slot + at.REVISION] as number) + 1;
+    const slots = this.#asTheyClose([...revised, ...finals]);
+    const states = slots.map((slot) => (revised.has(slot) ? revisedState : finalState));
     if (receiveTime >= this.#openPublished + this.#options.openEvery) {
       this.#openPublished = receiveTime;
-      for (const one of series) {
-        for (const slot of one.open) {
+      for (const series of this.#book.series) {
+        for (const slot of series.open) {
           if (data[slot + at.DIRTY] !== 1) continue;
           slots.push(slot);
-          one.isChanged = true;
+          states.push(openState);
+          series.isChanged = true;
         }
       }
     }
     if (slots.length === 0) return null;
-    const states = new Uint8Array(slots.length).fill(openState);
-    states.fill(finalState, 0, finals).fill(revisedState, finals, closed);
-    const batch = this.#batchOf(slots, states, receiveTime);
+    const batch = this.#batchOf(slots, Uint8Array.from(states), receiveTime);
     for (const slot of slots) data[slot + at.DIRTY] = 0;
     this.#book.finals = [];
     revised.clear();
     return batch;
+  }
+
+  /**
+   * Slots in the order of their ends, the shorter candles first: however many trades a batch has,
+   * whoever reads on sees a candle before those that close after it.
+   */
+  #asTheyClose(slots: number[]): number[] {
+    const { data } = this.#book.slots;
+    return slots.sort(
+      (a, b) =>
+        (data[a + at.END] as number) - (data[b + at.END] as number) ||
+        (data[a + at.INTERVAL] as number) - (data[b + at.INTERVAL] as number),
+    );
   }
 
   /** The marks of the intervals that are over since the last call: they follow its candles. */

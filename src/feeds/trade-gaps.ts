@@ -233,6 +233,10 @@ export class TradeGaps {
       const first = trades.count;
       trade.push(intake.open);
       trades.verdict.fill(late, first, trades.count);
+      if (trades.count === first) {
+        // It was refused, into the dead letters, and would be again.
+        intake.open.givenUp.push({ ...gap, from: trade.id, to: trade.id, after });
+      }
       if (intake.free <= 0) await intake.room();
     }
     if (next > gap.to) return null;
@@ -252,7 +256,8 @@ export class TradeGaps {
     const receiveTime = clock.now();
     const fields = { source: intake.source, receiveTime, where: symbol, reason: 'gap', detail };
     intake.open.deadLetters.push(deadLetter(fields, JSON.stringify(gap)));
-    intake.open.givenUp.push(gap);
+    // When it is stopped, the next run looks for them again.
+    if (!this.#options.signal.aborted) intake.open.givenUp.push(gap);
     logger?.warn({ feed: intake.source, symbol, from, to }, detail);
   }
 }

@@ -322,16 +322,16 @@ suite('bars', () => {
           { high: '645.57', low: '92.23', percent: '85.71', trend: 'down' },
         ],
         [
-          'price-change',
-          '2014-06-09T08:00:00Z',
-          'critical',
-          { from: '645.57', to: '92.64', percent: '-85.65' },
-        ],
-        [
           'bad-print',
           '2014-06-09T08:00:00Z',
           'critical',
           { price: '645.57', nearest: '92.46', percent: '598.22' },
+        ],
+        [
+          'price-change',
+          '2014-06-09T08:00:00Z',
+          'critical',
+          { from: '645.57', to: '92.64', percent: '-85.65' },
         ],
       ],
     );

@@ -90,6 +90,8 @@ suite('the search for missing trades', () => {
       '3 trades of X are missing, ids 2 to 4: GET http://x was answered with HTTP 503',
     );
     assert.equal(search.gaps.trouble, '3 trades could not be had');
+    const [gap] = search.intake.open.givenUp;
+    assert.deepEqual([gap?.from, gap?.to], [2, 4], 'no later run looks for them');
   });
 
   test('an abort ends the search and leaves a dead letter', async () => {
@@ -98,6 +100,7 @@ suite('the search for missing trades', () => {
     search.stop.abort();
     await search.gaps.settled();
     assert.deepEqual(search.buried(), new Set([2, 3, 4]));
+    assert.deepEqual(search.intake.open.givenUp, [], 'the next run looks for them again');
   });
 
   test('an absurd id is neither followed nor does it blind', async () => {

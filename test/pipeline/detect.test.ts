@@ -10,6 +10,7 @@ import { Registry } from '@prometheus-io/client';
 import fc from 'fast-check';
 import { ManualClock, microsPerSecond } from '../../src/base/clock.ts';
 import { decodeJson } from '../../src/contracts/frame.ts';
+import { cancel } from '../../src/contracts/verdict.ts';
 import type { Signal } from '../../src/contracts/wire-objects.ts';
 import { Observations } from '../../src/feeds/feed.ts';
 import type { Log } from '../../src/log/log.ts';
@@ -19,14 +20,21 @@ import { detectSignals } from '../../src/pipeline/detect.ts';
 import type { Follower } from '../../src/pipeline/follower.ts';
 import { Ingest } from '../../src/pipeline/ingest.ts';
 import { pipelineMeters } from '../../src/pipeline/meters.ts';
-import { atOnce } from './rig.ts';
+import {
+  atOnce,
+  deriveFrom,
+  ingestInto,
+  never,
+  observed as observedTrades,
+  type SimpleTrade,
+  withLog,
+} from './rig.ts';
 
 const seed = Number(process.env.FC_SEED ?? 20261121);
 /** A Monday, five minutes before New York opens. */
 const start = Date.UTC(2024, 4, 6, 13, 25) * 1000;
 const opening = 300;
 const allowedLateness = 2 * microsPerSecond;
-const never = new AbortController().signal;
 
 const anyTrade = fc.record({
   symbol: fc.constantFrom('AAA', 'BBB'),
@@ -158,5 +166,33 @@ suite('detect', () => {
       [],
       'the test has seen enough',
     );
+  });
+
+  test('a batch of many minutes takes back what a cancel in it undoes', async () => {
+    const trade = (seconds: number): SimpleTrade => {
+      return { symbol: 'AAA', seconds, price: seconds === 60 ? 13_000 : 10_000, id: seconds };
+    };
+    const seconds = (from: number, to: number) =>
+      Array.from({ length: to - from }, (_, n) => trade(from + n));
+    const undone = { ...trade(60), price: 0, verdict: cancel };
+    const raised = async (...batches: readonly SimpleTrade[][]): Promise<string[]> =>
+      await withLog(async (open) => {
+        const log = await open();
+        const clock = new ManualClock(start);
+        const ingest = ingestInto(log);
+        const derive = deriveFrom(log, clock);
+        const detect = detectSignals(log, clock, pipelineMeters(new Registry()));
+        for (const follower of [derive, detect]) await follower.recover();
+        for (const batch of batches) {
+          await ingest.take(observedTrades(batch), false, never);
+          for (const follower of [derive, detect]) await follower.step(atOnce, never);
+        }
+        const newest = new Map((await signalsOf(log)).map((signal) => [signal.id, signal]));
+        const told = [...newest.values()].filter(({ state }) => state === 'raised');
+        return told.map(({ kind }) => kind).sort();
+      });
+    assert.deepEqual(await raised(seconds(0, 99)), ['bad-print', 'price-spike', 'price-spike']);
+    assert.deepEqual(await raised(seconds(0, 99), [undone, ...seconds(99, 700)]), []);
+    assert.deepEqual(await raised([...seconds(0, 99), undone, ...seconds(99, 700)]), []);
   });
 });
