@@ -103,6 +103,8 @@ suite('the market overview', { timeout: 300_000 }, () => {
       await keep(page, 'shortcuts');
       await assertAccessible(page, '[role=dialog]');
       await page.keyboard.press('Escape');
+      // Keys that are pressed in a dialog are the dialog's.
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
       await page.keyboard.press('p');
       await page.getByRole('heading', { name: 'Pipeline' }).waitFor();
     });

@@ -123,6 +123,7 @@ suite('the page of a symbol', { timeout: 300_000 }, () => {
       await page.keyboard.press('Enter');
       await page.getByRole('dialog', { name: /candle of 1m/ }).waitFor();
       await page.keyboard.press('Escape');
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
       await page.keyboard.press('e');
       await page.locator('.verdict').waitFor();
       await keep(page, 'explain-newest');
