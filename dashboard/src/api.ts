@@ -4,8 +4,8 @@
 import type { CandleExplanation, SignalExplanation } from '../../src/contracts/explanation.ts';
 import type { Interval } from '../../src/contracts/interval.ts';
 import type { Candle, Instrument, Signal, Trade } from '../../src/contracts/wire-objects.ts';
-import type { Direction } from './decimal.ts';
 
+export type { Summary } from '../../client/index.ts';
 export type {
   CandleExplanation,
   ExplainedTrade,
@@ -14,22 +14,6 @@ export type {
 export type { Interval } from '../../src/contracts/interval.ts';
 export type { Severity, SignalKind } from '../../src/contracts/signal.ts';
 export type { Candle, Instrument, Quote, Signal, Trade } from '../../src/contracts/wire-objects.ts';
-
-/** The day of a symbol; null is for one that has not traded yet. */
-export interface Summary {
-  readonly symbol: string;
-  readonly last: string | null;
-  /** What the change is against: the close of the day before. */
-  readonly reference: string | null;
-  readonly change: string | null;
-  readonly changePercent: string | null;
-  readonly trend: Direction;
-  readonly dayHigh: string | null;
-  readonly dayLow: string | null;
-  readonly dayVolume: string | null;
-  /** Of its latest trade. */
-  readonly time: string | null;
-}
 
 /** By indicator, such as `sma:20`, its values: floating point, they round anyway. */
 type Indicators = Readonly<Record<string, Readonly<Record<string, number>> | null>>;
