@@ -5,7 +5,8 @@
 
 import { strict as assert } from 'node:assert/strict';
 import type { Client } from 'pg';
-import { connect, type Database, explained, inTransaction } from './database.ts';
+import { Failure } from '../base/failure.ts';
+import { connect, type Database, explained, inTransaction, sqlState } from './database.ts';
 import type { Sink, SinkBatch } from './sink.ts';
 
 export interface SinkOptions {
@@ -46,6 +47,9 @@ export function rowsWithin(
 
 const consumer = 'store';
 const statementSeconds = 60;
+/** Of writers that wait for each other PostgreSQL ends one, which is to begin again. */
+const mostTries = 5;
+const deadlock = '40P01';
 
 export class PostgresSink implements Sink {
   readonly topic: string;
@@ -65,6 +69,16 @@ export class PostgresSink implements Sink {
   }
 
   async write(batches: readonly SinkBatch[], next: number): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#write(batches, next);
+      } catch (error) {
+        if (tries === mostTries || !isDeadlock(error)) throw error;
+      }
+    }
+  }
+
+  async #write(batches: readonly SinkBatch[], next: number): Promise<void> {
     await this.#use(async (client) => {
       const store = await this.#rows.prepare(client, batches);
       await inTransaction(client, async () => {
@@ -134,4 +148,8 @@ export class PostgresSink implements Sink {
     void this.#client?.end().catch(() => undefined);
     this.#client = null;
   }
+}
+
+function isDeadlock(error: unknown): boolean {
+  return error instanceof Failure && sqlState(error.cause) === deadlock;
 }
