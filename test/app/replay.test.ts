@@ -317,3 +317,15 @@ test('wrong settings are refused by name with the cure', async () => {
     }
   });
 });
+
+test('A day of the past in a folder that has newer ones is told of, and what to do', async () => {
+  await withDataFolder(async (data) => {
+    const day = async (date: string): Promise<string> => {
+      const file = join(data, `${date}.csv`);
+      await writeFile(file, `symbol,time,price,size\nAAA,${date}T12:00:00Z,1,1\n`);
+      return (await run(data, ['replay', '--quiet', file])).stderr;
+    };
+    assert.doesNotMatch(await day('2024-01-02'), /late/);
+    assert.match(await day('2023-01-02'), /^1 trades.*\nMost of it was late: .*DATA_DIR/);
+  });
+});

@@ -86,6 +86,17 @@ function onInterrupt(): AbortSignal {
 async function tellSummary(meters: Meters, started: number): Promise<void> {
   const seconds = (systemClock.now() - started) / 1e6;
   process.stderr.write(`${await summary(meters)} in ${seconds.toFixed(2)} s\n`);
+  const [taken, late] = await Promise.all([meters.records.get(), meters.late.get()]);
+  if (2 * sum(late.values) > sum(taken.values)) process.stderr.write(`${mostlyLate}\n`);
+}
+
+const mostlyLate =
+  'Most of it was late: this folder has newer records of the same symbols, from a feed perhaps. ' +
+  'Candles were revised, but signals look at what is new: ' +
+  'replay past days into a folder of their own (DATA_DIR=days).';
+
+function sum(values: readonly { readonly value: number }[]): number {
+  return values.reduce((total, { value }) => total + value, 0);
 }
 
 /** What was taken in and stored, leaving out what there was none of. */
@@ -97,8 +108,6 @@ async function summary(meters: Meters): Promise<string> {
     meters.candles.get(),
     meters.deadLetters.get(),
   ]);
-  const sum = (values: readonly { value: number }[]): number =>
-    values.reduce((total, { value }) => total + value, 0);
   const of = (stream: string) =>
     taken.values.filter(({ labels }) => 'stream' in labels && labels.stream === stream);
   const refusals: unknown[] = [tooLate, cancelTooLate].map(verdictName);
