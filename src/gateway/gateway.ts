@@ -12,6 +12,7 @@ import { Live } from './live.ts';
 import type { GatewayLogger } from './logger.ts';
 import { gatewayGauges, gatewayMetrics } from './metrics.ts';
 import { pageFiles } from './page-files.ts';
+import { revalidate } from './revalidation.ts';
 import { alertRoutes } from './routes/alerts.ts';
 import { candleRoutes } from './routes/candles.ts';
 import type { RouteContext } from './routes/context.ts';
@@ -111,9 +112,7 @@ function addRoutes(app: HttpServer, context: RouteContext, options: GatewayOptio
   for (const prefix of ['/api/v1', '/api']) {
     void app.register(
       async (api: HttpServer) => {
-        api.addHook('onRequest', async (_request, reply) => {
-          reply.header('cache-control', 'no-store');
-        });
+        revalidate(api);
         alertRoutes(api, context);
         marketRoutes(api, context);
         tradeRoutes(api, context);
