@@ -1,6 +1,6 @@
 // Answers that may be kept and must be asked for again each time: nothing of ours is closed for
-// ever, since a late trade or a rebuild may change any candle. Who has the answer already is told so
-// in a few bytes. The tag is weak, as the same answer goes out in several encodings.
+// ever, since a late trade or a rebuild may change any candle. Who has the answer already is told
+// so in a few bytes. The tag is weak, as the same answer goes out in several encodings.
 
 import { hash } from 'node:crypto';
 import type { HttpServer } from './server.ts';

@@ -29,7 +29,6 @@ import {
   problemSchema,
   problemType,
 } from './problem.ts';
-import { limitRequests } from './request-rate.ts';
 
 export type HttpServer = FastifyInstance<
   Server,
@@ -80,11 +79,8 @@ export async function httpApp(
 
 /** What is checked, and said, of every request before its route sees it. */
 async function guard(app: HttpServer, limits: GatewayLimits): Promise<void> {
-  app.addHook('onRequest', async (_request, reply) => {
+  app.addHook('onRequest', async (request, reply) => {
     reply.headers(securityHeaders).header('cache-control', 'no-store');
-  });
-  await limitRequests(app, limits);
-  app.addHook('onRequest', async (request) => {
     if (request.url.length <= limits.urlLengthMax) return;
     const detail = `The URL has ${request.url.length} characters.`;
     throw new Failure('bad-request', detail, `Use at most ${limits.urlLengthMax}.`);

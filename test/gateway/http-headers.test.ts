@@ -1,4 +1,4 @@
-// What surrounds an answer: whether it may be kept, how it is compressed, how many more may be asked.
+// What surrounds an answer: whether it may be kept, how it is compressed, how much may be asked.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
