@@ -21,7 +21,7 @@ import { writeQuotes } from '../src/gateway/stream/quote-frames.ts';
 import { TextFrames } from '../src/gateway/stream/text-frames.ts';
 import { writeTrades } from '../src/gateway/stream/trade-frames.ts';
 import type { Log } from '../src/log/log.ts';
-import { MemoryHistory } from '../test/gateway/memory-history.ts';
+import { MemoryHistory, noExports } from '../test/gateway/memory-history.ts';
 import { MemoryLog } from '../test/gateway/memory-log.ts';
 import { healthy } from '../test/gateway/rig.ts';
 import { Tape } from '../test/gateway/tape.ts';
@@ -167,6 +167,7 @@ async function gatewayOf(log: Log): Promise<Gateway> {
     listener: await listen({ host: '127.0.0.1', port: 0 }),
     log,
     history: new MemoryHistory(log),
+    exports: noExports,
     registry,
     metricsText: () => registry.metrics(),
     health: async () => healthy,

@@ -155,3 +155,67 @@ export interface Summary {
   /** Event time of the latest trade, ISO 8601 UTC */
   readonly time: string | null;
 }
+
+/** Amounts are exact decimals, adjusted for splits; null where they are not known */
+export interface Statistics {
+  readonly symbol: string;
+  /** Start of the newest day that traded, ISO 8601 UTC */
+  readonly day: string | null;
+  /** Event time of the latest trade, ISO 8601 UTC */
+  readonly time: string | null;
+  /** Last price of the day, exact decimal */
+  readonly last: string | null;
+  /** Of the day */
+  readonly open: string | null;
+  /** Of the day */
+  readonly high: string | null;
+  /** Of the day */
+  readonly low: string | null;
+  /** Last price of the day before; null where no data is known of it */
+  readonly previousClose: string | null;
+  /** last - previousClose */
+  readonly change: string | null;
+  /** 100 x change / previousClose, rounded half up to 2 digits */
+  readonly changePercent: string | null;
+  /** Of the day */
+  readonly volume: string | null;
+  /** Sum of price x size of the day; null where bars are among it */
+  readonly notional: string | null;
+  /** notional / volume, rounded half up to 8 digits */
+  readonly vwap: string | null;
+  /** Of the day */
+  readonly trades: number | null;
+  /** ask - bid of the latest quote; negative where they cross */
+  readonly spread: string | null;
+  /**
+   * Mean of ask - bid at the end of each minute that has both, of the 60 before the latest quote,
+   * rounded half up to 8 digits
+   */
+  readonly averageSpread: string | null;
+  /** Highest price of the last 52 weeks; null where they are not all known */
+  readonly yearHigh: string | null;
+  /** Lowest price of the last 52 weeks; null where they are not all known */
+  readonly yearLow: string | null;
+  /** Start of the first of the days known without a gap; 52 weeks at most */
+  readonly knownFrom: string | null;
+  /** How many of them traded */
+  readonly knownDays: number;
+  /** Highest price of those days */
+  readonly knownHigh: string | null;
+  /** Lowest price of those days */
+  readonly knownLow: string | null;
+  /**
+   * Mean volume of the 30 days that traded before this one, rounded half up to 8 digits; null where
+   * fewer are known
+   */
+  readonly averageVolume: string | null;
+  /**
+   * Sample standard deviation of the last 20 daily log returns, up to the last price; 0.01 is 1 %
+   */
+  readonly volatility: number | null;
+  /**
+   * volatility x the square root of the trading days in a year: 365 where it trades all the time,
+   * else 252
+   */
+  readonly annualisedVolatility: number | null;
+}

@@ -12,6 +12,7 @@ import {
   tradeSchema,
 } from '../src/contracts/wire-objects.ts';
 import { summarySchema } from '../src/gateway/market-summary.ts';
+import { statisticsSchema } from '../src/gateway/statistics.ts';
 
 /** What JSON Schema says of the objects that are sent. */
 interface Schema {
@@ -32,6 +33,7 @@ const schemas: readonly Schema[] = [
   markSchema,
   signalSchema,
   summarySchema,
+  statisticsSchema,
 ];
 
 const columnsMax = 100;

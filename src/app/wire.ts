@@ -7,8 +7,6 @@ import { join } from 'node:path';
 import { type Clock, systemClock } from '../base/clock.ts';
 import type { Failure } from '../base/failure.ts';
 import type { Prng } from '../base/prng.ts';
-import type { PriceKind } from '../contracts/candle.ts';
-import type { Adjustment } from '../contracts/corporate-action.ts';
 import type { Interval } from '../contracts/interval.ts';
 import { formatTime } from '../contracts/time.ts';
 import type { Tape } from '../contracts/trade.ts';
@@ -24,7 +22,8 @@ import { signalBytes } from '../log/embedded/signal.ts';
 import type { Log, LogName, Topic } from '../log/log.ts';
 import type { ImportCounts } from '../store/corporate-actions.ts';
 import type { Database } from '../store/database.ts';
-import type { History, Span } from '../store/history.ts';
+import type { Exports } from '../store/exports.ts';
+import type { History } from '../store/history.ts';
 import type { Rework } from '../store/rework.ts';
 import type { Sink } from '../store/sink.ts';
 import type { Config, FeedName } from './config.ts';
@@ -187,28 +186,17 @@ export async function openHistory(database: DatabaseConnection): Promise<OpenHis
   return store.openHistory({ database });
 }
 
-export interface ExportQuery extends Span {
-  readonly format: 'csv' | 'json' | 'parquet';
-  readonly symbol?: string;
-  readonly interval?: Interval;
-  readonly price?: PriceKind;
-  readonly adjustment?: Adjustment;
-  /** A date. */
-  readonly asof?: string;
-  readonly empty?: boolean;
-}
-
-export async function exportStream(
-  database: DatabaseConnection,
-  what: 'candles' | 'trades',
-  query: ExportQuery,
-): Promise<AsyncIterable<Uint8Array>> {
+export async function openExports(database: DatabaseConnection): Promise<Exports> {
   const { exportCandles, exportTrades } = await import('../store/export.ts');
-  if (what === 'trades') return exportTrades(database, query);
-  const { symbol, interval, adjustment = 'raw', asof = systemClock.now() } = query;
-  const wanted = interval === undefined ? {} : { intervals: [interval] };
-  const series = symbol === undefined ? {} : { series: { symbol, adjustment, asof } };
-  return exportCandles(database, { ...query, ...wanted, ...series });
+  return {
+    trades: (query) => exportTrades(database, query),
+    candles({ interval, adjustment = 'raw', asof = systemClock.now(), ...query }) {
+      const { symbol } = query;
+      const wanted = interval === undefined ? {} : { intervals: [interval] };
+      const series = symbol === undefined ? {} : { series: { symbol, adjustment, asof } };
+      return exportCandles(database, { ...query, ...wanted, ...series });
+    },
+  };
 }
 
 export async function parseActions(

@@ -25,6 +25,7 @@ export const failureKinds = {
   'limit-exceeded': { status: 429, close: 4003, retryable: true },
   'log-taken-over': { status: 503, close: 4510, retryable: false },
   'log-unavailable': { status: 503, close: 4004, retryable: true },
+  'not-acceptable': { status: 406, close: 4510, retryable: false },
   'not-found': { status: 404, close: 4507, retryable: false },
   'not-ready': { status: 503, close: 4005, retryable: true },
   'port-in-use': { status: 500, close: 4508, retryable: false },

@@ -4,14 +4,18 @@
 import type { Registry } from '@prometheus-io/client';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../log/log.ts';
+import type { Exports } from '../store/exports.ts';
 import type { History } from '../store/history.ts';
 import type { HealthReport, PartHealth } from './health.ts';
+import { HistoryFiles } from './history-files.ts';
 import { defaultLimits, type GatewayLimits } from './limits.ts';
 import type { Listener } from './listener.ts';
 import { Live } from './live.ts';
 import type { GatewayLogger } from './logger.ts';
 import { gatewayGauges, gatewayMetrics } from './metrics.ts';
 import { pageFiles } from './page-files.ts';
+import { limitRequests } from './request-rate.ts';
+import { revalidate } from './revalidation.ts';
 import { alertRoutes } from './routes/alerts.ts';
 import { candleRoutes } from './routes/candles.ts';
 import type { RouteContext } from './routes/context.ts';
@@ -19,6 +23,7 @@ import { explainRoutes } from './routes/explain.ts';
 import { marketRoutes } from './routes/market.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { pageRoutes } from './routes/page.ts';
+import { statisticsRoutes } from './routes/statistics.ts';
 import { tradeRoutes } from './routes/trades.ts';
 import type { StoredThrough } from './seam/unstored.ts';
 import { type HttpServer, httpApp } from './server.ts';
@@ -29,6 +34,7 @@ export interface GatewayOptions {
   readonly listener: Listener;
   readonly log: Log;
   readonly history: History;
+  readonly exports: Exports;
   /**
    * How far the store surely is; what it lacks is then read from the log. Without this, history is
    * taken to hold all that memory has let go.
@@ -77,7 +83,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     allowedOrigins,
   });
   const { app, handle } = await httpApp(listener.server, limits, metrics, logger);
-  addRoutes(app, { live, sources, clock }, options);
+  await limitRequests(app, limits);
+  const files = new HistoryFiles(options.exports, sources, limits, clock);
+  addRoutes(app, { live, sources, clock, files }, options);
   pageRoutes(app, await pageFiles(options.pageFolder));
   gatewayGauges(registry, {
     lag: () => live.tail.lags(),
@@ -111,11 +119,10 @@ function addRoutes(app: HttpServer, context: RouteContext, options: GatewayOptio
   for (const prefix of ['/api/v1', '/api']) {
     void app.register(
       async (api: HttpServer) => {
-        api.addHook('onRequest', async (_request, reply) => {
-          reply.header('cache-control', 'no-store');
-        });
+        revalidate(api);
         alertRoutes(api, context);
         marketRoutes(api, context);
+        statisticsRoutes(api, context);
         tradeRoutes(api, context);
         candleRoutes(api, context);
         explainRoutes(api, context);

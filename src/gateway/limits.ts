@@ -10,6 +10,14 @@ export interface GatewayLimits {
   /** HTTP requests of one address in a second. */
   readonly requestsPerSecondMax: number;
   readonly loopbackRequestsPerSecondMax: number;
+  /** Bytes of an answer from which it is compressed, and up to which at once, on this thread. */
+  readonly compressedBytesMin: number;
+  readonly compressedAtOnceBytesMax: number;
+  /** Histories that are sent as files at once. */
+  readonly filesAtOnceMax: number;
+  /** Milliseconds that one may take, and that the store may take before to catch up. */
+  readonly fileMsMax: number;
+  readonly catchUpMsMax: number;
   /** Bytes of a request's body; nothing here takes one. */
   readonly bodyBytesMax: number;
   /** Bytes of a request's line and headers together. */
@@ -70,6 +78,11 @@ export const defaultLimits: GatewayLimits = {
   webSocketsPerAddressMax: 256,
   requestsPerSecondMax: 100,
   loopbackRequestsPerSecondMax: 50_000,
+  compressedBytesMin: 1_024,
+  compressedAtOnceBytesMax: 16_384,
+  filesAtOnceMax: 4,
+  fileMsMax: 600_000,
+  catchUpMsMax: 5_000,
   bodyBytesMax: 1_024,
   headerBytesMax: 16_384,
   urlLengthMax: 2_048,

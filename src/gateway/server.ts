@@ -3,7 +3,7 @@
 
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import rateLimit from '@fastify/rate-limit';
+import compress from '@fastify/compress';
 import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, {
@@ -15,7 +15,6 @@ import fastify, {
   LogController,
 } from 'fastify';
 import { Failure } from '../base/failure.ts';
-import { isLoopback } from './address.ts';
 import type { GatewayLimits } from './limits.ts';
 import { securityHeaders } from './listener.ts';
 import type { GatewayLogger } from './logger.ts';
@@ -81,20 +80,17 @@ export async function httpApp(
 /** What is checked, and said, of every request before its route sees it. */
 async function guard(app: HttpServer, limits: GatewayLimits): Promise<void> {
   app.addHook('onRequest', async (request, reply) => {
-    reply.headers(securityHeaders);
+    reply.headers(securityHeaders).header('cache-control', 'no-store');
     if (request.url.length <= limits.urlLengthMax) return;
     const detail = `The URL has ${request.url.length} characters.`;
     throw new Failure('bad-request', detail, `Use at most ${limits.urlLengthMax}.`);
   });
-  await app.register(rateLimit, {
-    timeWindow: 1_000,
-    max: (_request, address) =>
-      isLoopback(String(address))
-        ? limits.loopbackRequestsPerSecondMax
-        : limits.requestsPerSecondMax,
-    enableDraftSpec: true,
-    errorResponseBuilder: (_request, { max }) =>
-      new Failure('limit-exceeded', `More than ${max} requests in a second.`, 'Ask less often.'),
+  await app.register(compress, {
+    encodings: ['zstd', 'br', 'gzip'],
+    threshold: limits.compressedBytesMin,
+    // Longer ones are compressed on another thread.
+    syncThreshold: limits.compressedAtOnceBytesMax,
+    globalDecompression: false,
   });
 }
 
@@ -102,7 +98,7 @@ function answerProblems(app: HttpServer, logger: GatewayLogger): void {
   app.setErrorHandler((error: FastifyError, request, reply) =>
     answerError(error, request, reply, logger),
   );
-  app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request) => {
+  app.setNotFoundHandler((request) => {
     throw new Failure(
       'not-found',
       `There is nothing at ${request.method} ${request.url.split('?', 1)[0]}.`,

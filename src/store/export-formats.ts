@@ -45,9 +45,9 @@ async function* csv(
     return kind === 'text' ? csvText : String;
   });
   const last = columns.length - 1;
-  yield Buffer.from(`${columns.map(({ name }) => name).join(',')}\n`);
+  // Nothing comes before the first rows, so that what is wrong with the question comes alone.
+  let text = `${columns.map(({ name }) => name).join(',')}\n`;
   for await (const { count, cells } of batches) {
-    let text = '';
     for (let row = 0; row < count; row++) {
       for (let column = 0; column <= last; column++) {
         const cell = cells[column][row];
@@ -56,7 +56,9 @@ async function* csv(
       }
     }
     yield Buffer.from(text);
+    text = '';
   }
+  if (text !== '') yield Buffer.from(text);
 }
 
 /** One array of objects; decimals are strings, as on every wire of ours. */

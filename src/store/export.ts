@@ -8,21 +8,13 @@ import { type Interval, intervals } from '../contracts/interval.ts';
 import type { SeriesQuery } from '../corporate-actions/series.ts';
 import { connect, type Database, explained } from './database.ts';
 import { readCandles } from './export-candles.ts';
-import {
-  type ExportColumn,
-  type ExportFormat,
-  formatBatches,
-  type RowBatch,
-} from './export-formats.ts';
+import { type ExportColumn, formatBatches, type RowBatch } from './export-formats.ts';
 import { scopeOf } from './export-scope.ts';
 import { findSeries, isMoreThanStored, readSeries, seriesExportColumns } from './export-series.ts';
 import { readTrades, tradeExportColumns } from './export-trades.ts';
-import type { Span } from './history.ts';
+import type { TradeExport } from './exports.ts';
 
-export interface ExportOptions extends Span {
-  readonly format: ExportFormat;
-  /** All when absent. */
-  readonly symbol?: string;
+export interface ExportOptions extends TradeExport {
   /** Told how many more rows were read. */
   readonly onRows?: (count: number) => void;
 }
@@ -31,19 +23,16 @@ export interface CandleExportOptions extends ExportOptions {
   /** All when absent. */
   readonly intervals?: readonly Interval[];
   /** Default: trade. */
-  readonly price?: PriceKind;
+  readonly price?: PriceKind | undefined;
   /** To follow the symbol through its names, and to adjust; else the rows stored under it. */
   readonly series?: SeriesQuery;
   /** Intervals without a candle as well, with the state `no_trades` or `no_data`. */
-  readonly empty?: boolean;
+  readonly empty?: boolean | undefined;
 }
 
 const session = { application: 'exports', statementSeconds: 600 };
 
-/**
- * The file's bytes. Rejects with Failure 'not-found' for an unknown symbol, and
- * 'database-unavailable'; what was yielded before is then an incomplete file.
- */
+/** See `Exports`. */
 export function exportTrades(
   database: Database,
   options: ExportOptions,
@@ -77,7 +66,7 @@ export function exportCandles(
 
 function emptyOfSeries(): Failure {
   const what = 'intervals without a candle are told of a symbol as it is stored only';
-  return new Failure('bad-request', what, 'Leave out --empty, or --adjustment and --asof.');
+  return new Failure('bad-request', what, 'Leave out `empty`, or `adjustment` and `asof`.');
 }
 
 type Read = (reader: Client, asker: Client) => AsyncIterable<RowBatch>;
@@ -88,24 +77,35 @@ function exported(
   columns: readonly ExportColumn[],
   read: Read,
 ): AsyncIterable<Uint8Array> {
-  const { format, onRows } = options;
-  return formatBatches(format, columns, counted(snapshot(database, read), onRows));
+  const { format, onRows, signal } = options;
+  return formatBatches(format, columns, counted(snapshot(database, read, signal), onRows));
 }
 
 /** `reader` streams the rows; `asker` looks up meanwhile what they refer to. */
-async function* snapshot(database: Database, read: Read): AsyncGenerator<RowBatch> {
+async function* snapshot(
+  database: Database,
+  read: Read,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<RowBatch> {
   const reader = await connect(database, session);
   const asker = await connect(database, session).catch(async (error: unknown) => {
     await reader.end();
     throw error;
   });
+  let cancel = (): void => undefined;
   try {
     await reader.query('begin isolation level repeatable read read only');
     await reader.query(`set local work_mem = '64MB'`);
+    const [{ pid }] = (await reader.query<{ pid: number }>('select pg_backend_pid() as pid')).rows;
+    // Who waits for the next rows cannot be told to stop waiting; the database can.
+    cancel = () => void asker.query('select pg_cancel_backend($1)', [pid]).catch(() => undefined);
+    signal?.addEventListener('abort', cancel);
+    signal?.throwIfAborted();
     yield* read(reader, asker);
   } catch (error) {
     throw explained(error, database);
   } finally {
+    signal?.removeEventListener('abort', cancel);
     await Promise.all([reader.end(), asker.end()]);
   }
 }

@@ -12,8 +12,8 @@ import type { Candle, Instrument, Mark, Signal, Trade } from '../contracts/wire-
 
 /** Absent or infinite at an end without a bound. */
 export interface Span {
-  readonly from?: Micros;
-  readonly to?: Micros;
+  readonly from?: Micros | undefined;
+  readonly to?: Micros | undefined;
 }
 
 /** Where a page of trades ended: the event time and log offset of its last trade. */

@@ -17,7 +17,7 @@ import type { HealthReport } from '../../src/gateway/health.ts';
 import { listen } from '../../src/gateway/listener.ts';
 import { pipelineMeters } from '../../src/pipeline/meters.ts';
 import { GeneratedMarket } from '../gateway/generated-market.ts';
-import { MemoryHistory } from '../gateway/memory-history.ts';
+import { MemoryHistory, noExports } from '../gateway/memory-history.ts';
 import { MemoryLog } from '../gateway/memory-log.ts';
 import { healthy } from '../gateway/rig.ts';
 
@@ -87,6 +87,7 @@ class Plant {
       listener: await listen({ host: '127.0.0.1', port: this.#port }),
       log: this.#log,
       history: this.history,
+      exports: noExports,
       stored: this.history.stored,
       registry,
       metricsText: () => registry.metrics(),

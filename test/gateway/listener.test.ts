@@ -10,7 +10,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { Failure } from '../../src/base/failure.ts';
 import { startGateway } from '../../src/gateway/gateway.ts';
 import { type Listener, listen } from '../../src/gateway/listener.ts';
-import { MemoryHistory } from './memory-history.ts';
+import { MemoryHistory, noExports } from './memory-history.ts';
 import { MemoryLog } from './memory-log.ts';
 import { fetchJson, healthy } from './rig.ts';
 
@@ -23,6 +23,7 @@ async function gatewayAt(listener: Listener) {
     listener,
     log,
     history: new MemoryHistory(log),
+    exports: noExports,
     registry,
     metricsText: () => registry.metrics(),
     health: async () => healthy,

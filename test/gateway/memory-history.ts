@@ -2,6 +2,7 @@
 // the log: what the log holds after it is not in the store yet.
 
 import type { Micros } from '../../src/base/clock.ts';
+import { Failure } from '../../src/base/failure.ts';
 import { decodeCandles, isEmptied } from '../../src/contracts/candle.ts';
 import type { CorporateAction } from '../../src/contracts/corporate-action.ts';
 import type { DeadLetter } from '../../src/contracts/dead-letter.ts';
@@ -23,6 +24,7 @@ import {
   tradeAt,
 } from '../../src/contracts/wire-objects.ts';
 import type { Log, Topic } from '../../src/log/log.ts';
+import type { Exports } from '../../src/store/exports.ts';
 import type {
   CandleQuery,
   History,
@@ -39,6 +41,13 @@ interface StoredTrade {
   readonly offset: number;
   readonly batch: TradeBatch;
   readonly row: number;
+}
+
+/** Files are tested with a real database. */
+export const noExports: Exports = { candles: noDatabase, trades: noDatabase };
+
+function noDatabase(): never {
+  throw new Failure('database-unavailable', 'There is no database.', 'Give the rig a store.');
 }
 
 export class MemoryHistory implements History {
@@ -125,7 +134,7 @@ export class MemoryHistory implements History {
 
   async *placedTrades(
     symbol: string,
-    { from = -Infinity, to = Infinity }: { from?: number; to?: number },
+    { from = -Infinity as Micros, to = Infinity as Micros }: Span,
   ): AsyncGenerator<PlacedTrades> {
     this.#mayFail();
     const found = this.#trades

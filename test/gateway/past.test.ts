@@ -7,13 +7,9 @@ import fc from 'fast-check';
 import { prng } from '../../src/base/prng.ts';
 import { intervalLength } from '../../src/contracts/interval.ts';
 import { formatTime } from '../../src/contracts/time.ts';
-import type { Log, Topic } from '../../src/log/log.ts';
-import { openHistory, type PostgresHistory } from '../../src/store/history-postgres.ts';
-import type { Sink } from '../../src/store/sink.ts';
-import { openCandlesSink } from '../../src/store/sink-candles.ts';
-import { openTradesSink } from '../../src/store/sink-trades.ts';
 import { testCluster } from '../store/cluster.ts';
 import { MemoryLog } from './memory-log.ts';
+import { RealStore } from './real-store.ts';
 import { type Message, type Rig, rig, type StreamClient } from './rig.ts';
 import { seeded } from './seed.ts';
 import { monday, type Tape } from './tape.ts';
@@ -171,7 +167,7 @@ suite('a subscription with history', () => {
   });
 
   test('has none over a real log and a real database that lags behind', async (t) => {
-    const store = new RealStore();
+    const store = new RealStore(cluster);
     t.after(() => store.close());
     const one = await rig(t, { limits: tiny, store: (log) => store.open(log) });
     const market = new Market(one.tape);
@@ -199,42 +195,6 @@ suite('a subscription with history', () => {
     }
   });
 });
-
-/** A database of its own, and what stores trades and candles in it up to an offset. */
-class RealStore {
-  readonly #positions: Partial<Record<Topic, number>> = {};
-  #sinks: Sink[] = [];
-  #log: Log | null = null;
-  #history: PostgresHistory | null = null;
-
-  async open(log: Log) {
-    const database = await cluster.migratedDatabase();
-    const of = { database, epoch: log.epoch, partition: 0 };
-    this.#log = log;
-    this.#sinks = [openTradesSink(of), openCandlesSink(of)];
-    this.#history = openHistory({ database });
-    return { history: this.#history, stored: (topic: Topic) => this.#positions[topic] ?? 0 };
-  }
-
-  /** Whole batches before an offset. */
-  async persist(offset: number): Promise<void> {
-    for (const sink of this.#sinks) {
-      const topic = sink.topic as Topic;
-      const from = this.#positions[topic] ?? 0;
-      const { batches = [] } = (await this.#log?.read(topic, from, 1 << 24)) ?? {};
-      const due = batches.filter((batch) => batch.offset + batch.count <= offset);
-      const last = due.at(-1);
-      if (!last) continue;
-      await sink.write(due, last.offset + last.count);
-      this.#positions[topic] = last.offset + last.count;
-    }
-  }
-
-  async close(): Promise<void> {
-    for (const sink of this.#sinks) await sink.close();
-    await this.#history?.close();
-  }
-}
 
 /** Things happen around every question to the store. */
 function disturbHistory({ history }: Rig, disturb: () => Promise<void>): void {

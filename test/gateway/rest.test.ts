@@ -48,10 +48,13 @@ suite('every endpoint answers as its OpenAPI says', () => {
     '/api/v1/candles/AAPL?interval=1m': '/api/v1/candles/{symbol}',
     '/api/v1/candles/AAPL?adjustment=all': '/api/v1/candles/{symbol}',
     '/api/v1/market-summary': '/api/v1/market-summary',
+    '/api/v1/statistics/AAPL': '/api/v1/statistics/{symbol}',
+    '/api/v1/statistics/MSFT': '/api/v1/statistics/{symbol}',
     '/api/v1/alerts?symbol=AAPL&limit=5': '/api/v1/alerts',
     '/api/v1/explain/candle/AAPL/1m/2024-05-06T14:30:00Z':
       '/api/v1/explain/candle/{symbol}/{interval}/{start}',
     '/api/v1/explain/signal/none': '/api/v1/explain/signal/{id}',
+    '/api/v1/trades/AAPL?limit=none': '/api/v1/trades/{symbol}',
     '/api/v1/alerts?severity=loud': '/api/v1/alerts',
     '/api/v1/candles/AAPL?interval=7m': '/api/v1/candles/{symbol}',
     '/api/v1/quotes/NOPE': '/api/v1/quotes/{symbol}',

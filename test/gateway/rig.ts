@@ -19,7 +19,7 @@ import { listen } from '../../src/gateway/listener.ts';
 import { serverMessages, streamHello } from '../../src/gateway/stream/server-messages.ts';
 import type { Log } from '../../src/log/log.ts';
 import { openEmbeddedLog } from '../../src/log/log-embedded.ts';
-import { MemoryHistory } from './memory-history.ts';
+import { MemoryHistory, noExports } from './memory-history.ts';
 import { Tape } from './tape.ts';
 
 export const healthy: HealthReport = {
@@ -64,7 +64,11 @@ export interface RigOptions {
   readonly health?: () => Promise<HealthReport>;
   readonly allowedOrigins?: readonly string[];
   /** A real store, in place of the one in memory. */
-  readonly store?: (log: Log) => Promise<Pick<GatewayOptions, 'history' | 'stored'>>;
+  readonly store?: (
+    log: Log,
+  ) => Promise<
+    Pick<GatewayOptions, 'history' | 'stored'> & Partial<Pick<GatewayOptions, 'exports'>>
+  >;
   /** The gateway is not going to be ready: do not wait for it. */
   readonly isUnready?: boolean;
   readonly pageFolder?: string;
@@ -84,6 +88,7 @@ export async function rig(test: TestContext, options: RigOptions = {}): Promise<
   const gateway = await startGateway({
     listener: await listen({ host: '127.0.0.1', port: 0, ...limits }),
     log,
+    exports: noExports,
     ...((await options.store?.(log)) ?? {
       history,
       stored: history.stored,

@@ -12,7 +12,7 @@ import type { Adjustment } from '../../contracts/corporate-action.ts';
 import type { Interval } from '../../contracts/interval.ts';
 import type { Config } from '../config.ts';
 import { openLogger } from '../logger.ts';
-import { borrowDatabase, exportStream } from '../wire.ts';
+import { borrowDatabase, openExports } from '../wire.ts';
 
 export interface ExportOptions {
   readonly symbol?: string;
@@ -38,7 +38,7 @@ export async function exportRows(
   const database = await borrowDatabase(config, 'export', logger);
   ends.defer(() => database.stop());
   const { output } = options;
-  const rows = await exportStream(database.connection, what, options);
+  const rows = (await openExports(database.connection))[what](options);
   try {
     if (output === undefined) await write(rows, process.stdout);
     else await pipeline(rows, createWriteStream(output));

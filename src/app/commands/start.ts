@@ -17,6 +17,7 @@ import {
   type DatabaseConnection,
   growthSignal,
   lockFolder,
+  openExports,
   openHistory,
   openLog,
 } from '../wire.ts';
@@ -77,6 +78,7 @@ async function serve(parts: Parts): Promise<void> {
     listener,
     log,
     history,
+    exports: await openExports(database),
     stored: (topic) => store.positions.of(topic),
     storeLost: (topic) => store.positions.lostBy(topic),
     registry,

@@ -1,6 +1,7 @@
-// Candles of a symbol, ascending, the newest of the span; older ones page by page.
+// Candles of a symbol, ascending: the newest of the span and older ones page by page, or all of it
+// as a file.
 
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import { calendarOf } from '../../calendars/calendar.ts';
 import { priceKinds } from '../../contracts/candle.ts';
 import { adjustments } from '../../contracts/corporate-action.ts';
@@ -11,8 +12,9 @@ import {
   markSchema,
   splitSchema,
 } from '../../contracts/wire-objects.ts';
-import { requireBearer } from '../../corporate-actions/series.ts';
+import { requireBearer, type Series } from '../../corporate-actions/series.ts';
 import { parseCandleCursor } from '../cursor.ts';
+import { formatAsked, formatParameter, historyAnswer } from '../history-format.ts';
 import { candlesBefore, indicated, indicatorsSchema, parseIndicators } from '../indicated.ts';
 import { silencesOf } from '../seam/silences.ts';
 import {
@@ -64,6 +66,7 @@ const query = Type.Object(
       Type.Boolean({ description: 'Also tell which intervals have no candle, and why' }),
     ),
     ...spanParameters,
+    ...formatParameter,
   },
   { additionalProperties: false },
 );
@@ -96,43 +99,68 @@ const answer = Type.Object({
   next: nextSchema,
 });
 
+type Asked = Static<typeof query>;
+
 export function candleRoutes(app: HttpServer, context: RouteContext): void {
+  const { files } = context;
   app.get(
     '/candles/:symbol',
     {
       schema: {
-        summary: 'Candles of a symbol that start in a span: its newest, in ascending order',
+        summary: 'Candles of a symbol that start in a span: its newest, ascending; or as a file',
         tags: ['market'],
         params: symbolParams,
         querystring: query,
-        response: { 200: answer, ...problems },
+        response: { 200: historyAnswer(answer), ...problems },
       },
+      handlerTimeout: files.msMax,
     },
-    async ({ params: { symbol }, query: asked }) => {
-      const { interval, price, limit, adjustment, asof, cursor, indicators, empty, ...span } =
-        asked;
-      const before = cursor === undefined ? undefined : parseCandleCursor(cursor);
-      const specs = indicators === undefined ? [] : parseIndicators(indicators);
-      const series = await knownSeries(context, symbol, adjustment, asof);
+    async (request, reply) => {
+      const { params, query: asked } = request;
+      const { interval, price, adjustment, asof, empty } = asked;
+      const series = await knownSeries(context, params.symbol, adjustment, asof);
       const calendar = calendarOfSeries(context, series);
       const { days } = calendarOf(calendar);
-      const times = parseSpan(span, interval === '1d' ? days : undefined);
-      const wanted = { interval, price, limit, before, ...times };
-      const reader = readerOf(context, series, days);
-      const page = await seriesPage(reader, wanted);
-      const [first] = page.candles;
-      if (!first) requireBearer(series);
-      const actions = appliedTo(series, page.candles);
-      const silences = empty
-        ? { empty: await silencesOf(context.sources, symbol.toUpperCase(), calendar, wanted, page) }
-        : {};
-      const whole = { ...page, ...silences, adjustment, asof: series.asof, actions };
-      if (specs.length === 0 || !first) return whole;
-      const earlier = { interval, price, limit: candlesBefore(specs, interval) };
-      const toFirst = { ...earlier, before: startOf(first) };
-      const { candles, next } = await seriesPage(reader, toFirst);
-      const earlierOnes = { candles, isWhole: next === null };
-      return { ...whole, candles: indicated(specs, earlierOnes, page.candles, days) };
+      const times = parseSpan(asked, interval === '1d' ? days : undefined);
+      const symbol = params.symbol.toUpperCase();
+      const format = formatAsked(request, reply, asked.format);
+      if (format === 'json') return await pageOf(context, symbol, series, calendar, asked, times);
+      const which = { interval, price, adjustment, asof: series.asof, empty };
+      return await files.send(request, reply, {
+        format,
+        name: `candles-${symbol}-${interval}`,
+        topics: ['market.candles'],
+        rows: (exports, signal) => exports.candles({ format, symbol, ...which, ...times, signal }),
+      });
     },
   );
+}
+
+async function pageOf(
+  context: RouteContext,
+  symbol: string,
+  series: Series,
+  calendar: string,
+  asked: Asked,
+  times: ReturnType<typeof parseSpan>,
+) {
+  const { interval, price, limit, adjustment, cursor, indicators, empty } = asked;
+  const before = cursor === undefined ? undefined : parseCandleCursor(cursor);
+  const specs = indicators === undefined ? [] : parseIndicators(indicators);
+  const { days } = calendarOf(calendar);
+  const wanted = { interval, price, limit, before, ...times };
+  const reader = readerOf(context, series, days);
+  const page = await seriesPage(reader, wanted);
+  const [first] = page.candles;
+  if (!first) requireBearer(series);
+  const actions = appliedTo(series, page.candles);
+  const silences = empty
+    ? { empty: await silencesOf(context.sources, symbol, calendar, wanted, page) }
+    : {};
+  const whole = { ...page, ...silences, adjustment, asof: series.asof, actions };
+  if (specs.length === 0 || !first) return whole;
+  const earlier = { interval, price, limit: candlesBefore(specs, interval) };
+  const { candles, next } = await seriesPage(reader, { ...earlier, before: startOf(first) });
+  const earlierOnes = { candles, isWhole: next === null };
+  return { ...whole, candles: indicated(specs, earlierOnes, page.candles, days) };
 }

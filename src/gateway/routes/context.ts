@@ -5,6 +5,7 @@ import type { Clock, Micros } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
 import type { Days } from '../../calendars/days.ts';
 import { parseDate, parseTime } from '../../contracts/time.ts';
+import type { HistoryFiles } from '../history-files.ts';
 import type { Live } from '../live.ts';
 import { problemName, unknownSymbol } from '../problem.ts';
 import type { SeamSources } from '../seam/unstored.ts';
@@ -13,6 +14,7 @@ export interface RouteContext {
   readonly live: Live;
   readonly sources: SeamSources;
   readonly clock: Clock;
+  readonly files: HistoryFiles;
 }
 
 export const symbolParams = Type.Object({

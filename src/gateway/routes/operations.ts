@@ -11,6 +11,7 @@ import {
   notReadyReason,
   type PartHealth,
 } from '../health.ts';
+import { revalidate } from '../revalidation.ts';
 import type { HttpServer } from '../server.ts';
 import { asyncApi } from './async-api.ts';
 import { problems } from './context.ts';
@@ -70,8 +71,11 @@ export function operationRoutes(app: HttpServer, options: OperationsOptions): vo
     },
   );
 
-  app.get('/openapi.json', { schema: { hide: true } }, () => openApi(app));
-  app.get('/asyncapi.json', { schema: { hide: true } }, () => asyncApi());
+  void app.register(async (documents: HttpServer) => {
+    revalidate(documents);
+    documents.get('/openapi.json', { schema: { hide: true } }, () => openApi(app));
+    documents.get('/asyncapi.json', { schema: { hide: true } }, () => asyncApi());
+  });
 }
 
 async function healthNow({ health, gateway, clock }: OperationsOptions): Promise<Health> {

@@ -4,16 +4,19 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Failure } from '../../base/failure.ts';
 import type { PageFile } from '../page-files.ts';
+import { isAmong } from '../revalidation.ts';
 import type { HttpServer } from '../server.ts';
 
 /** What the router of the dashboard knows. */
 const pages = ['/', '/symbols/:symbol', '/alerts', '/pipeline'];
+/** The files are compressed beforehand. */
+const asItIs = { schema: { hide: true }, compress: false } as const;
 const documentPath = '/index.html';
 
 export function pageRoutes(app: HttpServer, files: readonly PageFile[]): void {
   const document = files.find(({ path }) => path === documentPath);
   for (const page of pages) {
-    app.get(page, { schema: { hide: true } }, (request, reply) => {
+    app.get(page, asItIs, (request, reply) => {
       if (document) return send(document, 'no-cache', request, reply);
       const cure = 'Run `./tapeline build`, and start again.';
       throw new Failure('not-found', 'The dashboard is not built.', cure);
@@ -23,9 +26,7 @@ export function pageRoutes(app: HttpServer, files: readonly PageFile[]): void {
     if (file === document) continue;
     const isNamedByContent = file.path.startsWith('/assets/');
     const caching = isNamedByContent ? 'public, max-age=31536000, immutable' : 'no-cache';
-    app.get(file.path, { schema: { hide: true } }, (request, reply) =>
-      send(file, caching, request, reply),
-    );
+    app.get(file.path, asItIs, (request, reply) => send(file, caching, request, reply));
   }
 }
 
@@ -40,7 +41,7 @@ function send(
   const etag = `"${content}-${encoding}"`;
   reply.headers({ etag, 'cache-control': caching });
   if (encoded.length > 0) reply.header('vary', 'accept-encoding');
-  if (headers['if-none-match']?.includes(etag)) return reply.code(304).send();
+  if (isAmong(headers['if-none-match'], etag)) return reply.code(304).send();
   if (encoding !== 'identity') reply.header('content-encoding', encoding);
   return reply.type(type).send(body);
 }
