@@ -13,7 +13,7 @@ export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] a
 export interface Config {
   readonly host: string;
   readonly port: number;
-  /** Origins whose pages may open WebSockets, beside our own. */
+  /** Origins whose pages may have live streams, beside our own. */
   readonly allowedOrigins: readonly string[];
   /** Absolute. Holds the log and, unless `databaseUrl` is set, the database. */
   readonly dataDir: string;

@@ -19,9 +19,11 @@ import { explainRoutes } from './routes/explain.ts';
 import { marketRoutes } from './routes/market.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { pageRoutes } from './routes/page.ts';
+import { streamRoutes } from './routes/stream.ts';
 import { tradeRoutes } from './routes/trades.ts';
 import type { StoredThrough } from './seam/unstored.ts';
 import { type HttpServer, httpApp } from './server.ts';
+import { Streams } from './streams.ts';
 import { WebSockets } from './websocket.ts';
 
 export interface GatewayOptions {
@@ -44,7 +46,7 @@ export interface GatewayOptions {
   readonly limits?: Partial<GatewayLimits>;
   /** Where the built dashboard is; in this checkout unless given. */
   readonly pageFolder?: string;
-  /** Origins whose pages may open WebSockets, beside our own. */
+  /** Origins whose pages may have streams, beside our own. */
   readonly allowedOrigins?: readonly string[];
 }
 
@@ -67,32 +69,25 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const stored = options.stored ?? (() => Number.POSITIVE_INFINITY);
   const storeLost = options.storeLost ?? (() => 0);
   const sources = { log, history, stored, storeLost, unstoredRecordsMax };
-  const webSockets = new WebSockets({
-    sources,
-    live,
-    metrics,
-    limits,
-    clock,
-    logger,
-    allowedOrigins,
-  });
+  const streams = new Streams({ sources, live, metrics, limits, clock, logger, allowedOrigins });
+  const webSockets = new WebSockets(streams, limits, metrics);
   const { app, handle } = await httpApp(listener.server, limits, metrics, logger);
-  addRoutes(app, { live, sources, clock }, options);
+  addRoutes(app, { live, sources, clock }, options, (api) => streamRoutes(api, streams, metrics));
   pageRoutes(app, await pageFiles(options.pageFolder));
   gatewayGauges(registry, {
     lag: () => live.tail.lags(),
-    connections: () => webSockets.count,
-    subscriptions: () => webSockets.subscriptions(),
+    connections: () => streams.count,
+    subscriptions: () => streams.subscriptions(),
   });
   await app.ready();
   webSockets.attach(listener.server);
   listener.serve(handle);
   const stopped = new AbortController();
-  const running = Promise.all([live.run(stopped.signal), webSockets.run(stopped.signal)]);
+  const running = Promise.all([live.run(stopped.signal), streams.run(stopped.signal)]);
   return {
     url: listener.url,
     async close() {
-      await webSockets.close();
+      await streams.close();
       await listener.close();
       await app.close();
       stopped.abort();
@@ -101,7 +96,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
 }
 
-function addRoutes(app: HttpServer, context: RouteContext, options: GatewayOptions): void {
+function addRoutes(
+  app: HttpServer,
+  context: RouteContext,
+  options: GatewayOptions,
+  addStreams: (api: HttpServer) => void,
+): void {
   const { live } = context;
   const gateway = (): PartHealth =>
     live.waitsFor === null
@@ -119,6 +119,7 @@ function addRoutes(app: HttpServer, context: RouteContext, options: GatewayOptio
         tradeRoutes(api, context);
         candleRoutes(api, context);
         explainRoutes(api, context);
+        addStreams(api);
       },
       { prefix },
     );

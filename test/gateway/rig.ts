@@ -175,7 +175,7 @@ const checks = new Map(
 const helloOfStream = Compile(streamHello);
 
 /** Every message is what /asyncapi.json says of its type. */
-function complaintOf(message: Message): string | null {
+export function complaintOf(message: Message): string | null {
   const isOfStream = message.type === 'hello' && 'stream' in message;
   const check = isOfStream ? helloOfStream : checks.get(message.type);
   if (check?.Check(message)) return null;

@@ -86,6 +86,7 @@ class Numbers {
 
   source(policy: Policy): Source {
     return {
+      id: null,
       policy,
       position: () => this.told,
       read: (from) => this.read(from),

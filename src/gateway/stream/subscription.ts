@@ -14,6 +14,8 @@ import { textFrame } from './text-frames.ts';
 
 /** What a subscription needs of its stream. */
 export interface Source {
+  /** Names it to its client; null where there is no other. */
+  readonly id: string | null;
   readonly policy: Policy;
   /** The offset up to which the live tail has told everything. */
   readonly position: () => number;
@@ -146,7 +148,7 @@ export class Subscription {
   }
 
   #tellSkipped(): void {
-    if (this.#skipped) this.#outlet.write(textFrame(this.#source.skip(this.#skipped)));
+    if (this.#skipped) this.#say(this.#source.skip(this.#skipped));
     this.#skipped = null;
   }
 
@@ -195,12 +197,16 @@ export class Subscription {
   #declare(range: LostRange | undefined): void {
     if (!range) return;
     this.#source.counted.missed(range.to - range.from);
-    this.#outlet.write(textFrame(this.#source.gap(range)));
+    this.#say(this.#source.gap(range));
   }
 
   #write({ frames, count }: Messages): void {
     if (count === 0) return;
-    this.#outlet.write(frames);
+    this.#outlet.write(frames, this.#source.id);
     this.#source.counted.messages(count);
+  }
+
+  #say(message: object): void {
+    this.#outlet.write(textFrame(message), this.#source.id);
   }
 }

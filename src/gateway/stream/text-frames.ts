@@ -86,6 +86,22 @@ export class TextFrames {
   }
 }
 
+/** The payload of each frame, as it lies among them. */
+export function* framePayloads(frames: Buffer): Generator<Buffer> {
+  for (let at = 0; at < frames.length; ) {
+    const short = frames[at + 1];
+    const head = short < length16 ? 2 : short === length16 ? headBytes : headBytesMax;
+    const length =
+      head === 2
+        ? short
+        : head === headBytes
+          ? frames.readUInt16BE(at + 2)
+          : Number(frames.readBigUInt64BE(at + 2));
+    yield frames.subarray(at + head, at + head + length);
+    at += head + length;
+  }
+}
+
 const single = new TextFrames();
 
 /** One message as a ready frame. */
