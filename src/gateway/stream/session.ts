@@ -91,8 +91,8 @@ export class Session {
     const symbol = wanted.symbols?.[0] ?? null;
     const [newest = null] = snapshot;
     const { stream } = wanted;
+    if (gap) this.#send(gap); // before its cursor, as in #begin
     this.#send({ type: 'hello', stream, symbol, ...seriesOf(wanted), cursor, snapshot: newest });
-    if (gap) this.#send(gap);
     const end = this.#subscriber.subscribe(this.connection, wanted, null, from);
     this.#held.set('', { wanted, filled: Promise.resolve(), end });
   }
