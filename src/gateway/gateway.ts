@@ -48,6 +48,8 @@ export interface GatewayOptions {
   readonly pageFolder?: string;
   /** Origins whose pages may have streams, beside our own. */
   readonly allowedOrigins?: readonly string[];
+  /** Whether WebSockets that can are told compressed messages. */
+  readonly compression?: boolean;
 }
 
 export interface Gateway {
@@ -70,7 +72,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const storeLost = options.storeLost ?? (() => 0);
   const sources = { log, history, stored, storeLost, unstoredRecordsMax };
   const streams = new Streams({ sources, live, metrics, limits, clock, logger, allowedOrigins });
-  const webSockets = new WebSockets(streams, limits, metrics);
+  const webSockets = new WebSockets(streams, limits, metrics, options.compression ?? false);
   const { app, handle } = await httpApp(listener.server, limits, metrics, logger);
   addRoutes(app, { live, sources, clock }, options, (api) => streamRoutes(api, streams, metrics));
   pageRoutes(app, await pageFiles(options.pageFolder));

@@ -5,7 +5,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type ServerOptions, WebSocketServer } from 'ws';
+import { type PerMessageDeflateOptions, type ServerOptions, WebSocketServer } from 'ws';
 import { Failure } from '../base/failure.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { GatewayMetrics } from './metrics.ts';
@@ -17,21 +17,32 @@ import { WebSocketTransport } from './stream/transport-websocket.ts';
 import { type Wanted, wantedByUrl } from './stream/wanted.ts';
 import type { Streams } from './streams.ts';
 
+/** Every message by itself, so that what is shared suits every client. */
+const compression: PerMessageDeflateOptions = {
+  serverNoContextTakeover: true,
+  clientNoContextTakeover: true,
+};
+
 export class WebSockets {
   readonly #streams: Streams;
   readonly #limits: GatewayLimits;
   readonly #metrics: GatewayMetrics;
   readonly #handshakes: WebSocketServer;
 
-  constructor(streams: Streams, limits: GatewayLimits, metrics: GatewayMetrics) {
+  constructor(
+    streams: Streams,
+    limits: GatewayLimits,
+    metrics: GatewayMetrics,
+    isCompressing: boolean,
+  ) {
     this.#streams = streams;
     this.#limits = limits;
     this.#metrics = metrics;
     const handshake: ServerOptions & { closeTimeout: number } = {
       noServer: true,
       clientTracking: false,
-      perMessageDeflate: false,
-      maxPayload: limits.messageBytesMax,
+      perMessageDeflate: isCompressing && compression,
+      maxPayload: limits.messageBytesMax, // of what is compressed, when it is decompressed
       closeTimeout: closeMsMax, // `ws` has it, its types do not
     };
     this.#handshakes = new WebSocketServer(handshake);
@@ -52,8 +63,11 @@ export class WebSockets {
     const url = request.url ?? '';
     const join = (greet: (session: Session) => void): void => {
       this.#handshakes.handleUpgrade(request, socket, head, (webSocket) => {
+        const takesDeflated =
+          webSocket.extensions.includes('permessage-deflate') && !hasNarrowWindow(request);
         // A server that listens on TCP upgrades a net.Socket.
-        greet(this.#streams.join(new WebSocketTransport(webSocket, socket as Socket)));
+        const transport = new WebSocketTransport(webSocket, socket as Socket, takesDeflated);
+        greet(this.#streams.join(transport));
       });
     };
     try {
@@ -102,6 +116,11 @@ export class WebSockets {
     this.#metrics.refused.inc({ reason: failure.code });
     refuseUpgrade(socket, url, failure);
   }
+}
+
+/** Whether it may ask for a smaller window than what is shared has; it is told plain messages. */
+function hasNarrowWindow({ headers }: IncomingMessage): boolean {
+  return headers['sec-websocket-extensions']?.includes('server_max_window_bits') ?? false;
 }
 
 /** Whether it is /ws, where subscriptions are asked for by messages. */

@@ -63,6 +63,7 @@ export interface RigOptions {
   readonly clock?: Clock;
   readonly health?: () => Promise<HealthReport>;
   readonly allowedOrigins?: readonly string[];
+  readonly compression?: boolean;
   /** A real store, in place of the one in memory. */
   readonly store?: (log: Log) => Promise<Pick<GatewayOptions, 'history' | 'stored'>>;
   /** The gateway is not going to be ready: do not wait for it. */
@@ -90,6 +91,7 @@ export async function rig(test: TestContext, options: RigOptions = {}): Promise<
       storeLost: history.storeLost,
     }),
     ...(options.allowedOrigins ? { allowedOrigins: options.allowedOrigins } : {}),
+    compression: options.compression ?? false,
     registry,
     metricsText: () => registry.metrics(),
     health: options.health ?? (async () => healthy),

@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import type { Clock, Micros } from '../../base/clock.ts';
 import { Failure, messageOf } from '../../base/failure.ts';
 import type { GatewayLimits } from '../limits.ts';
+import type { Ready } from './ready.ts';
 import type { Transport } from './transport.ts';
 
 /** Up to here it is cheaper to copy what is due than to hand it over piece by piece. */
@@ -81,12 +82,12 @@ export class Connection {
   }
 
   /**
-   * Writes ready frames of a subscription, or of none; the bytes are shared with other clients and
+   * Writes messages of a subscription, or of none; their bytes are shared with other clients and
    * never change.
    */
-  write(frames: Buffer, id: string | null): void {
+  write(messages: Ready, id: string | null): void {
     if (!this.isOpen) return;
-    const bytes = this.#transport.bytesOf(frames, id);
+    const bytes = this.#transport.bytesOf(messages, id);
     this.#dueBytes += bytes.length;
     if (this.#due.push(bytes) === 1) this.#turn.add(this);
   }

@@ -9,8 +9,8 @@ import type { GatewayMetrics } from '../metrics.ts';
 import type { Past } from '../seam/past.ts';
 import { idOf, parseMessage, type Subscribe } from './client-messages.ts';
 import { type Connection, failureForClient } from './connection.ts';
+import { ready } from './ready.ts';
 import type { Subscriber } from './subscriber.ts';
-import { textFrame } from './text-frames.ts';
 import { overlap, type Wanted, wantedOf } from './wanted.ts';
 
 const protocolVersion = 1;
@@ -257,7 +257,7 @@ export class Session {
   }
 
   #send(message: object, id: string | null = null): void {
-    this.connection.write(textFrame(message), id);
+    this.connection.write(ready(message), id);
   }
 }
 

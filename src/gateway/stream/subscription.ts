@@ -8,9 +8,9 @@ import { Failure } from '../../base/failure.ts';
 import type { LostRange, ReadResult, StoredBatch } from '../../log/log.ts';
 import type { Policy } from './client-messages.ts';
 import { failureForClient, type Outlet } from './connection.ts';
+import { ready } from './ready.ts';
 import type { Messages, Selection } from './shared-messages.ts';
 import type { Group } from './stream-batch.ts';
-import { textFrame } from './text-frames.ts';
 
 /** What a subscription needs of its stream. */
 export interface Source {
@@ -134,7 +134,9 @@ export class Subscription {
   #tellNewest(): void {
     for (const group of this.#changed.values()) {
       const newest = this.#source.newest(group);
-      if (newest) this.#write({ frames: textFrame(newest), count: 1 });
+      if (!newest) continue;
+      this.#say(newest);
+      this.#source.counted.messages(1);
     }
     this.#changed.clear();
   }
@@ -200,13 +202,13 @@ export class Subscription {
     this.#say(this.#source.gap(range));
   }
 
-  #write({ frames, count }: Messages): void {
-    if (count === 0) return;
-    this.#outlet.write(frames, this.#source.id);
-    this.#source.counted.messages(count);
+  #write(messages: Messages): void {
+    if (messages.count === 0) return;
+    this.#outlet.write(messages, this.#source.id);
+    this.#source.counted.messages(messages.count);
   }
 
   #say(message: object): void {
-    this.#outlet.write(textFrame(message), this.#source.id);
+    this.#outlet.write(ready(message), this.#source.id);
   }
 }

@@ -7,7 +7,8 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import type { Socket } from 'node:net';
 import { Failure } from '../../base/failure.ts';
 import { formatEventId } from '../cursor.ts';
-import { framePayloads, textFrame } from './text-frames.ts';
+import { type Ready, ready } from './ready.ts';
+import { framePayloads } from './text-frames.ts';
 import type { Transport } from './transport.ts';
 
 /** How long a browser waits before it comes back. */
@@ -81,7 +82,7 @@ export class EventTransport implements Transport {
     return this.#ended.promise;
   }
 
-  bytesOf(frames: Buffer, id: string | null): Buffer {
+  bytesOf({ frames }: Ready, id: string | null): Buffer {
     const parts: Buffer[] = [];
     for (const payload of framePayloads(frames)) {
       if (this.#move(payload, id)) {
@@ -106,8 +107,8 @@ export class EventTransport implements Transport {
   close(failure: Failure): void {
     this.#reason = failure.code;
     const { code, message, cure } = failure;
-    const frame = textFrame({ type: 'error', id: null, code, detail: message, cure });
-    this.#end(this.bytesOf(frame, null));
+    const last = ready({ type: 'error', id: null, code, detail: message, cure });
+    this.#end(this.bytesOf(last, null));
   }
 
   goAway(): void {

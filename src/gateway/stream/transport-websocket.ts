@@ -4,6 +4,7 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import type { Failure } from '../../base/failure.ts';
+import type { Ready } from './ready.ts';
 import type { Transport } from './transport.ts';
 
 /** RFC 6455, section 7.4.1: the server goes away; it met what it did not expect. */
@@ -18,10 +19,12 @@ export class WebSocketTransport implements Transport {
   readonly #ended = Promise.withResolvers<string>();
   #reason = 'client';
   #isAnswered = true;
+  readonly #takesDeflated: boolean;
 
-  constructor(webSocket: WebSocket, socket: Socket) {
+  constructor(webSocket: WebSocket, socket: Socket, takesDeflated: boolean) {
     this.socket = socket;
     this.#webSocket = webSocket;
+    this.#takesDeflated = takesDeflated;
     webSocket.on('pong', () => {
       this.#isAnswered = true;
     });
@@ -40,8 +43,8 @@ export class WebSocketTransport implements Transport {
     return this.#ended.promise;
   }
 
-  bytesOf(frames: Buffer): Buffer {
-    return frames;
+  bytesOf(messages: Ready): Buffer {
+    return (this.#takesDeflated && messages.deflated) || messages.frames;
   }
 
   write(bytes: Buffer, written?: () => void): void {

@@ -3,6 +3,7 @@
 
 import type { Socket } from 'node:net';
 import type { Failure } from '../../base/failure.ts';
+import type { Ready } from './ready.ts';
 
 /** How long a client has to answer, or take, the end of its stream. */
 export const closeMsMax = 2_000;
@@ -14,10 +15,10 @@ export interface Transport {
   /** Resolves when it has closed, with a word for what ended it. */
   readonly ended: Promise<string>;
   /**
-   * Messages, given as WebSocket frames, as they go to this client; `id` names the subscription
-   * that they are of. To be written in the order in which they are asked for here.
+   * Messages as they go to this client; `id` names the subscription that they are of. To be written
+   * in the order in which they are asked for here.
    */
-  bytesOf(frames: Buffer, id: string | null): Buffer;
+  bytesOf(messages: Ready, id: string | null): Buffer;
   write(bytes: Buffer, written?: () => void): void;
   /** Hears what the client says, null for what is no text; and that it pings. */
   listen(hear: (text: string | null) => void, ping: () => void): void;
