@@ -11,6 +11,11 @@ import { TapelineError } from './tapeline-error.ts';
 export interface ClientOptions {
   /** Messages of one subscription that may wait to be read; its policy says what happens then. */
   readonly messagesMax?: number;
+  /**
+   * After a longer break everything begins anew, with a snapshot: for who looks again, and wants
+   * what is now. Without, what was missed is told, however long it takes.
+   */
+  readonly resumeMsMax?: number;
   readonly clock?: Clock;
   /** Uniform in [0, 1). */
   readonly random?: () => number;
@@ -61,6 +66,7 @@ export function connect(url: string | URL, options: ClientOptions = {}): Client 
 export class Client {
   readonly url: string;
   readonly #messagesMax: number;
+  readonly #resumeMsMax: number | null;
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #backoff: Backoff;
@@ -73,10 +79,13 @@ export class Client {
   #socket: WebSocket | null = null;
   #endSession: (ending: Ending | null) => void = () => undefined;
   #pause = new AbortController();
+  /** From the end of a connection to the next that is greeted. */
+  #break: AbortController | null = null;
 
   constructor(url: string | URL, options: ClientOptions) {
     this.url = addressOf(url);
     this.#messagesMax = options.messagesMax ?? messagesMaxDefault;
+    this.#resumeMsMax = options.resumeMsMax ?? null;
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? systemRandom;
     this.#backoff = new Backoff(this.#random);
@@ -143,10 +152,26 @@ export class Client {
       this.#become({ status: 'connecting' });
       const ending = await this.#session();
       for (const subscription of this.#subscriptions.values()) subscription.lost();
+      if (!this.#break) void this.#forgetInTime();
       if (ending && this.#isNeeded) await this.#comeBack(ending);
     }
     this.#isRunning = false;
+    this.#endBreak();
     if (this.#state.status !== 'closed') this.#become({ status: 'idle' });
+  }
+
+  async #forgetInTime(): Promise<void> {
+    if (this.#resumeMsMax === null) return;
+    this.#break = new AbortController();
+    const { signal } = this.#break;
+    await this.#clock.wait(this.#resumeMsMax, signal);
+    if (signal.aborted) return;
+    for (const subscription of this.#subscriptions.values()) subscription.forget();
+  }
+
+  #endBreak(): void {
+    this.#break?.abort();
+    this.#break = null;
   }
 
   async #comeBack({ code, reason }: Ending): Promise<void> {
@@ -170,7 +195,9 @@ export class Client {
       if (over.signal.aborted) return;
       over.abort();
       this.#socket = null;
-      socket.close(normal);
+      // A browser complains of one that is closed before it has opened.
+      if (socket.readyState !== WebSocket.CONNECTING) socket.close(normal);
+      else socket.addEventListener('open', () => socket.close(normal));
       resolve(ending);
     };
     const end = this.#endSession;
@@ -212,6 +239,7 @@ export class Client {
   #hear(message: ServerMessage, socket: WebSocket): void {
     if (message.type === 'hello') {
       this.#socket = socket;
+      this.#endBreak();
       this.#become({ status: 'live' });
       for (const subscription of this.#subscriptions.values()) subscription.ask();
     } else if ('symbol' in message) {

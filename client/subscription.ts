@@ -152,8 +152,9 @@ export class LiveSubscription implements Subscription {
   ask(): void {
     if (this.#phase !== 'apart') return;
     const cursor = this.#cursor;
-    const goingOn = cursor === null ? {} : { history: undefined, from: undefined, cursor };
-    const asked = { op: 'subscribe', id: this.id, ...this.#request, ...goingOn };
+    const past = { history: undefined, from: undefined };
+    const where = cursor === null ? { cursor: undefined } : { ...past, cursor };
+    const asked = { op: 'subscribe', id: this.id, ...this.#request, ...where };
     if (this.#outlet.send(asked)) this.#phase = 'asked';
   }
 
@@ -162,6 +163,11 @@ export class LiveSubscription implements Subscription {
     this.#pages = [];
     if (this.#phase === 'leaving') this.#left();
     else if (this.isActive) this.#phase = 'apart';
+  }
+
+  /** It has been away for too long to go on: it begins anew. */
+  forget(): void {
+    if (this.#begun) this.#cursor = null;
   }
 
   /** Whether a message of a stream is for it. */

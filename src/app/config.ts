@@ -10,11 +10,15 @@ export type FeedName = (typeof feedNames)[number];
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 
+const switches = ['on', 'off'] as const;
+
 export interface Config {
   readonly host: string;
   readonly port: number;
-  /** Origins whose pages may open WebSockets, beside our own. */
+  /** Origins whose pages may have live streams, beside our own. */
   readonly allowedOrigins: readonly string[];
+  /** Whether WebSockets that can are told compressed messages. */
+  readonly webSocketCompression: boolean;
   /** Absolute. Holds the log and, unless `databaseUrl` is set, the database. */
   readonly dataDir: string;
   readonly databaseUrl: string | null;
@@ -40,6 +44,8 @@ export function readConfig(env: Environment, logLevel: Config['logLevel'] = 'inf
     host: text(env, 'HOST', '127.0.0.1'),
     port: whole(env, 'PORT', 8000, 0, 65_535),
     allowedOrigins: list(env, 'ALLOWED_ORIGINS', []),
+    webSocketCompression:
+      oneOf('WEBSOCKET_COMPRESSION', text(env, 'WEBSOCKET_COMPRESSION', 'off'), switches) === 'on',
     dataDir: resolve(text(env, 'DATA_DIR', resolve(root, 'data'))),
     databaseUrl: databaseUrl(env),
     feeds: list(env, 'FEEDS', ['simulator']).map((name) => oneOf('FEEDS', name, feedNames)),

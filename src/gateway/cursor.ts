@@ -31,6 +31,22 @@ export function parseStreamCursor(text: string): StreamCursor {
   );
 }
 
+/** The cursors of all subscriptions of a stream of events, empty for one that has not begun. */
+export function formatEventId(cursors: Iterable<string>): string {
+  return [...cursors].join(',');
+}
+
+/** Throws Failure `bad-request` where it is not of `count` subscriptions. */
+export function parseEventId(text: string, count: number): string[] {
+  const cursors = text.split(',');
+  if (cursors.length === count) return cursors;
+  throw new Failure(
+    'bad-request',
+    `Last-Event-ID is of ${cursors.length} subscriptions, and there are ${count} here.`,
+    'Give the id of an event of this very URL, or none to begin anew.',
+  );
+}
+
 /** The last trade of a page. */
 export interface TradePageCursor {
   /** Event time, microseconds. */

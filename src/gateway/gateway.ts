@@ -24,9 +24,11 @@ import { marketRoutes } from './routes/market.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { pageRoutes } from './routes/page.ts';
 import { statisticsRoutes } from './routes/statistics.ts';
+import { streamRoutes } from './routes/stream.ts';
 import { tradeRoutes } from './routes/trades.ts';
 import type { StoredThrough } from './seam/unstored.ts';
 import { type HttpServer, httpApp } from './server.ts';
+import { Streams } from './streams.ts';
 import { WebSockets } from './websocket.ts';
 
 export interface GatewayOptions {
@@ -50,8 +52,10 @@ export interface GatewayOptions {
   readonly limits?: Partial<GatewayLimits>;
   /** Where the built dashboard is; in this checkout unless given. */
   readonly pageFolder?: string;
-  /** Origins whose pages may open WebSockets, beside our own. */
+  /** Origins whose pages may have streams, beside our own. */
   readonly allowedOrigins?: readonly string[];
+  /** Whether WebSockets that can are told compressed messages. */
+  readonly compression?: boolean;
 }
 
 export interface Gateway {
@@ -73,34 +77,28 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const stored = options.stored ?? (() => Number.POSITIVE_INFINITY);
   const storeLost = options.storeLost ?? (() => 0);
   const sources = { log, history, stored, storeLost, unstoredRecordsMax };
-  const webSockets = new WebSockets({
-    sources,
-    live,
-    metrics,
-    limits,
-    clock,
-    logger,
-    allowedOrigins,
-  });
+  const streams = new Streams({ sources, live, metrics, limits, clock, logger, allowedOrigins });
+  const webSockets = new WebSockets(streams, limits, metrics, options.compression ?? false);
   const { app, handle } = await httpApp(listener.server, limits, metrics, logger);
   await limitRequests(app, limits);
   const files = new HistoryFiles(options.exports, sources, limits, clock);
-  addRoutes(app, { live, sources, clock, files }, options);
+  const context = { live, sources, clock, files };
+  addRoutes(app, context, options, (api) => streamRoutes(api, streams, metrics));
   pageRoutes(app, await pageFiles(options.pageFolder));
   gatewayGauges(registry, {
     lag: () => live.tail.lags(),
-    connections: () => webSockets.count,
-    subscriptions: () => webSockets.subscriptions(),
+    connections: () => streams.count,
+    subscriptions: () => streams.subscriptions(),
   });
   await app.ready();
   webSockets.attach(listener.server);
   listener.serve(handle);
   const stopped = new AbortController();
-  const running = Promise.all([live.run(stopped.signal), webSockets.run(stopped.signal)]);
+  const running = Promise.all([live.run(stopped.signal), streams.run(stopped.signal)]);
   return {
     url: listener.url,
     async close() {
-      await webSockets.close();
+      await streams.close();
       await listener.close();
       await app.close();
       stopped.abort();
@@ -109,7 +107,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
 }
 
-function addRoutes(app: HttpServer, context: RouteContext, options: GatewayOptions): void {
+function addRoutes(
+  app: HttpServer,
+  context: RouteContext,
+  options: GatewayOptions,
+  addStreams: (api: HttpServer) => void,
+): void {
   const { live } = context;
   const gateway = (): PartHealth =>
     live.waitsFor === null
@@ -117,6 +120,7 @@ function addRoutes(app: HttpServer, context: RouteContext, options: GatewayOptio
       : { state: 'starting', detail: live.waitsFor };
   operationRoutes(app, { ...options, gateway });
   for (const prefix of ['/api/v1', '/api']) {
+    void app.register(async (api: HttpServer) => addStreams(api), { prefix });
     void app.register(
       async (api: HttpServer) => {
         revalidate(api);

@@ -3,10 +3,10 @@
 export interface GatewayLimits {
   /** Sockets of every kind that are open at once. */
   readonly connectionsMax: number;
-  /** WebSockets open at once. */
-  readonly webSocketsMax: number;
-  /** WebSockets of one address; loopback is bound by `webSocketsMax` alone. */
-  readonly webSocketsPerAddressMax: number;
+  /** Streams open at once: WebSockets, and answers of server-sent events. */
+  readonly streamsMax: number;
+  /** Streams of one address; loopback is bound by `streamsMax` alone. */
+  readonly streamsPerAddressMax: number;
   /** HTTP requests of one address in a second. */
   readonly requestsPerSecondMax: number;
   readonly loopbackRequestsPerSecondMax: number;
@@ -34,9 +34,9 @@ export interface GatewayLimits {
   readonly answerMsMax: number;
   /** Milliseconds that an idle connection is kept for the next request. */
   readonly keepAliveMs: number;
-  /** Bytes that wait for one WebSocket before it counts as slow; one batch may go beyond. */
+  /** Bytes that wait for one stream before it counts as slow; one batch may go beyond. */
   readonly pendingBytesMax: number;
-  /** Milliseconds that a WebSocket may stay slow before it is closed. */
+  /** Milliseconds that a stream may stay slow before it is closed. */
   readonly slowMsMax: number;
   /** Milliseconds between pings; a client that answers none of them is gone. */
   readonly pingMs: number;
@@ -45,7 +45,7 @@ export interface GatewayLimits {
   /** Bytes of a message from a client, and how many it may send in a second. */
   readonly messageBytesMax: number;
   readonly messagesPerSecondMax: number;
-  /** Subscriptions of one WebSocket, and the symbols in all their lists. */
+  /** Subscriptions of one stream, and the symbols in all their lists. */
   readonly subscriptionsMax: number;
   readonly symbolsMax: number;
   /** Rows of the past with which one subscription begins, and how many such are read at once. */
@@ -74,8 +74,8 @@ export interface GatewayLimits {
 
 export const defaultLimits: GatewayLimits = {
   connectionsMax: 16_384,
-  webSocketsMax: 12_288,
-  webSocketsPerAddressMax: 256,
+  streamsMax: 12_288,
+  streamsPerAddressMax: 256,
   requestsPerSecondMax: 100,
   loopbackRequestsPerSecondMax: 50_000,
   compressedBytesMin: 1_024,

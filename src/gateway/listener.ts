@@ -13,6 +13,7 @@ import { Failure, messageOf } from '../base/failure.ts';
 import { type Health, healthOf } from './health.ts';
 import { defaultLimits, type GatewayLimits } from './limits.ts';
 import { problemOf, problemType, refuseUpgrade } from './problem.ts';
+import { answerLater, wantsEvents } from './stream/transport-sse.ts';
 
 export interface ListenerOptions {
   readonly host: string;
@@ -107,6 +108,10 @@ export class Listener {
 
 function answerStarting(request: IncomingMessage, response: ServerResponse, waitsFor: string) {
   const url = request.url ?? '';
+  if (wantsEvents(request)) {
+    answerLater(response);
+    return;
+  }
   const isHealth = url.split('?', 1)[0] === '/health';
   const body = isHealth ? healthStarting(waitsFor) : problemOf(notReady(waitsFor), url);
   response.writeHead(isHealth ? 200 : 503, {

@@ -276,6 +276,35 @@ suite('after a cut', () => {
     assert.deepEqual([snapshot.rows[0].price, snapshot.cursor], ['0.07', `${two.log.epoch}:0:0`]);
   });
 
+  test('that lasts too long a subscription begins anew, where that was asked for', async (t) => {
+    const one = await rig(t);
+    const network = await Network.to(t, one.gateway.url);
+    const { client, clock } = testedClient(t, network.url, { resumeMsMax: 10_000 });
+    const cursor = `${one.log.epoch}:0:-1`;
+    const trades = client.subscribe({ ...aapl, cursor });
+    await until(client, 'live');
+    await one.tape.trades({ time: monday, price: 1 });
+    assert.equal(shown(await nextOf(trades)), '0.01');
+    network.cut();
+    const { ms } = await until(client, 'waiting');
+    await one.tape.trades({ time: monday + 1, price: 2 });
+    await clock.advance(ms);
+    assert.equal(shown(await nextOf(trades)), '0.02');
+    network.refuseNext('503 Service Unavailable');
+    network.cut();
+    await until(client, 'waiting');
+    await one.tape.trades({ time: monday + 2, price: 3 }, { time: monday + 3, price: 4 });
+    await one.settled();
+    await clock.advance(10_000);
+    await clock.advance((await until(client, 'waiting')).ms);
+    const snapshot = await nextOf(trades);
+    assert(snapshot.type === 'snapshot');
+    assert.deepEqual(
+      snapshot.rows.map(({ price }) => price),
+      ['0.04'],
+    );
+  });
+
   test('what is told as its newest value begins with a new snapshot', async (t) => {
     const one = await rig(t);
     const network = await Network.to(t, one.gateway.url);

@@ -170,7 +170,7 @@ suite('indicators on streams', () => {
   });
 
   test('are refused while the store does not answer, and leave nothing behind', async (t) => {
-    const one = await rig(t, { limits: { indicatedCandlesMax: 264, webSocketsMax: 1 } });
+    const one = await rig(t, { limits: { indicatedCandlesMax: 264, streamsMax: 1 } });
     one.history.failure = new Failure('database-unavailable', 'No database.', 'Start it.');
     for (let time = 0; time < 2; time++) {
       const { status, detail } = await refusal(one, '/ws/candles/AAPL?indicators=sma:20');

@@ -282,6 +282,17 @@ suite('a cursor', () => {
     assert.equal((await client.next()).price, '1.01');
   });
 
+  test('of another log is answered so by a ready-made stream too', async (t) => {
+    const one = await rig(t);
+    await one.tape.trades({ time: monday, price: 100 });
+    await one.settled();
+    const client = await one.connect('/ws/trades/AAPL?cursor=other:0:7');
+    const { hello: first } = client;
+    assert.deepEqual([first.type, first.reason, first.id], ['gap', 'epoch', null]);
+    const { type, cursor, snapshot } = await client.next();
+    assert.deepEqual([type, cursor, snapshot.price], ['hello', cursorAt(one, 0), '1']);
+  });
+
   test('of quotes brings the newest, or all when it is lossless', async (t) => {
     const one = await rig(t);
     for (let index = 1; index <= 4; index++) {

@@ -19,6 +19,7 @@ import { gatewayMetrics } from '../../src/gateway/metrics.ts';
 import type { Policy, Stream } from '../../src/gateway/stream/client-messages.ts';
 import type { Outlet } from '../../src/gateway/stream/connection.ts';
 import { Hub } from '../../src/gateway/stream/hub.ts';
+import type { Ready } from '../../src/gateway/stream/ready.ts';
 import { SeriesPool } from '../../src/gateway/stream/series-pool.ts';
 import { Subscriber } from '../../src/gateway/stream/subscriber.ts';
 import { wantedOf } from '../../src/gateway/stream/wanted.ts';
@@ -141,7 +142,7 @@ class Wire implements Outlet {
   readonly underWay: Message[] = [];
   #drained = Promise.withResolvers<void>();
 
-  write(frames: Buffer): void {
+  write({ frames }: Ready): void {
     if (this.isOpen) this.underWay.push(...payloads(frames));
   }
 

@@ -63,6 +63,7 @@ export interface RigOptions {
   readonly clock?: Clock;
   readonly health?: () => Promise<HealthReport>;
   readonly allowedOrigins?: readonly string[];
+  readonly compression?: boolean;
   /** A real store, in place of the one in memory. */
   readonly store?: (
     log: Log,
@@ -95,6 +96,7 @@ export async function rig(test: TestContext, options: RigOptions = {}): Promise<
       storeLost: history.storeLost,
     }),
     ...(options.allowedOrigins ? { allowedOrigins: options.allowedOrigins } : {}),
+    compression: options.compression ?? false,
     registry,
     metricsText: () => registry.metrics(),
     health: options.health ?? (async () => healthy),
@@ -180,7 +182,7 @@ const checks = new Map(
 const helloOfStream = Compile(streamHello);
 
 /** Every message is what /asyncapi.json says of its type. */
-function complaintOf(message: Message): string | null {
+export function complaintOf(message: Message): string | null {
   const isOfStream = message.type === 'hello' && 'stream' in message;
   const check = isOfStream ? helloOfStream : checks.get(message.type);
   if (check?.Check(message)) return null;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { Policy } from '../../src/gateway/stream/client-messages.ts';
 import type { Outlet } from '../../src/gateway/stream/connection.ts';
+import type { Ready } from '../../src/gateway/stream/ready.ts';
 import { type Selection, selections } from '../../src/gateway/stream/shared-messages.ts';
 import type { StreamBatch } from '../../src/gateway/stream/stream-batch.ts';
 import { type Source, Subscription } from '../../src/gateway/stream/subscription.ts';
@@ -16,7 +17,7 @@ class Valve implements Outlet {
   isFull = false;
   #drained = Promise.withResolvers<void>();
 
-  write(frames: Buffer): void {
+  write({ frames }: Ready): void {
     // A short text frame has two bytes before its payload.
     for (let at = 0; at < frames.length; at += 2 + frames[at + 1]) {
       this.written.push(frames.toString('utf8', at + 2, at + 2 + frames[at + 1]));
@@ -86,6 +87,7 @@ class Numbers {
 
   source(policy: Policy): Source {
     return {
+      id: null,
       policy,
       position: () => this.told,
       read: (from) => this.read(from),

@@ -161,7 +161,7 @@ suite('a handshake is refused as an HTTP problem', () => {
   });
 
   test('when there are too many', async (t) => {
-    const one = await rig(t, { limits: { webSocketsMax: 2 } });
+    const one = await rig(t, { limits: { streamsMax: 2 } });
     const first = await one.connect('/ws/trades/AAPL');
     await one.connect('/ws/trades/AAPL');
     const problem = await refusal(one, '/ws/trades/AAPL');

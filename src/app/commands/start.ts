@@ -87,6 +87,7 @@ async function serve(parts: Parts): Promise<void> {
     clock: systemClock,
     logger,
     allowedOrigins: config.allowedOrigins,
+    compression: config.webSocketCompression,
   });
   ends.defer(() => gateway.close());
   logger.info({ url: gateway.url, data: config.dataDir, feeds: config.feeds }, 'ready');

@@ -1,18 +1,14 @@
-// One WebSocket client. Ready frames go to its socket, all that is due within one turn of the event
-// loop in one write; how much may wait there is bounded, and whoever writes must ask `isFull`
-// first. A client that stays full, or no longer answers pings, is closed.
+// One client. Ready messages go to its transport, all that is due within one turn of the event loop
+// in one write; how much may wait there is bounded, and whoever writes must ask `isFull` first. A
+// client that stays full, or no longer answers, is closed.
 
 import type { Socket } from 'node:net';
-import type { WebSocket } from 'ws';
 import type { Clock, Micros } from '../../base/clock.ts';
 import { Failure, messageOf } from '../../base/failure.ts';
 import type { GatewayLimits } from '../limits.ts';
+import type { Ready } from './ready.ts';
+import type { Transport } from './transport.ts';
 
-/** RFC 6455, section 7.4.1: the server goes away; it met what it did not expect. */
-const goingAway = 1001;
-const internalError = 1011;
-/** A close frame's reason holds at most this many bytes. */
-const reasonBytesMax = 123;
 /** Up to here it is cheaper to copy what is due than to hand it over piece by piece. */
 const copiedBytesMax = 16_384;
 
@@ -34,7 +30,7 @@ export class WriteTurn {
 }
 
 export class Connection {
-  readonly #webSocket: WebSocket;
+  readonly #transport: Transport;
   readonly #socket: Socket;
   readonly #limits: GatewayLimits;
   readonly #clock: Clock;
@@ -44,53 +40,34 @@ export class Connection {
   /** Since when it has not drained; null while it keeps up. */
   #fullSince: Micros | null = null;
   #drained: PromiseWithResolvers<void> | null = null;
-  #pingedAt: Micros;
-  #isAnswered = true;
-  readonly #ended = Promise.withResolvers<string>();
-  #reason = 'client';
+  #beatAt: Micros;
 
-  constructor(
-    webSocket: WebSocket,
-    socket: Socket,
-    turn: WriteTurn,
-    limits: GatewayLimits,
-    clock: Clock,
-  ) {
-    this.#webSocket = webSocket;
-    this.#socket = socket;
+  constructor(transport: Transport, turn: WriteTurn, limits: GatewayLimits, clock: Clock) {
+    this.#transport = transport;
+    this.#socket = transport.socket;
     this.#turn = turn;
     this.#limits = limits;
     this.#clock = clock;
-    this.#pingedAt = clock.now();
-    webSocket.on('pong', () => {
-      this.#isAnswered = true;
-    });
-    // `ws` closes on bad frames.
-    webSocket.on('error', () => {
-      this.#reason = 'bad-frame';
-    });
-    webSocket.on('close', () => {
+    this.#beatAt = clock.now();
+    this.#socket.on('drain', this.#written);
+    void this.ended.then(() => {
+      this.#socket.off('drain', this.#written); // the next answer on it is another client
       this.#emptied();
-      this.#ended.resolve(this.#reason);
     });
-    socket.on('drain', this.#written);
   }
 
-  /** Hears what the client says: null for what is no text. `ws` answers pings by itself. */
+  /** Hears what the client says: null for what is no text. */
   listen(hear: (text: string | null) => void, ping: () => void): void {
-    this.#webSocket.on('message', (data: Buffer, isBinary) => {
-      if (this.isOpen) hear(isBinary ? null : data.toString());
-    });
-    this.#webSocket.on('ping', ping);
+    this.#transport.listen(hear, ping);
   }
 
   /** Resolves when it has closed, with a word for what ended it. */
   get ended(): Promise<string> {
-    return this.#ended.promise;
+    return this.#transport.ended;
   }
 
   get isOpen(): boolean {
-    return this.#webSocket.readyState === this.#webSocket.OPEN;
+    return this.#transport.isOpen;
   }
 
   /**
@@ -104,11 +81,15 @@ export class Connection {
     return true;
   }
 
-  /** Writes ready frames; the bytes are shared with other clients and never change. */
-  write(frames: Buffer): void {
+  /**
+   * Writes messages of a subscription, or of none; their bytes are shared with other clients and
+   * never change.
+   */
+  write(messages: Ready, id: string | null): void {
     if (!this.isOpen) return;
-    this.#dueBytes += frames.length;
-    if (this.#due.push(frames) === 1) this.#turn.add(this);
+    const bytes = this.#transport.bytesOf(messages, id);
+    this.#dueBytes += bytes.length;
+    if (this.#due.push(bytes) === 1) this.#turn.add(this);
   }
 
   /** Hands what is due to the socket. */
@@ -120,13 +101,13 @@ export class Connection {
     this.#dueBytes = 0;
     if (!this.isOpen) return;
     if (due.length === 1 || bytes <= copiedBytesMax) {
-      this.#socket.write(due.length === 1 ? due[0] : Buffer.concat(due, bytes), this.#written);
+      this.#transport.write(due.length === 1 ? due[0] : Buffer.concat(due, bytes), this.#written);
       return;
     }
     this.#socket.cork();
     const last = due.length - 1;
-    for (let index = 0; index < last; index++) this.#socket.write(due[index]);
-    this.#socket.write(due[last], this.#written);
+    for (let index = 0; index < last; index++) this.#transport.write(due[index]);
+    this.#transport.write(due[last], this.#written);
     this.#socket.uncork();
   }
 
@@ -137,7 +118,7 @@ export class Connection {
     await this.#drained.promise;
   }
 
-  /** To be called now and then: pings, and ends what is too slow or gone. */
+  /** To be called now and then: shows that we are there, and ends what is too slow or gone. */
   check(): void {
     const now = this.#clock.now();
     if (this.isFull && this.#fullSince !== null) {
@@ -145,37 +126,27 @@ export class Connection {
       if (now - this.#fullSince >= this.#limits.slowMsMax * 1000) this.close(tooSlow(this.#limits));
       return;
     }
-    if (now - this.#pingedAt < this.#limits.pingMs * 1000) return;
-    if (!this.#isAnswered) {
-      this.#reason = 'no-pong';
-      this.#webSocket.terminate();
-      return;
-    }
-    this.#isAnswered = false;
-    this.#pingedAt = now;
-    this.#webSocket.ping();
+    if (now - this.#beatAt < this.#limits.pingMs * 1000) return;
+    this.#beatAt = now;
+    this.#transport.beat();
   }
 
-  /** Ends it for a failure, whose close code tells the client whether to come back. */
+  /** Ends it for a failure, which tells the client whether to come back. */
   close(failure: Failure): void {
     if (!this.isOpen) return;
     this.flush();
-    this.#reason = failure.code;
-    const text = Buffer.from(`${failure.message} ${failure.cure}`).subarray(0, reasonBytesMax);
-    this.#webSocket.close(failure.kind.close, text.toString('latin1'));
+    this.#transport.close(failure);
   }
 
   goAway(): void {
     if (!this.isOpen) return;
     this.flush();
-    this.#reason = 'shutdown';
-    this.#webSocket.close(goingAway, 'The server stops. Connect again in a moment.');
+    this.#transport.goAway();
   }
 
   /** Ends it for a fault of ours. */
   giveUp(): void {
-    this.#reason = 'internal';
-    this.#webSocket.close(internalError, 'The server failed. Connect again in a moment.');
+    this.#transport.giveUp();
   }
 
   readonly #written = (): void => {

@@ -9,9 +9,8 @@ import type { GatewayMetrics } from '../metrics.ts';
 import type { Past } from '../seam/past.ts';
 import { idOf, parseMessage, type Subscribe } from './client-messages.ts';
 import { type Connection, failureForClient } from './connection.ts';
-import type { Joined } from './series-pool.ts';
+import { ready } from './ready.ts';
 import type { Subscriber } from './subscriber.ts';
-import { textFrame } from './text-frames.ts';
 import { overlap, type Wanted, wantedOf } from './wanted.ts';
 
 const protocolVersion = 1;
@@ -20,6 +19,8 @@ const pageRows = 1_000;
 
 interface Held {
   readonly wanted: Wanted;
+  /** Resolves when it can begin. */
+  readonly filled: Promise<unknown>;
   /** How to end it; more of it once it has begun. */
   end: () => void;
 }
@@ -40,7 +41,7 @@ export class Session {
   readonly #clock: Clock;
   readonly #logger: GatewayLogger;
   readonly #held = new Map<string, Held>();
-  /** Whether its one subscription is that of its URL. */
+  /** Whether its subscriptions are those of its URL. */
   #isFixed = false;
   /** Subscriptions that wait for history begin one after another. */
   #turn: Promise<void> = Promise.resolve();
@@ -90,10 +91,22 @@ export class Session {
     const symbol = wanted.symbols?.[0] ?? null;
     const [newest = null] = snapshot;
     const { stream } = wanted;
+    if (gap) this.#send(gap); // before its cursor, as in #begin
     this.#send({ type: 'hello', stream, symbol, ...seriesOf(wanted), cursor, snapshot: newest });
-    if (gap) this.#send(gap);
     const end = this.#subscriber.subscribe(this.connection, wanted, null, from);
-    this.#held.set('', { wanted, end });
+    this.#held.set('', { wanted, filled: Promise.resolve(), end });
+  }
+
+  /**
+   * Subscribes a client that says nothing to all that its URL names: `open` is called once nothing
+   * of it can be refused any more. Throws Failure.
+   */
+  fixAll(list: readonly Subscribe[], open: () => void, epoch: string): void {
+    this.#isFixed = true;
+    const held = list.map((asked) => this.#hold(asked));
+    open();
+    this.greet(epoch);
+    for (const [index, { id }] of list.entries()) this.#start(id, held[index]);
   }
 
   /** To be called now and then. */
@@ -130,28 +143,30 @@ export class Session {
       const detail = 'The subscription of this stream is fixed by its URL.';
       throw new Failure('bad-request', detail, 'Connect to /ws to choose subscriptions.');
     } else if (message.op === 'subscribe') {
-      this.#subscribe(message);
+      this.#start(message.id, this.#hold(message));
     } else {
       if (!this.#end(message.id)) throw unknownId(message.id);
       this.#send({ type: 'unsubscribed', id: message.id });
     }
   }
 
-  #subscribe(asked: Subscribe): void {
+  /** Throws Failure where it cannot be had. */
+  #hold(asked: Subscribe): Held {
     const wanted = wantedOf(asked);
-    const { id } = asked;
     this.#subscriber.check(wanted);
-    this.#requireRoom(id, wanted);
+    this.#requireRoom(asked.id, wanted);
     const joined = this.#subscriber.prepare(wanted);
-    const held = { wanted, end: joined.leave };
-    this.#held.set(id, held);
-    if (wanted.past === null && wanted.indicators.length === 0) {
-      this.#begin(id, held, null);
-      return;
-    }
     // It may fail before its turn comes, when nobody listens yet.
     joined.filled.catch(() => undefined);
-    this.#turn = this.#turn.then(() => this.#beginLater(id, held, joined));
+    const held = { wanted, filled: joined.filled, end: joined.leave };
+    this.#held.set(asked.id, held);
+    return held;
+  }
+
+  #start(id: string, held: Held): void {
+    const { wanted } = held;
+    if (wanted.past === null && wanted.indicators.length === 0) this.#begin(id, held, null);
+    else this.#turn = this.#turn.then(() => this.#beginLater(id, held));
   }
 
   #requireRoom(id: string, wanted: Wanted): void {
@@ -177,22 +192,25 @@ export class Session {
     throw new Failure('limit-exceeded', detail, `Have at most ${symbolsMax}, or use "*".`);
   }
 
-  async #beginLater(id: string, held: Held, { filled }: Joined): Promise<void> {
+  async #beginLater(id: string, held: Held): Promise<void> {
     const isCurrent = (): boolean => this.connection.isOpen && this.#held.get(id) === held;
     try {
-      await filled;
+      await held.filled;
       const past = isCurrent() ? await this.#subscriber.past(held.wanted) : null;
       let rows = past?.rows ?? [];
       while (isCurrent() && rows.length > pageRows) {
-        this.#send({ type: 'history', id, rows: rows.slice(0, pageRows) });
+        this.#send({ type: 'history', id, rows: rows.slice(0, pageRows) }, id);
         rows = rows.slice(pageRows);
         await this.connection.drained();
       }
       if (isCurrent()) this.#begin(id, held, past && { ...past, rows });
     } catch (error) {
       if (!isCurrent()) return;
+      const failure = failureForClient(error);
       this.#end(id);
-      this.#refuse(id, failureForClient(error));
+      // Who cannot ask again for this one asks for all.
+      if (this.#isFixed) this.connection.close(failure);
+      else this.#refuse(id, failure);
     }
   }
 
@@ -204,8 +222,8 @@ export class Session {
     const symbols = wanted.symbols ?? '*';
     const what = { id, stream, symbols, ...seriesOf(wanted), ...ofAlerts, policy };
     // In this order, or a cut between the two would leave the client beyond what it never heard of.
-    if (gap) this.#send(gap);
-    this.#send({ type: 'subscribed', ...what, cursor, snapshot });
+    if (gap) this.#send(gap, id);
+    this.#send({ type: 'subscribed', ...what, cursor, snapshot }, id);
     const unsubscribe = this.#subscriber.subscribe(this.connection, wanted, id, from);
     const leave = held.end;
     held.end = () => {
@@ -238,8 +256,8 @@ export class Session {
     this.#send({ type: 'error', id, code, detail: message, cure });
   }
 
-  #send(message: object): void {
-    this.connection.write(textFrame(message));
+  #send(message: object, id: string | null = null): void {
+    this.connection.write(ready(message), id);
   }
 }
 

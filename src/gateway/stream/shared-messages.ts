@@ -1,13 +1,13 @@
 // The messages of one batch, encoded once for all who want any of them. Whoever wants the same
 // groups is handed the same bytes; what nobody takes is not encoded.
 
+import { deflateFrames, type Ready } from './ready.ts';
 import type { Group, StreamBatch } from './stream-batch.ts';
 import type { Frames, TextFrames } from './text-frames.ts';
 import type { Watchers } from './watchers.ts';
 
 /** Ready frames and how many messages they are. */
-export interface Messages {
-  readonly frames: Buffer;
+export interface Messages extends Ready {
   readonly count: number;
 }
 
@@ -18,6 +18,7 @@ export class Selection implements Messages {
   readonly #shared: SharedMessages;
   readonly #isOurs: Uint8Array;
   #frames: Buffer | null = null;
+  #deflated: Buffer | null = null;
 
   constructor(shared: SharedMessages, groups: readonly number[]) {
     this.batch = shared.batch;
@@ -29,8 +30,13 @@ export class Selection implements Messages {
 
   /** In the order of the log. */
   get frames(): Buffer {
-    this.#frames ??= this.#gather();
+    this.#frames ??= this.#gather(this.#shared.encoded);
     return this.#frames;
+  }
+
+  get deflated(): Buffer {
+    this.#deflated ??= this.#gather(this.#shared.deflated);
+    return this.#deflated;
   }
 
   /** The groups that it has rows of. */
@@ -45,9 +51,8 @@ export class Selection implements Messages {
     return [offset + rows[0], offset + (rows.at(-1) ?? 0)];
   }
 
-  #gather(): Buffer {
-    const { rows, encoded, batch } = this.#shared;
-    const { bytes, ends } = encoded;
+  #gather({ bytes, ends }: Frames): Buffer {
+    const { rows, batch } = this.#shared;
     if (this.count === rows.length) return bytes;
     const parts: Buffer[] = [];
     let from = -1;
@@ -71,6 +76,7 @@ class SharedMessages {
   readonly rows: readonly number[];
   readonly #frames: TextFrames;
   #encoded: Frames | null = null;
+  #deflated: Frames | null = null;
 
   constructor(batch: StreamBatch, frames: TextFrames, watched: readonly boolean[]) {
     this.batch = batch;
@@ -92,6 +98,11 @@ class SharedMessages {
       this.#encoded = this.#frames.take();
     }
     return this.#encoded;
+  }
+
+  get deflated(): Frames {
+    this.#deflated ??= deflateFrames(this.encoded);
+    return this.#deflated;
   }
 }
 

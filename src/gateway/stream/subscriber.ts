@@ -98,12 +98,24 @@ export class Subscriber {
     this.#cursorHead = cursorHead(sources.log);
   }
 
-  /** Throws Failure `not-found` for a symbol that nobody knows, or `bad-request` for a cursor. */
+  /**
+   * Throws Failure `not-found` for a symbol that nobody knows, `bad-request` for a cursor, or
+   * `limit-exceeded` for too much of the past.
+   */
   check(wanted: Wanted): void {
-    const { stream, symbols } = wanted;
+    const { stream, symbols, past } = wanted;
     const unknown = symbols?.find((symbol) => stream !== 'alerts' && !this.#live.has(symbol));
     if (unknown !== undefined) throw unknownSymbol(unknown);
     this.#resumed(wanted);
+    if (past === null || !('limit' in past)) return;
+    const rowsMax = this.#pastRowsMax(wanted);
+    if (past.limit <= rowsMax) return;
+    const lists = this.#pastLists(wanted);
+    throw new Failure(
+      'limit-exceeded',
+      `"history" is ${past.limit}, and there is room for ${rowsMax} of each of ${lists}.`,
+      'Ask for less of the past or for fewer symbols; REST pages through it all.',
+    );
   }
 
   /** What has to be there before it can be subscribed to. Throws Failure `limit-exceeded`. */
@@ -115,21 +127,11 @@ export class Subscriber {
   async past(wanted: Wanted): Promise<Past | null> {
     const { stream, past, severity } = wanted;
     if (!past) return null;
-    const all = (): string[] => this.#live.instruments().map(({ symbol }) => symbol);
-    const lists = wanted.symbols?.length ?? (stream === 'alerts' ? 1 : all().length);
-    const limitMax = Math.floor(this.#limits.historyRowsMax / Math.max(1, lists));
-    if ('limit' in past && past.limit > limitMax) {
-      throw new Failure(
-        'limit-exceeded',
-        `"history" is ${past.limit}, and there is room for ${limitMax} of each of ${lists}.`,
-        'Ask for less of the past or for fewer symbols; REST pages through it all.',
-      );
-    }
     const query =
       'limit' in past
         ? { limit: past.limit, from: null }
-        : { limit: limitMax, from: micros(past.from) };
-    const symbols = wanted.symbols ?? all();
+        : { limit: this.#pastRowsMax(wanted), from: micros(past.from) };
+    const symbols = wanted.symbols ?? this.#allSymbols();
     return await this.#histories.run(async () => {
       if (stream === 'alerts') return await this.#past.signals(wanted.symbols, query, severity);
       if (stream === 'trades') return await this.#past.trades(symbols, query);
@@ -162,6 +164,19 @@ export class Subscriber {
     };
   }
 
+  /** Rows of the past of each of its lists. */
+  #pastRowsMax(wanted: Wanted): number {
+    return Math.floor(this.#limits.historyRowsMax / Math.max(1, this.#pastLists(wanted)));
+  }
+
+  #pastLists({ stream, symbols }: Wanted): number {
+    return symbols?.length ?? (stream === 'alerts' ? 1 : this.#allSymbols().length);
+  }
+
+  #allSymbols(): string[] {
+    return this.#live.instruments().map(({ symbol }) => symbol);
+  }
+
   /** The offset after the cursor, or why it has none in this log; null without a cursor. */
   #resumed({ stream, cursor }: Wanted): number | 'epoch' | null {
     if (cursor === null) return null;
@@ -184,7 +199,7 @@ export class Subscriber {
       const filter = { ...symbols, ...(severity === null ? {} : { severity }) };
       return this.#live.signals.with([], filter, 1);
     }
-    const symbols = wanted.symbols ?? this.#live.instruments().map(({ symbol }) => symbol);
+    const symbols = wanted.symbols ?? this.#allSymbols();
     return symbols.flatMap((symbol) => this.#newestOf(wanted, { symbol, key }) ?? []);
   }
 
@@ -223,6 +238,7 @@ export class Subscriber {
     const span = (from: number, to: number) => ({ from: this.#cursor(from), to: this.#cursor(to) });
     const counted = this.#counts(stream);
     return {
+      id,
       policy,
       position: () => this.#live.tail.position(topic),
       read: (offset) => log.read(topic, offset, readBytesMax),

@@ -8,12 +8,14 @@ import { Failure } from '../../base/failure.ts';
 import type { LostRange, ReadResult, StoredBatch } from '../../log/log.ts';
 import type { Policy } from './client-messages.ts';
 import { failureForClient, type Outlet } from './connection.ts';
+import { ready } from './ready.ts';
 import type { Messages, Selection } from './shared-messages.ts';
 import type { Group } from './stream-batch.ts';
-import { textFrame } from './text-frames.ts';
 
 /** What a subscription needs of its stream. */
 export interface Source {
+  /** Names it to its client; null where there is no other. */
+  readonly id: string | null;
   readonly policy: Policy;
   /** The offset up to which the live tail has told everything. */
   readonly position: () => number;
@@ -132,7 +134,9 @@ export class Subscription {
   #tellNewest(): void {
     for (const group of this.#changed.values()) {
       const newest = this.#source.newest(group);
-      if (newest) this.#write({ frames: textFrame(newest), count: 1 });
+      if (!newest) continue;
+      this.#say(newest);
+      this.#source.counted.messages(1);
     }
     this.#changed.clear();
   }
@@ -146,7 +150,7 @@ export class Subscription {
   }
 
   #tellSkipped(): void {
-    if (this.#skipped) this.#outlet.write(textFrame(this.#source.skip(this.#skipped)));
+    if (this.#skipped) this.#say(this.#source.skip(this.#skipped));
     this.#skipped = null;
   }
 
@@ -195,12 +199,16 @@ export class Subscription {
   #declare(range: LostRange | undefined): void {
     if (!range) return;
     this.#source.counted.missed(range.to - range.from);
-    this.#outlet.write(textFrame(this.#source.gap(range)));
+    this.#say(this.#source.gap(range));
   }
 
-  #write({ frames, count }: Messages): void {
-    if (count === 0) return;
-    this.#outlet.write(frames);
-    this.#source.counted.messages(count);
+  #write(messages: Messages): void {
+    if (messages.count === 0) return;
+    this.#outlet.write(messages, this.#source.id);
+    this.#source.counted.messages(messages.count);
+  }
+
+  #say(message: object): void {
+    this.#outlet.write(ready(message), this.#source.id);
   }
 }

@@ -5,6 +5,8 @@
 const headBytes = 4;
 const headBytesMax = 10;
 const finalText = 0x81;
+/** RSV1: the payload is compressed (RFC 7692). */
+const deflatedText = 0xc1;
 const length16 = 126;
 const length64 = 127;
 /** Bytes of UTF-8 for one unit of UTF-16, at most. */
@@ -67,22 +69,43 @@ export class TextFrames {
   /** The payload was laid for a head of 4 bytes; short and huge ones have another. */
   #endUnusual(length: number): number {
     const start = this.#start;
-    const head = length < length16 ? 2 : headBytesMax;
-    this.bytes.copyWithin(start + head, start + headBytes, start + headBytes + length);
-    this.bytes[start] = finalText;
-    if (head === 2) {
-      this.bytes[start + 1] = length;
-    } else {
-      this.bytes[start + 1] = length64;
-      this.bytes.writeBigUInt64BE(BigInt(length), start + 2);
-    }
-    return start + head + length;
+    const head = frameHead(length, false);
+    this.bytes.copyWithin(start + head.length, start + headBytes, start + headBytes + length);
+    head.copy(this.bytes, start);
+    return start + head.length + length;
   }
 
   #grow(needed: number): void {
     const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.bytes.length * 2));
     this.bytes.copy(grown, 0, 0, this.#end);
     this.bytes = grown;
+  }
+}
+
+/** What stands before a payload of so many bytes. */
+export function frameHead(length: number, isDeflated: boolean): Buffer {
+  const bytes = length < length16 ? 2 : length <= 0xffff ? headBytes : headBytesMax;
+  const head = Buffer.alloc(bytes);
+  head[0] = isDeflated ? deflatedText : finalText;
+  head[1] = bytes === 2 ? length : bytes === headBytes ? length16 : length64;
+  if (bytes === headBytes) head.writeUInt16BE(length, 2);
+  if (bytes === headBytesMax) head.writeBigUInt64BE(BigInt(length), 2);
+  return head;
+}
+
+/** The payload of each frame, as it lies among them. */
+export function* framePayloads(frames: Buffer): Generator<Buffer> {
+  for (let at = 0; at < frames.length; ) {
+    const short = frames[at + 1];
+    const head = short < length16 ? 2 : short === length16 ? headBytes : headBytesMax;
+    const length =
+      head === 2
+        ? short
+        : head === headBytes
+          ? frames.readUInt16BE(at + 2)
+          : Number(frames.readBigUInt64BE(at + 2));
+    yield frames.subarray(at + head, at + head + length);
+    at += head + length;
   }
 }
 
