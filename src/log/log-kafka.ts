@@ -1,7 +1,7 @@
-// The log as a partition of Kafka's topics, for as many machines as there are partitions; see log.ts
-// for what it promises, and kafka/ for how. A role writes its own topics and its own state, one
-// process at a time; it follows topics that others write. Across processes a commit's topics become
-// visible one after the other, each whole.
+// The log as a partition of Kafka's topics, for as many machines as there are partitions; see
+// log.ts for what it promises, and kafka/ for how. A role writes its own topics and its own state,
+// one process at a time; it follows topics that others write. Across processes a commit's topics
+// become visible one after the other, each whole.
 
 import { Admin } from '@platformatic/kafka';
 import type { Clock } from '../base/clock.ts';
