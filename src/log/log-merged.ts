@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import { Failure, messageOf } from '../base/failure.ts';
 import { Found } from './found.ts';
+import { Growth } from './growth.ts';
 import type { Log, LogStats, LostRange, ReadResult, Topic } from './log.ts';
 import { Tail } from './tail.ts';
 
@@ -101,8 +102,7 @@ export class MergedLog implements Log {
   readonly #courses: ReadonlyMap<Topic, Course>;
   readonly #closed = new AbortController();
   #following: Promise<unknown> = Promise.resolve();
-  #generation = 0;
-  #growth = Promise.withResolvers<void>();
+  readonly #growth = new Growth();
 
   constructor(options: MergedLogOptions) {
     this.#options = options;
@@ -150,12 +150,7 @@ export class MergedLog implements Log {
   }
 
   async grown(generation: number, signal?: AbortSignal): Promise<number> {
-    const stops = AbortSignal.any([this.#closed.signal, ...(signal ? [signal] : [])]);
-    if (this.#generation !== generation || stops.aborted) return this.#generation;
-    const stopped = Promise.withResolvers<void>();
-    stops.addEventListener('abort', () => stopped.resolve(), { once: true });
-    await Promise.race([this.#growth.promise, stopped.promise]);
-    return this.#generation;
+    return await this.#growth.since(generation, signal);
   }
 
   async commit(): Promise<never> {
@@ -184,6 +179,7 @@ export class MergedLog implements Log {
 
   async close(): Promise<void> {
     this.#closed.abort();
+    this.#growth.end();
     await this.#following;
     await Promise.all(this.#options.shards.map((shard) => shard.close()));
   }
@@ -229,14 +225,8 @@ export class MergedLog implements Log {
       course.next.set(shard, next);
       isGrown ||= next > from;
     }
-    if (isGrown) this.#grow();
+    if (isGrown) this.#growth.grow();
     return isGrown;
-  }
-
-  #grow(): void {
-    this.#generation += 1;
-    this.#growth.resolve();
-    this.#growth = Promise.withResolvers();
   }
 
   #course(topic: Topic): Course {

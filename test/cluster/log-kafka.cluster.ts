@@ -94,3 +94,19 @@ test('a broker that is killed holds commits up, and each is there once', async (
   }
   assert.deepEqual(await textsOf(log), texts);
 });
+
+test('a reader of what another process has deleted meanwhile is told so', async (t) => {
+  const writer = await openAt('deleted/log', systemClock);
+  t.after(() => writer.close());
+  for (const text of ['one', 'two', 'three']) await writer.commit({ appends: [trade(text)] });
+  const settings = { ...settingsOf('deleted/log'), role: null, writes: [], follows: topics };
+  const reader = await openKafkaLog({ ...settings, clock: systemClock, logger });
+  t.after(() => reader.close());
+  assert.equal(await writer.trim({ bytesMax: 5, keepFrom: () => 2 }), 2);
+  const { batches, lost } = await reader.read('market.trades', 0, 2 ** 20);
+  assert.deepEqual(lost, [{ from: 0, to: 2, reason: 'retention' }]);
+  assert.deepEqual(
+    batches.map(({ offset, bytes }) => [offset, Buffer.from(bytes).toString()]),
+    [[2, 'three']],
+  );
+});

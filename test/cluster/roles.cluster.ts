@@ -3,16 +3,21 @@
 // TAPELINE_SEED which moments and which processes.
 
 import { strict as assert } from 'node:assert/strict';
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { Client } from 'pg';
 import { systemClock } from '../../src/base/clock.ts';
 import { type Prng, prng } from '../../src/base/prng.ts';
+import { decodeJson } from '../../src/contracts/frame.ts';
+import type { Signal, Trade } from '../../src/contracts/wire-objects.ts';
+import { openKafkaLog } from '../../src/log/log-kafka.ts';
 import type { DatabaseAddress } from '../../src/store/database.ts';
 import { run, start, withDataFolder } from '../app/command.ts';
 import { connected, linesOf, testCluster } from '../store/cluster.ts';
 import { testKafka } from './kafka.ts';
+import { freePorts } from './server.ts';
 
 const kills = Number(process.env.TAPELINE_KILLS ?? 5);
 const seed = Number(process.env.TAPELINE_SEED ?? 20261121);
@@ -104,6 +109,32 @@ async function rowsOf(client: Client) {
   return rows;
 }
 
+/** All versions of signals in the log, as `id revision`. */
+async function signalsIn(prefix: string): Promise<string[]> {
+  const found: string[] = [];
+  for (let partition = 0; partition < partitions; partition++) {
+    const log = await openKafkaLog({
+      bootstrapServers: [kafka().bootstrap],
+      clientId: 'test',
+      prefix,
+      partition,
+      role: null,
+      writes: [],
+      follows: ['market.signals'],
+      clock: systemClock,
+      logger: { warn: () => undefined },
+    });
+    for (let next = 0; next < log.range('market.signals').end; ) {
+      const read = await log.read('market.signals', next, 2 ** 20);
+      const signals = read.batches.flatMap(({ bytes }) => decodeJson<Signal>(bytes));
+      found.push(...signals.map(({ id, revision }) => `${id} ${revision}`));
+      next = read.next;
+    }
+    await log.close();
+  }
+  return found;
+}
+
 /** Asks until it holds, for minutes at most. */
 async function eventually(holds: () => Promise<boolean>, told: () => Promise<string>) {
   for (let tries = 0; tries < 600; tries++) {
@@ -169,6 +200,12 @@ test(`${kills} times kill -9 of any role leaves the rows of one undisturbed proc
       async () => `${told}: ${await counts(client)} rows, not ${expected}`,
     );
     assert.deepEqual(await rowsOf(client), await rowsOf(expectedClient), told);
+    const signals = await signalsIn('kills');
+    assert.deepEqual(
+      signals.filter((signal, index) => signals.indexOf(signal) !== index),
+      [],
+      `${told}: these are twice in the log`,
+    );
     for (const one of processes.slice(1)) await one.end('SIGTERM');
   });
 });
@@ -210,3 +247,72 @@ test('partitions move between processes that ingest, and no sequence has a gap',
     assert.deepEqual(broken, []);
   });
 });
+
+/** By symbol, the sequences of the trades that a client is told, its history first. */
+async function subscribeToAll(t: TestContext, port: number): Promise<Map<string, number[]>> {
+  const sequences = new Map<string, number[]>();
+  const take = (rows: readonly Trade[]): void => {
+    for (const { symbol, sequence } of rows) {
+      sequences.getOrInsertComputed(symbol, () => []).push(sequence);
+    }
+  };
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/ws`);
+  t.after(() => socket.close());
+  socket.addEventListener('message', ({ data }) => {
+    const message = JSON.parse(String(data));
+    if (message.type === 'history') take(message.rows);
+    if (message.type === 'subscribed') take(message.snapshot);
+    if (message.type === 'trade') take([message]);
+    if (message.type === 'gap' || message.type === 'error') assert.fail(String(data));
+  });
+  await once(socket, 'open');
+  const from = new Date(systemClock.now() / 1000 - 600_000).toISOString();
+  const wanted = { op: 'subscribe', id: 'all', stream: 'trades', symbols: '*', from };
+  socket.send(JSON.stringify(wanted));
+  return sequences;
+}
+
+test('a gateway tells every trade of all partitions once, past and live', async (t) => {
+  await withDataFolder(async (folder) => {
+    const [port] = await freePorts(1);
+    const env = {
+      DATABASE_URL: addressOf(await store.migratedDatabase()),
+      KAFKA_BOOTSTRAP_SERVERS: kafka().bootstrap,
+      KAFKA_PARTITIONS: String(partitions),
+      KAFKA_PREFIX: 'serves',
+      PORT: String(port),
+      TRADES_PER_SECOND: '300',
+    };
+    keep(t, folder, env, ['run', 'ingest'], 'ingest');
+    const persist = keep(t, folder, env, ['run', 'persist'], 'persist');
+    keep(t, folder, env, ['run', 'gateway'], 'gateway');
+    const isServing = async (): Promise<boolean> => {
+      const url = `http://127.0.0.1:${port}/api/v1/trades/AAPL?limit=100`;
+      const answer = await fetch(url).catch(() => null);
+      return answer?.ok === true && ((await answer.json()) as Page).trades.length === 100;
+    };
+    await eventually(isServing, async () => 'the gateway does not serve');
+    const sequences = await subscribeToAll(t, port as number);
+    // What the store does not have comes from the log.
+    await persist.end('SIGTERM');
+    const least = (): number => {
+      const counts = Array.from(sequences.values(), ({ length }) => length);
+      return counts.length === 10 ? Math.min(...counts) : 0;
+    };
+    await eventually(
+      async () => least() > 120,
+      async () => `${least()} trades of the rarest symbol`,
+    );
+    for (const [symbol, told] of sequences) {
+      assert.deepEqual(
+        told,
+        told.map((_, index) => index),
+        symbol,
+      );
+    }
+  });
+});
+
+interface Page {
+  readonly trades: readonly Trade[];
+}

@@ -25,6 +25,8 @@ export interface Fetched {
   readonly messages: readonly KafkaMessage[];
   /** Kafka's offset to fetch on from. */
   readonly next: number;
+  /** What was asked for is gone: the topic begins at `next`. */
+  readonly isGone?: boolean;
 }
 
 export interface FetchLimits {
@@ -91,7 +93,7 @@ export class Fetcher {
       // Retention was quicker.
       const begin = await this.begin(place);
       if (begin <= offset) throw error;
-      return { messages: [], next: begin };
+      return { messages: [], next: begin, isGone: true };
     } finally {
       resolve();
     }
