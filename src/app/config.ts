@@ -18,6 +18,11 @@ export interface Config {
   /** Absolute. Holds the log and, unless `databaseUrl` is set, the database. */
   readonly dataDir: string;
   readonly databaseUrl: string | null;
+  /** Host and port of brokers to publish rows to; empty: none. */
+  readonly kafkaBootstrapServers: readonly string[];
+  readonly flinkSqlGatewayUrl: string;
+  /** Of the job manager. */
+  readonly flinkRestUrl: string;
   readonly feeds: readonly FeedName[];
   /** Empty: each feed's own default. */
   readonly symbols: readonly string[];
@@ -42,6 +47,9 @@ export function readConfig(env: Environment, logLevel: Config['logLevel'] = 'inf
     allowedOrigins: list(env, 'ALLOWED_ORIGINS', []),
     dataDir: resolve(text(env, 'DATA_DIR', resolve(root, 'data'))),
     databaseUrl: databaseUrl(env),
+    kafkaBootstrapServers: bootstrapServers(env),
+    flinkSqlGatewayUrl: httpUrl(env, 'FLINK_SQL_GATEWAY_URL', 'http://127.0.0.1:8083'),
+    flinkRestUrl: httpUrl(env, 'FLINK_REST_URL', 'http://127.0.0.1:8081'),
     feeds: list(env, 'FEEDS', ['simulator']).map((name) => oneOf('FEEDS', name, feedNames)),
     symbols: list(env, 'SYMBOLS', []).map((symbol) => symbol.toUpperCase()),
     tradesPerSecond: whole(env, 'TRADES_PER_SECOND', 100, 1, 1_000_000),
@@ -100,6 +108,21 @@ function databaseUrl(env: Environment): string | null {
     );
   }
   return value;
+}
+
+function bootstrapServers(env: Environment): readonly string[] {
+  const servers = list(env, 'KAFKA_BOOTSTRAP_SERVERS', []);
+  const wrong = servers.find((server) => !/^[\w.-]+:\d{1,5}$/.test(server));
+  if (wrong === undefined) return servers;
+  const allowed = 'host:port of brokers, separated by commas, such as 127.0.0.1:9092';
+  throw refused('KAFKA_BOOTSTRAP_SERVERS', wrong, allowed);
+}
+
+/** Without a slash at its end. */
+function httpUrl(env: Environment, name: string, fallback: string): string {
+  const value = text(env, name, fallback).replace(/\/+$/, '');
+  if (/^https?:\/\/[^/\s]+/.test(value) && URL.canParse(value)) return value;
+  throw refused(name, value, `an address such as ${fallback}`);
 }
 
 function refused(name: string, value: string, allowed: string): Failure {

@@ -5,12 +5,15 @@
 import { type Clock, microsPerSecond } from '../base/clock.ts';
 import { Failure, messageOf } from '../base/failure.ts';
 import type { Feed } from '../feeds/feed.ts';
+import { rowTopics } from '../flink/names.ts';
 import type { Log, Retention, Topic } from '../log/log.ts';
+import type { Rows } from '../log/rows.ts';
 import { deriveCandles } from '../pipeline/derive.ts';
 import { detectSignals } from '../pipeline/detect.ts';
 import type { Follower } from '../pipeline/follower.ts';
 import { Ingest } from '../pipeline/ingest.ts';
 import type { Meters } from '../pipeline/meters.ts';
+import { publishTrades } from '../pipeline/publish.ts';
 
 export interface PlantLogger {
   info(fields: object, message: string): void;
@@ -34,6 +37,8 @@ export interface PlantOptions {
   /** Records older than this may leave the log once they are derived and stored. */
   readonly retentionHours: number;
   readonly retentionGigabytes: number;
+  /** Where trades are published as rows, if anywhere. */
+  readonly rows?: Rows | null;
 }
 
 /** Microseconds that a record may be behind its instrument's newest and still be on time. */
@@ -50,6 +55,7 @@ export class Plant {
   readonly #ingest: Ingest;
   readonly #derives: readonly Follower[];
   readonly #detect: Follower;
+  readonly #publishes: readonly Follower[];
   readonly #noFeeds = new AbortController();
   readonly #noDerive = new AbortController();
   readonly #noDetect = new AbortController();
@@ -68,12 +74,20 @@ export class Plant {
       deriveCandles(log, topic, { allowedLateness, openEvery }, clock, meters),
     );
     this.#detect = detectSignals(log, clock, meters);
+    this.#publishes = this.#publishesTo(options.rows);
     this.#failed.promise.catch(() => undefined);
-    this.#deriving = this.#derives.map((derive) =>
-      this.#watch(derive.run(options, this.#noDerive.signal)),
+    this.#deriving = [...this.#derives, ...this.#publishes].map((part) =>
+      this.#watch(part.run(options, this.#noDerive.signal)),
     );
     this.#detecting = this.#watch(this.#detect.run(options, this.#noDetect.signal));
     this.#housekeeping = this.#watch(this.#keepHouse());
+  }
+
+  #publishesTo(rows: Rows | null = null): readonly Follower[] {
+    if (rows === null) return [];
+    const { log, clock, meters, keepTrying } = this.#options;
+    const to = { rows, topic: rowTopics.trades, keepTrying, signal: this.#noDerive.signal };
+    return [publishTrades(log, to, clock, meters)];
   }
 
   /** The parts of the engine. */
@@ -163,7 +177,8 @@ export class Plant {
 
   /** The first offset that a part of the plant still has to read. */
   #neededFrom(topic: Topic): number {
-    const followers = this.followers.filter((one) => one.topic === topic);
+    const all = [...this.followers, ...this.#publishes];
+    const followers = all.filter((one) => one.topic === topic);
     return Math.min(this.#options.stored(topic), ...followers.map((one) => one.checkpointed));
   }
 }

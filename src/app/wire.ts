@@ -20,8 +20,10 @@ import type {
 import type { Feed } from '../feeds/feed.ts';
 import type { KnownTrade } from '../feeds/live-feed.ts';
 import type { ReplayProgress } from '../feeds/replay/replay.ts';
+import { rowTopics } from '../flink/names.ts';
 import { signalBytes } from '../log/embedded/signal.ts';
 import type { Log, Topic } from '../log/log.ts';
+import type { Rows } from '../log/rows.ts';
 import type { ImportCounts } from '../store/corporate-actions.ts';
 import type { Database } from '../store/database.ts';
 import type { History, Span } from '../store/history.ts';
@@ -131,6 +133,21 @@ export async function openLog(
   const { openEmbeddedLog } = await import('../log/log-embedded.ts');
   const folder = join(config.dataDir, 'log');
   return await openEmbeddedLog({ folder, logger, clock: systemClock, signal, readOnly });
+}
+
+/** Of rows that Flink and others read. */
+const rowPartitions = 4;
+
+/** Where rows are published, their topics made where they are missing; null without brokers. */
+export async function openRows(config: Config): Promise<Rows | null> {
+  const { kafkaBootstrapServers: brokers } = config;
+  if (brokers.length === 0) return null;
+  const { openKafkaRows } = await import('../log/rows-kafka.ts');
+  return await openKafkaRows({
+    brokers,
+    topics: Object.values(rowTopics),
+    partitions: rowPartitions,
+  });
 }
 
 /** The store's writers, one to a topic. */

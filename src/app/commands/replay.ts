@@ -9,7 +9,14 @@ import type { Meters } from '../../pipeline/meters.ts';
 import type { Config } from '../config.ts';
 import { openProgress } from '../progress.ts';
 import { StoreThread } from '../threads.ts';
-import { growthSignal, lockFolder, openLog, openReplay, type ReplayQuery } from '../wire.ts';
+import {
+  growthSignal,
+  lockFolder,
+  openLog,
+  openReplay,
+  openRows,
+  type ReplayQuery,
+} from '../wire.ts';
 
 export interface ReplayOptions extends ReplayQuery {
   readonly quiet?: boolean;
@@ -41,9 +48,11 @@ export async function replay(
   ]);
   const logger = openLogger(config.logLevel, 'stderr');
   const log = await openLog(config, logger, growth);
+  const rows = await openRows(config);
   const meters = pipelineMeters(new Registry());
   ends.defer(async () => await tellSummary(meters, started));
   ends.defer(() => log.close());
+  ends.defer(() => rows?.close());
   ends.defer(() => store.stop());
   // What a replay ends with is the database, so of a machine's few cores it has the first claim.
   setPriority(constants.priority.PRIORITY_LOW);
@@ -59,6 +68,7 @@ export async function replay(
     correctionHorizon: (config.correctionHours ?? Infinity) * 3_600 * microsPerSecond,
     retentionHours: config.retentionHours,
     retentionGigabytes: config.retentionGigabytes,
+    rows,
   });
   ends.defer(() => plant.stop());
   interrupted.addEventListener('abort', () => plant.stopFeeds());
