@@ -10,6 +10,7 @@ import { type Names, statementsOf } from './statements.ts';
 
 const files: Readonly<Record<JobName, readonly string[]>> = {
   candles: ['tables.sql', 'candles.sql'],
+  signals: ['tables.sql', 'signals.sql'],
 };
 
 export interface Cluster {

@@ -1,11 +1,11 @@
--- Signals of candles, defined in docs/SIGNALS.md, as a function of the set of candles: when a late
--- trade undoes a cause, its row goes. All comparisons are exact.
+-- Signals of candles, as docs/SIGNALS.md defines them: functions of the set of candles. When a late
+-- trade or a cancel undoes a cause, the row of its signal goes. All comparisons are exact; percents
+-- are rounded to eleven digits and then, half up, to two.
 
 CREATE TEMPORARY VIEW spans AS
 SELECT
   `symbol`,
   `interval`,
-  `start`,
   UNIX_TIMESTAMP(`start`, 'yyyy-MM-dd''T''HH:mm:ss''Z''') AS `second`,
   CAST(`open` AS DECIMAL(22, 12)) AS `open`,
   CAST(`high` AS DECIMAL(22, 12)) AS `high`,
@@ -23,18 +23,28 @@ SELECT
   `second` AS `from`,
   `second` + 60 AS `until`,
   '' AS `part`,
-  `high` - `low` AS `change`,
-  `open` AS `base`,
-  5.0 AS `mediumAt`,
-  10.0 AS `highAt`,
-  CAST(NULL AS DECIMAL(3, 1)) AS `criticalAt`,
+  CASE
+    WHEN (`high` - `low`) * 100.0 > `open` * 10.0 THEN 'high'
+    WHEN (`high` - `low`) * 100.0 > `open` * 5.0 THEN 'medium'
+    ELSE 'low'
+  END AS `severity`,
+  'swung ' || `percent` || ' % in a minute, trend ' || `trend` AS `text`,
   MAP[
     'high', TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CAST(`high` AS STRING))),
     'low', TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CAST(`low` AS STRING))),
-    'trend', CASE WHEN `close` > `open` THEN 'up' WHEN `close` < `open` THEN 'down' ELSE 'flat' END
+    'percent', `percent`,
+    'trend', `trend`
   ] AS `values`
-FROM spans
-WHERE `interval` = '1m' AND (`high` - `low`) * 100.0 > `open` * 2.0;
+FROM (
+  SELECT
+    *,
+    TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM
+      CAST(CAST((`high` - `low`) * 100.0 / `open` AS DECIMAL(20, 2)) AS STRING))) AS `percent`,
+    CASE WHEN `close` > `open` THEN 'up' WHEN `close` < `open` THEN 'down' ELSE 'flat' END
+      AS `trend`
+  FROM spans
+  WHERE `interval` = '1m' AND (`high` - `low`) * 100.0 > `open` * 2.0
+);
 
 -- An hour's close is more than 5 % away from its open.
 CREATE TEMPORARY VIEW priceChange AS
@@ -44,20 +54,29 @@ SELECT
   `second` AS `from`,
   `second` + 3600 AS `until`,
   '' AS `part`,
-  `close` - `open` AS `change`,
-  `open` AS `base`,
-  5.0 AS `mediumAt`,
-  10.0 AS `highAt`,
-  20.0 AS `criticalAt`,
+  CASE
+    WHEN ABS(`close` - `open`) * 100.0 > `open` * 20.0 THEN 'critical'
+    WHEN ABS(`close` - `open`) * 100.0 > `open` * 10.0 THEN 'high'
+    ELSE 'medium'
+  END AS `severity`,
+  'changed by ' || `percent` || ' % within an hour, to ' || `to` AS `text`,
   MAP[
     'from', TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CAST(`open` AS STRING))),
-    'to', TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CAST(`close` AS STRING)))
+    'to', `to`,
+    'percent', `percent`
   ] AS `values`
-FROM spans
-WHERE `interval` = '1h' AND ABS(`close` - `open`) * 100.0 > `open` * 5.0;
+FROM (
+  SELECT
+    *,
+    TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM
+      CAST(CAST((`close` - `open`) * 100.0 / `open` AS DECIMAL(20, 2)) AS STRING))) AS `percent`,
+    TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CAST(`close` AS STRING))) AS `to`
+  FROM spans
+  WHERE `interval` = '1h' AND ABS(`close` - `open`) * 100.0 > `open` * 5.0
+);
 
--- Each second beside those of the minute that ends with it. Of a minute of the clock only the next
--- can look back on it, so the join is by the minute and not by the symbol alone.
+-- Each second beside those of the minute that ends with it. Only the next minute of the clock can
+-- look back on one, so the join is by minute and not by symbol alone.
 CREATE TEMPORARY VIEW seconds AS
 SELECT `symbol`, `second`, `second` / 60 AS `minute`, `high`, `low`
 FROM spans
@@ -82,34 +101,19 @@ ON a.`symbol` = b.`symbol` AND a.`minute` = b.`seenFrom`
   AND b.`second` <= a.`second` AND b.`second` > a.`second` - 60
 GROUP BY a.`symbol`, a.`second`, a.`high`, a.`low`;
 
--- Seconds whose high or low is more than 5 % away, by direction.
+-- Seconds with a high or low more than 5 % away from that, by direction.
 CREATE TEMPORARY VIEW far AS
-SELECT `symbol`, `second`, `before`, 'up' AS `direction`, `lowest` AS `base`, `high` AS `to`
+SELECT `symbol`, `second`, `before`, 'up' AS `direction`, `lowest` AS `base`, `high` AS `reached`
 FROM lookedBack
 WHERE `high` * 100.0 > `lowest` * 105.0
 UNION ALL
-SELECT `symbol`, `second`, `before`, 'down' AS `direction`, `highest` AS `base`, `low` AS `to`
+SELECT `symbol`, `second`, `before`, 'down' AS `direction`, `highest` AS `base`, `low` AS `reached`
 FROM lookedBack
 WHERE `highest` * 95.0 > `low` * 100.0;
 
 -- Of a minute of the clock and a direction, the first that the second before it was not.
-CREATE TEMPORARY VIEW priceSpike AS
-SELECT
-  'price-spike' AS `kind`,
-  `symbol`,
-  `second` / 60 * 60 AS `from`,
-  `second` + 1 AS `until`,
-  `direction` AS `part`,
-  `to` - `base` AS `change`,
-  `base`,
-  5.0 AS `mediumAt`,
-  10.0 AS `highAt`,
-  20.0 AS `criticalAt`,
-  MAP[
-    'direction', `direction`,
-    'from', TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CAST(`base` AS STRING))),
-    'to', TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CAST(`to` AS STRING)))
-  ] AS `values`
+CREATE TEMPORARY VIEW spikes AS
+SELECT *
 FROM (
   SELECT
     f.*,
@@ -123,6 +127,35 @@ FROM (
 )
 WHERE `place` = 1;
 
+CREATE TEMPORARY VIEW priceSpike AS
+SELECT
+  'price-spike' AS `kind`,
+  `symbol`,
+  `second` / 60 * 60 AS `from`,
+  `second` + 1 AS `until`,
+  `direction` AS `part`,
+  CASE
+    WHEN ABS(`reached` - `base`) * 100.0 > `base` * 20.0 THEN 'critical'
+    WHEN ABS(`reached` - `base`) * 100.0 > `base` * 10.0 THEN 'high'
+    ELSE 'medium'
+  END AS `severity`,
+  IF(`direction` = 'up', 'rose ', 'fell ') || REPLACE(`percent`, '-', '')
+    || ' % within a minute, to ' || `to` AS `text`,
+  MAP[
+    'direction', `direction`,
+    'from', TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CAST(`base` AS STRING))),
+    'to', `to`,
+    'percent', `percent`
+  ] AS `values`
+FROM (
+  SELECT
+    *,
+    TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM
+      CAST(CAST((`reached` - `base`) * 100.0 / `base` AS DECIMAL(20, 2)) AS STRING))) AS `percent`,
+    TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CAST(`reached` AS STRING))) AS `to`
+  FROM spikes
+);
+
 INSERT INTO signals
 SELECT
   SUBSTRING(SHA256(`kind` || CHR(0) || `symbol` || CHR(0) || CAST(`from` AS STRING) || '000000'
@@ -131,14 +164,8 @@ SELECT
   `symbol`,
   DATE_FORMAT(TO_TIMESTAMP_LTZ(`until`, 0), 'yyyy-MM-dd''T''HH:mm:ss''Z'''),
   DATE_FORMAT(TO_TIMESTAMP_LTZ(`from`, 0), 'yyyy-MM-dd''T''HH:mm:ss''Z'''),
-  CASE
-    WHEN ABS(`change`) * 100.0 > `base` * `criticalAt` THEN 'critical'
-    WHEN ABS(`change`) * 100.0 > `base` * `highAt` THEN 'high'
-    WHEN ABS(`change`) * 100.0 > `base` * `mediumAt` THEN 'medium'
-    ELSE 'low'
-  END,
-  TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM
-    CAST(CAST(`change` * 100.0 / `base` AS DECIMAL(20, 2)) AS STRING))),
+  `severity`,
+  `symbol` || ' ' || `text`,
   `values`
 FROM (
   SELECT * FROM volatility

@@ -12,6 +12,7 @@ export interface Names {
   readonly group: string;
   readonly trades: string;
   readonly candles: string;
+  readonly signals: string;
 }
 
 /** The statements of a file beside this one, in order, without their semicolons. */

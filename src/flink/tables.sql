@@ -47,9 +47,32 @@ CREATE TEMPORARY TABLE candles (
   'connector' = 'upsert-kafka',
   'topic' = '${candles}',
   'properties.bootstrap.servers' = '${bootstrap}',
+  'properties.isolation.level' = 'read_committed',
+  'properties.group.id' = '${group}',
   'properties.transaction.timeout.ms' = '600000',
   'key.format' = 'json',
   'value.format' = 'json',
   'sink.delivery-guarantee' = 'exactly-once',
   'sink.transactional-id-prefix' = '${group}-candles'
+);
+
+CREATE TEMPORARY TABLE signals (
+  `id` STRING NOT NULL,
+  `kind` STRING NOT NULL,
+  `symbol` STRING NOT NULL,
+  `time` STRING NOT NULL,
+  `start` STRING NOT NULL,
+  `severity` STRING NOT NULL,
+  `text` STRING NOT NULL,
+  `values` MAP<STRING, STRING> NOT NULL,
+  PRIMARY KEY (`id`) NOT ENFORCED
+) WITH (
+  'connector' = 'upsert-kafka',
+  'topic' = '${signals}',
+  'properties.bootstrap.servers' = '${bootstrap}',
+  'properties.transaction.timeout.ms' = '600000',
+  'key.format' = 'raw',
+  'value.format' = 'json',
+  'sink.delivery-guarantee' = 'exactly-once',
+  'sink.transactional-id-prefix' = '${group}-signals'
 );

@@ -6,8 +6,9 @@
 // it, and rows that are sent twice after a crash change nothing.
 
 import type { Clock } from '../base/clock.ts';
+import { type DeadLetter, deadLetter } from '../contracts/dead-letter.ts';
 import { formatBigDecimal, formatDecimal } from '../contracts/decimal.ts';
-import { frameKind } from '../contracts/frame.ts';
+import { encodeJson, frameKind } from '../contracts/frame.ts';
 import { idSpace } from '../contracts/identity.ts';
 import type { BatchInstrument } from '../contracts/instrument.ts';
 import { formatTime } from '../contracts/time.ts';
@@ -35,7 +36,7 @@ export function publishTrades(
   clock: Clock,
   meters: Meters,
 ): Follower {
-  const published = new PublishedTrades(options, clock);
+  const published = new PublishedTrades(options, clock, meters);
   const name = `publish to ${options.topic}`;
   return new Follower(log, 'market.trades', name, published, clock, meters);
 }
@@ -46,18 +47,23 @@ class PublishedTrades implements Operated {
   readonly checkpointEvery = 0;
   readonly #options: PublishOptions;
   readonly #clock: Clock;
+  readonly #meters: Meters;
 
-  constructor(options: PublishOptions, clock: Clock) {
+  constructor(options: PublishOptions, clock: Clock, meters: Meters) {
     this.#options = options;
     this.#clock = clock;
+    this.#meters = meters;
   }
 
   async apply({ bytes, offset }: StoredBatch): Promise<readonly Append[]> {
     if (frameKind(bytes) !== 'trades') return [];
     const { rows, topic, keepTrying, signal } = this.#options;
-    const sent = tradeRows(decodeTrades(bytes), offset);
+    const { sent, refused } = tradeRows(decodeTrades(bytes), offset);
     await untilDone(async () => await rows.send(topic, sent), this.#clock, keepTrying, signal);
-    return [];
+    if (refused.length === 0) return [];
+    for (const { source, reason } of refused) this.#meters.deadLetters.inc({ source, reason });
+    const count = refused.length;
+    return [{ topic: 'dead-letter', partition: 0, count, bytes: encodeJson(refused) }];
   }
 
   async checkpoint() {
@@ -69,18 +75,38 @@ class PublishedTrades implements Operated {
   async restore(): Promise<void> {}
 }
 
-/** The rows of the trades that count, and of the cancels; `offset` is the batch's in the log. */
-function tradeRows(batch: TradeBatch, offset: number): Row[] {
-  const rows: Row[] = [];
+/** Digits before and behind the point of price x size that SQL's widest decimal has room for. */
+const notionalDigits = { whole: 18, fraction: 20 };
+
+/**
+ * The rows of the trades that count, and of the cancels, and what has no row: a sum over it would
+ * be wrong without a word. `offset` is the batch's in the log.
+ */
+function tradeRows(batch: TradeBatch, offset: number) {
+  const sent: Row[] = [];
+  const refused: DeadLetter[] = [];
   for (let row = 0; row < batch.count; row++) {
     const verdict = batch.verdict[row] as number;
     if (!counts(verdict) && verdict !== cancel) continue;
     const { symbol } = batch.instruments[batch.instrument[row] as number] as BatchInstrument;
     const key = keyOf(batch, row, symbol, offset);
-    const value = verdict === cancel ? null : JSON.stringify(tradeRow(batch, row));
-    rows.push({ key, value, group: symbol });
+    if (verdict === cancel) {
+      sent.push({ key, value: null, group: symbol });
+      continue;
+    }
+    const trade = tradeRow(batch, row);
+    const value = JSON.stringify(trade);
+    const [whole = '', fraction = ''] = trade.notional.split('.');
+    if (whole.length <= notionalDigits.whole && fraction.length <= notionalDigits.fraction) {
+      sent.push({ key, value, group: symbol });
+      continue;
+    }
+    const receiveTime = batch.receiveTime[row] as number;
+    const detail = 'price x size has more digits than rows have room for: it is not published';
+    const fields = { source: batch.source, receiveTime, where: key, reason: 'too-wide', detail };
+    refused.push(deadLetter(fields, value, `publish ${key}`));
   }
-  return rows;
+  return { sent, refused };
 }
 
 /** A cancel that names another time than its trade's finds no trade, here as everywhere. */

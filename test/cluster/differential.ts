@@ -4,15 +4,17 @@
 import { Consumer, FetchIsolationLevels, stringDeserializers } from '@platformatic/kafka';
 import { Registry } from '@prometheus-io/client';
 import { ManualClock, systemClock } from '../../src/base/clock.ts';
-import type { Candle } from '../../src/contracts/wire-objects.ts';
+import { decodeJson } from '../../src/contracts/frame.ts';
+import type { Candle, Signal } from '../../src/contracts/wire-objects.ts';
 import type { Log } from '../../src/log/log.ts';
 import type { Rows } from '../../src/log/rows.ts';
+import { detectSignals } from '../../src/pipeline/detect.ts';
 import { pipelineMeters } from '../../src/pipeline/meters.ts';
 import { publishTrades } from '../../src/pipeline/publish.ts';
-import { atOnce, candlesOf, deriveFrom, never, start } from '../pipeline/rig.ts';
+import { atOnce, batchesOf, candlesOf, deriveFrom, never, start } from '../pipeline/rig.ts';
 
 /** A candle as a line of text, by which two engines are compared byte for byte. */
-export function lineOf(candle: Omit<Candle, 'price' | 'state' | 'revision'>): string {
+export function candleLine(candle: Omit<Candle, 'price' | 'state' | 'revision'>): string {
   const { symbol, interval, start: from, open, high, low, close } = candle;
   const { volume, notional, vwap, trades, priced } = candle;
   const figures = [open, high, low, close, volume, notional, vwap, trades, priced];
@@ -30,7 +32,32 @@ export async function embeddedLines(log: Log): Promise<string[]> {
     if (candle.trades === 0 && candle.priced === 0) newest.delete(key);
     else newest.set(key, candle);
   }
-  return Array.from(newest.values(), lineOf).sort();
+  return Array.from(newest.values(), candleLine).sort();
+}
+
+/** A signal likewise. What was paid on average Flink's rows do not tell. */
+export function signalLine(signal: Omit<Signal, 'state' | 'revision'>): string {
+  const { id, kind, symbol, time, start: from, severity, text, values } = signal;
+  const told = Object.entries(values).filter(([name]) => name !== 'average');
+  const figures = told.map(([name, value]) => `${name}=${value}`).sort();
+  return [id, kind, symbol, time, from, severity, text, ...figures].join(' ');
+}
+
+/** The signals that stand, of the kinds that Flink finds; sorted. To be asked after the candles. */
+export async function embeddedSignalLines(log: Log): Promise<string[]> {
+  const meters = pipelineMeters(new Registry());
+  const detect = detectSignals(log, new ManualClock(start), meters);
+  await detect.recover();
+  while (await detect.step(atOnce, never));
+  const newest = new Map<string, Signal>();
+  for (const { bytes } of await batchesOf(log, 'market.signals')) {
+    for (const signal of decodeJson<Signal>(bytes)) newest.set(signal.id, signal);
+  }
+  const kinds = ['price-spike', 'volatility', 'price-change'];
+  return [...newest.values()]
+    .filter(({ kind, state }) => kinds.includes(kind) && state === 'raised')
+    .map(signalLine)
+    .sort();
 }
 
 export async function publish(log: Log, rows: Rows, topic: string): Promise<void> {
@@ -71,11 +98,12 @@ async function* messagesOf(bootstrap: string, topic: string) {
 
 let readers = 0;
 
-/** What a topic of candles holds, as sorted lines: read on until they are as `wanted`. */
-export async function linesOf(
+/** What a topic of rows holds, as sorted lines: read on until they are as `wanted`. */
+export async function linesOf<T>(
   bootstrap: string,
   topic: string,
   wanted: readonly string[],
+  toLine: (row: T) => string,
 ): Promise<string[]> {
   const all = new Set(wanted);
   const missing = new Set(wanted);
@@ -85,7 +113,7 @@ export async function linesOf(
     if (before !== undefined && all.has(before)) missing.add(before);
     held.delete(key);
     if (typeof value === 'string') {
-      const line = lineOf(JSON.parse(value));
+      const line = toLine(JSON.parse(value));
       held.set(key, line);
       missing.delete(line);
     }

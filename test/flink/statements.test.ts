@@ -7,6 +7,7 @@ const names = {
   group: 'tapeline-candles',
   trades: 'market.trades',
   candles: 'market.candles',
+  signals: 'market.signals',
 };
 
 suite('the text of a job', () => {

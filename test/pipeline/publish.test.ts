@@ -13,7 +13,7 @@ import type { Log } from '../../src/log/log.ts';
 import type { Row, Rows } from '../../src/log/rows.ts';
 import { pipelineMeters } from '../../src/pipeline/meters.ts';
 import { publishTrades } from '../../src/pipeline/publish.ts';
-import { ingestInto, never, observed, start, withLog } from './rig.ts';
+import { ingestInto, never, observed, reasonsOf, start, withLog } from './rig.ts';
 
 /** Keeps what is sent; fails as often as it is told to. */
 class KeptRows implements Rows {
@@ -108,6 +108,25 @@ suite('published trades', () => {
       const rows = new KeptRows();
       await publish(log, rows);
       assert.equal(Object.keys(rows.held).length, 2);
+    });
+  });
+
+  test('that SQL would round are dead letters', async () => {
+    await withLog(async (open) => {
+      const log = await open();
+      const seen = new Observations('somewhere', 'somewhere');
+      const tag = seen.trades.tagOf('', '', '');
+      // 0.000000000011 x 0.000000000011 has 24 digits, 1.1 x 1.1 two.
+      const tiny = seen.trades.instrumentOf('TINY', 12, 12);
+      seen.trades.push(tiny, tag, start, start, 11, 11, 1);
+      const plain = seen.trades.instrumentOf('PLAIN', 1, 1);
+      seen.trades.push(plain, tag, start, start, 11, 11, 2);
+      await ingestInto(log).take(seen, false, never);
+      const rows = new KeptRows();
+      await publish(log, rows);
+      const notionals = Object.values(rows.held).map((value) => JSON.parse(value).notional);
+      assert.deepEqual(notionals, ['1.21']);
+      assert.deepEqual(await reasonsOf(log), ['too-wide']);
     });
   });
 

@@ -1,5 +1,5 @@
-// Two engines, one result: the candles of the embedded engine and of the Flink job, of the same
-// log, are the same byte for byte.
+// Two engines, one result: the candles and signals of the embedded engine and of the Flink jobs, of
+// the same log, are the same byte for byte.
 
 import { strict as assert } from 'node:assert/strict';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -9,15 +9,26 @@ import { suite, type TestContext, test } from 'node:test';
 import { gunzipSync, gzipSync, inflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { ManualClock, systemClock } from '../../src/base/clock.ts';
+import { type Prng, prng } from '../../src/base/prng.ts';
 import { cancel, correction, late, onTime } from '../../src/contracts/verdict.ts';
 import { replayFeed } from '../../src/feeds/replay/replay.ts';
 import { type Submission, status, stop, submit } from '../../src/flink/jobs.ts';
+import type { JobName } from '../../src/flink/names.ts';
 import type { Log } from '../../src/log/log.ts';
 import { openKafkaRows } from '../../src/log/rows-kafka.ts';
 import { zip } from '../feeds/replay/zip.ts';
-import { ingestInto, never, observed, type SimpleTrade, withLog } from '../pipeline/rig.ts';
+import { ingestInto, never, observed, type SimpleTrade, start, withLog } from '../pipeline/rig.ts';
 import { recordedData } from '../recorded-data.ts';
-import { differencesOf, embeddedLines, linesOf, publish, rowsWritten } from './differential.ts';
+import {
+  candleLine,
+  differencesOf,
+  embeddedLines,
+  embeddedSignalLines,
+  linesOf,
+  publish,
+  rowsWritten,
+  signalLine,
+} from './differential.ts';
 import { testFlink } from './flink.ts';
 import { testKafka } from './kafka.ts';
 
@@ -62,7 +73,11 @@ async function beginOf(folder: string, file: string, lines: number, to: string):
 
 /** Topics of a test's own; they are there before the job is. */
 async function openTopics(name: string) {
-  const topics = { trades: `${name}.trades`, candles: `${name}.candles` };
+  const topics = {
+    trades: `${name}.trades`,
+    candles: `${name}.candles`,
+    signals: `${name}.signals`,
+  };
   const { bootstrap } = kafka();
   const all = Object.values(topics);
   const rows = await openKafkaRows({ brokers: [bootstrap], topics: all, partitions: 4 });
@@ -74,26 +89,31 @@ function cluster() {
 }
 
 function submissionTo(
-  { bootstrap, trades, candles }: Awaited<ReturnType<typeof openTopics>>,
+  { bootstrap, trades, candles, signals }: Awaited<ReturnType<typeof openTopics>>,
   options: Partial<Submission> = {},
 ): Submission {
   const plain = { parallelism: 1, checkpointSeconds: 2, from: null, stateHours: null };
-  return { bootstrap, trades, candles, ...plain, ...options };
+  return { bootstrap, trades, candles, signals, ...plain, ...options };
 }
 
 const minutes = 60_000;
 
 /** Submits the job, which ends with the test if not before. */
-async function startJob(t: TestContext, submission: Submission): Promise<void> {
-  await submit(cluster(), 'candles', submission);
+async function startJob(
+  t: TestContext,
+  submission: Submission,
+  name: JobName = 'candles',
+): Promise<void> {
+  const id = await submit(cluster(), name, submission);
   t.after(async () => {
     const jobs = await status(cluster());
-    if (jobs.some(({ state }) => state === 'RUNNING')) await stop(cluster(), 'candles');
+    const runs = jobs.some((job) => job.id === id && job.state === 'RUNNING');
+    if (runs) await stop(cluster(), name);
   });
 }
 
-suite('candles of the embedded engine and of Flink are the same', { timeout: 20 * minutes }, () => {
-  test('of recorded trades', async (t) => {
+suite('the embedded engine and Flink come to the same', { timeout: 20 * minutes }, () => {
+  test('candles of recorded trades', async (t) => {
     const folder = recordedData('.', t);
     if (!folder) return;
     await withLog(async (open) => {
@@ -107,7 +127,7 @@ suite('candles of the embedded engine and of Flink are the same', { timeout: 20 
         await startJob(t, submissionTo(topics));
         await publish(log, topics.rows, topics.trades);
         await topics.rows.close();
-        const found = await linesOf(topics.bootstrap, topics.candles, wanted);
+        const found = await linesOf(topics.bootstrap, topics.candles, wanted, candleLine);
         assert.deepEqual(differencesOf(found, wanted), []);
       });
 
@@ -119,7 +139,7 @@ suite('candles of the embedded engine and of Flink are the same', { timeout: 20 
         await rowsWritten(topics.bootstrap, topics.candles, wanted.length / 4);
         await flink().killTaskManager();
         await flink().startTaskManager();
-        const found = await linesOf(topics.bootstrap, topics.candles, wanted);
+        const found = await linesOf(topics.bootstrap, topics.candles, wanted, candleLine);
         assert.deepEqual(differencesOf(found, wanted), []);
         const [job] = await status(cluster());
         assert.ok(job.restored > 0, 'the job went on from a checkpoint');
@@ -127,7 +147,7 @@ suite('candles of the embedded engine and of Flink are the same', { timeout: 20 
     });
   });
 
-  test(`of generated trades in any order, across an upgrade (seed ${seed})`, async (t) => {
+  test(`candles of generated trades in any order, across an upgrade (seed ${seed})`, async (t) => {
     const topics = await openTopics('generated');
     await withLog(async (open) => {
       const log = await open();
@@ -135,16 +155,47 @@ suite('candles of the embedded engine and of Flink are the same', { timeout: 20 
       const generated = fc.sample(anyTrades, { seed, numRuns: 40 });
       let from: string | null = null;
       let after: string[] = [];
+      // Also the time of receipt, after which open candles are published.
+      let taken = 0;
       for (const half of [generated.slice(0, 20), generated.slice(20)]) {
         await startJob(t, submissionTo(topics, { from, parallelism: 2 }));
-        for (const trades of half) await ingest.take(observed(trades), false, never);
+        for (const trades of half) {
+          await ingest.take(observed(trades, 'somewhere', taken++), false, never);
+        }
         after = await embeddedLines(log);
         await publish(log, topics.rows, topics.trades);
-        const found = await linesOf(topics.bootstrap, topics.candles, after);
+        const found = await linesOf(topics.bootstrap, topics.candles, after, candleLine);
         assert.deepEqual(differencesOf(found, after), []);
         from = await stop(cluster(), 'candles');
       }
       assert.ok(after.length > 100);
+    });
+    await topics.rows.close();
+  });
+
+  test(`signals of generated trades and cancels (seed ${seed})`, async (t) => {
+    const topics = await openTopics('signals');
+    await withLog(async (open) => {
+      const log = await open();
+      const ingest = ingestInto(log);
+      for (const [index, trades] of marketOf(prng(seed)).entries()) {
+        await ingest.take(observed(trades, 'somewhere', index), false, never);
+      }
+      const ended = observed([], 'somewhere', 1_000);
+      const eventTime = start + 86_400e6;
+      const symbols = ['AAA', 'BBB'];
+      const receiveTime = eventTime;
+      ended.heartbeats.push({ source: 'test', symbols, eventTime, receiveTime, complete: true });
+      await ingest.take(ended, false, never);
+      await embeddedLines(log);
+      const wanted = await embeddedSignalLines(log);
+      const kinds = new Set(wanted.map((line) => line.split(' ')[1]));
+      assert.deepEqual(kinds.size, 3, 'signals of every kind');
+      await startJob(t, submissionTo(topics));
+      await startJob(t, submissionTo(topics), 'signals');
+      await publish(log, topics.rows, topics.trades);
+      const found = await linesOf(topics.bootstrap, topics.signals, wanted, signalLine);
+      assert.deepEqual(differencesOf(found, wanted), []);
     });
     await topics.rows.close();
   });
@@ -171,3 +222,22 @@ const anyTrades = fc.array(
     }),
   { minLength: 5, maxLength: 30 },
 );
+
+/** Two symbols on a random walk with jumps, in order; some of the trades are taken back later. */
+function marketOf(random: Prng): SimpleTrade[][] {
+  const batches: SimpleTrade[][] = [];
+  const price = { AAA: 10_000, BBB: 500 };
+  let id = 0;
+  for (let seconds = 0; seconds < 5_400; seconds += 1 + random.integer(20)) {
+    const symbol = random.integer(2) === 0 ? 'AAA' : 'BBB';
+    const step = random.integer(10) === 0 ? 0.15 : 0.01;
+    price[symbol] = Math.max(
+      100,
+      Math.round(price[symbol] * (1 + (random.uniform() - 0.5) * step)),
+    );
+    const trade = { symbol, seconds, price: price[symbol], id: ++id };
+    batches.push([trade]);
+    if (random.integer(12) === 0) batches.push([{ ...trade, price: 0, verdict: cancel }]);
+  }
+  return batches;
+}
