@@ -22,8 +22,11 @@ export interface Config {
   /** Absolute. Holds the log and, unless `databaseUrl` is set, the database. */
   readonly dataDir: string;
   readonly databaseUrl: string | null;
-  /** Of the processes that `tapeline run` starts; null where there is no Kafka. */
+  /** Where rows are published and where the processes that `tapeline run` starts meet. */
   readonly kafka: KafkaConfig | null;
+  readonly flinkSqlGatewayUrl: string;
+  /** Of the job manager. */
+  readonly flinkRestUrl: string;
   readonly feeds: readonly FeedName[];
   /** Empty: each feed's own default. */
   readonly symbols: readonly string[];
@@ -61,6 +64,8 @@ export function readConfig(env: Environment, logLevel: Config['logLevel'] = 'inf
     dataDir: resolve(text(env, 'DATA_DIR', resolve(root, 'data'))),
     databaseUrl: databaseUrl(env),
     kafka: kafka(env),
+    flinkSqlGatewayUrl: httpUrl(env, 'FLINK_SQL_GATEWAY_URL', 'http://127.0.0.1:8083'),
+    flinkRestUrl: httpUrl(env, 'FLINK_REST_URL', 'http://127.0.0.1:8081'),
     feeds: list(env, 'FEEDS', ['simulator']).map((name) => oneOf('FEEDS', name, feedNames)),
     symbols: list(env, 'SYMBOLS', []).map((symbol) => symbol.toUpperCase()),
     tradesPerSecond: whole(env, 'TRADES_PER_SECOND', 100, 1, 1_000_000),
@@ -138,6 +143,13 @@ function kafka(env: Environment): KafkaConfig | null {
     prefix,
     instance: given(env, 'INSTANCE_ID') ?? null,
   };
+}
+
+/** Without a slash at its end. */
+function httpUrl(env: Environment, name: string, fallback: string): string {
+  const value = text(env, name, fallback).replace(/\/+$/, '');
+  if (/^https?:\/\/[^/\s]+/.test(value) && URL.canParse(value)) return value;
+  throw refused(name, value, `an address such as ${fallback}`);
 }
 
 function refused(name: string, value: string, allowed: string): Failure {

@@ -9,6 +9,7 @@ import { adjustments } from '../contracts/corporate-action.ts';
 import { type Interval, intervals } from '../contracts/interval.ts';
 import { isDate, parseSpanEnd, parseTime } from '../contracts/time.ts';
 import { tapes } from '../contracts/trade.ts';
+import { type JobName, jobNames } from '../flink/names.ts';
 import { readConfig } from './config.ts';
 
 const program = new Command('tapeline')
@@ -62,6 +63,7 @@ program
     'whose days a symbol has, where the file does not say: XNYS, XLON, XTKS, …; default 24/7',
     upperCase,
   )
+  .option('--cluster', 'into the log over Kafka, which the processes of `tapeline run` share')
   .option('--quiet', 'no progress')
   .action(async (files: string[], options) => {
     const { replay } = await import('./commands/replay.ts');
@@ -153,6 +155,37 @@ program
   .action(async (options) => {
     const { rebuildStored } = await import('./commands/rebuild.ts');
     await rebuildStored(readConfig(process.env, 'warn'), options);
+  });
+
+const flink = program.command('flink').description('the engine as jobs of Flink (docs/FLINK.md)');
+const jobArgument = () => new Argument('[jobs...]', 'all when not given').choices(jobNames);
+flink
+  .command('submit')
+  .description('start jobs that run on without us; prints their ids')
+  .addArgument(jobArgument())
+  .option('--from <path>', 'a savepoint or checkpoint to go on from')
+  .option('--parallelism <n>', 'tasks of each operator', parseLimit, 1)
+  .option('--checkpoint-seconds <n>', 'results are seen this often', parseLimit, 10)
+  .option('--state-hours <n>', 'forget what nothing touched for so long', parseLimit)
+  .action(async (jobs: JobName[], options) => {
+    const { submitJobs } = await import('./commands/flink.ts');
+    await submitJobs(readConfig(process.env, 'warn'), jobs.length > 0 ? jobs : jobNames, options);
+  });
+flink
+  .command('status')
+  .description('how the jobs are')
+  .addOption(formatOption())
+  .action(async (options) => {
+    const { tellStatus } = await import('./commands/flink.ts');
+    await tellStatus(readConfig(process.env, 'warn'), options.format);
+  });
+flink
+  .command('stop')
+  .description('stop jobs with a savepoint; prints it, for submit --from')
+  .addArgument(jobArgument())
+  .action(async (jobs: JobName[]) => {
+    const { stopJobs } = await import('./commands/flink.ts');
+    await stopJobs(readConfig(process.env, 'warn'), jobs.length > 0 ? jobs : jobNames);
   });
 
 program

@@ -16,7 +16,7 @@ import { openLogger } from './logger.ts';
 import { Plant } from './plant.ts';
 import { Positions } from './positions.ts';
 import { answer } from './remote.ts';
-import { liveFeed, openLog } from './wire.ts';
+import { liveFeed, openLog, openRows } from './wire.ts';
 
 export interface ThreadData {
   readonly config: Config;
@@ -71,7 +71,11 @@ answer(async (question: Question): Promise<unknown> => {
 
 async function run(): Promise<void> {
   const log = await openLog(config, logger, growth);
-  closeLog = async () => await log.close();
+  const rows = await openRows(config);
+  closeLog = async () => {
+    await rows?.close();
+    await log.close();
+  };
   const random = prng(Number(systemClock.now() % 2 ** 32));
   const running = new Plant({
     log,
@@ -84,6 +88,7 @@ async function run(): Promise<void> {
     correctionHorizon: (config.correctionHours ?? correctionHours) * 3_600 * microsPerSecond,
     retentionHours: config.retentionHours,
     retentionGigabytes: config.retentionGigabytes,
+    rows,
   });
   plant = running;
   engine = new EngineHealth(running.followers, log, systemClock);

@@ -5,10 +5,13 @@
 import { type Clock, microsPerSecond } from '../base/clock.ts';
 import { Failure, messageOf } from '../base/failure.ts';
 import type { Feed } from '../feeds/feed.ts';
+import { rowTopics } from '../flink/names.ts';
 import type { Log, Retention, Topic } from '../log/log.ts';
+import type { Rows } from '../log/rows.ts';
 import type { Follower } from '../pipeline/follower.ts';
 import { Ingest } from '../pipeline/ingest.ts';
 import type { Meters } from '../pipeline/meters.ts';
+import { publishTrades } from '../pipeline/publish.ts';
 import { allowedLateness, Engine } from './engine.ts';
 
 export interface PlantLogger {
@@ -33,6 +36,8 @@ export interface PlantOptions {
   /** Records older than this may leave the log once they are derived and stored. */
   readonly retentionHours: number;
   readonly retentionGigabytes: number;
+  /** Where trades are published as rows, if anywhere. */
+  readonly rows?: Rows | null;
 }
 
 const housekeepingMs = 60_000;
@@ -42,6 +47,9 @@ export class Plant {
   readonly #options: PlantOptions;
   readonly #ingest: Ingest;
   readonly #engine: Engine;
+  readonly #publish: Follower | null;
+  readonly #noPublish = new AbortController();
+  readonly #publishing: Promise<void> | null;
   readonly #noFeeds = new AbortController();
   /** What runs. The feeds' may reject; the others end in `failed` instead. */
   readonly #feeding: Promise<void>[] = [];
@@ -56,7 +64,17 @@ export class Plant {
     this.#engine = new Engine(log, clock, meters);
     this.#failed.promise.catch(() => undefined);
     this.#engineRuns = this.#watch(this.#engine.run(options));
+    this.#publish = this.#publishTo(options.rows);
+    this.#publishing =
+      this.#publish && this.#watch(this.#publish.run(options, this.#noPublish.signal));
     this.#housekeeping = this.#watch(this.#keepHouse());
+  }
+
+  #publishTo(rows: Rows | null = null): Follower | null {
+    if (rows === null) return null;
+    const { log, clock, meters, keepTrying } = this.#options;
+    const to = { rows, topic: rowTopics.trades, keepTrying, signal: this.#noPublish.signal };
+    return publishTrades(log, to, clock, meters);
   }
 
   /** The parts of the engine. */
@@ -93,8 +111,9 @@ export class Plant {
   async #wind(): Promise<void> {
     this.#noFeeds.abort();
     await Promise.allSettled(this.#feeding);
+    this.#noPublish.abort();
     await this.#engine.stop();
-    await Promise.all([this.#engineRuns, this.#housekeeping]);
+    await Promise.all([this.#engineRuns, this.#publishing, this.#housekeeping]);
   }
 
   async #watch(part: Promise<void>): Promise<void> {
@@ -143,7 +162,8 @@ export class Plant {
 
   /** The first offset that a part of the plant still has to read. */
   #neededFrom(topic: Topic): number {
-    const followers = this.followers.filter((one) => one.topic === topic);
+    const all = this.#publish ? [...this.followers, this.#publish] : this.followers;
+    const followers = all.filter((one) => one.topic === topic);
     return Math.min(this.#options.stored(topic), ...followers.map((one) => one.checkpointed));
   }
 }

@@ -18,10 +18,12 @@ import type {
 import type { Feed } from '../feeds/feed.ts';
 import type { KnownTrade } from '../feeds/live-feed.ts';
 import type { ReplayProgress } from '../feeds/replay/replay.ts';
+import { rowTopics } from '../flink/names.ts';
 import { signalBytes } from '../log/embedded/signal.ts';
 import type { ClusterOptions } from '../log/kafka/cluster.ts';
 import type { Log, LogName, Topic } from '../log/log.ts';
 import type { MergedLog } from '../log/log-merged.ts';
+import type { Rows } from '../log/rows.ts';
 import { isOf, type Shard } from '../pipeline/shard.ts';
 import type { ImportCounts } from '../store/corporate-actions.ts';
 import type { Database } from '../store/database.ts';
@@ -271,6 +273,20 @@ export async function refuseBesideIngest(config: Config): Promise<void> {
     `${members} processes run ingest now, and each partition has one writer.`,
     'Stop them before the replay, and start them again after it.',
   );
+}
+
+/** Of rows that Flink and others read. */
+const rowPartitions = 4;
+
+/** Where rows are published, their topics made where they are missing; null without brokers. */
+export async function openRows(config: Config): Promise<Rows | null> {
+  if (config.kafka === null) return null;
+  const { openKafkaRows } = await import('../log/rows-kafka.ts');
+  return await openKafkaRows({
+    brokers: config.kafka.servers,
+    topics: Object.values(rowTopics),
+    partitions: rowPartitions,
+  });
 }
 
 /** The store's writers, one to a topic. */

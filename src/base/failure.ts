@@ -21,6 +21,8 @@ export const failureKinds = {
   'database-unavailable': { status: 503, close: 4000, retryable: true },
   'disk-full': { status: 507, close: 4001, retryable: true },
   'feed-unavailable': { status: 502, close: 4002, retryable: true },
+  'flink-refused': { status: 502, close: 4510, retryable: false },
+  'flink-unavailable': { status: 502, close: 4007, retryable: true },
   forbidden: { status: 403, close: 4509, retryable: false },
   'limit-exceeded': { status: 429, close: 4003, retryable: true },
   'log-taken-over': { status: 503, close: 4510, retryable: false },

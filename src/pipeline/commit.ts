@@ -1,5 +1,5 @@
-// The commit of all roles that write the log: a plant that serves waits out what passes by itself,
-// such as a full disk.
+// What all roles do that write to something durable: a plant that serves waits out what passes by
+// itself, such as a full disk or a broker that starts anew.
 
 import type { Clock } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
@@ -8,10 +8,7 @@ import type { Log, Transaction } from '../log/log.ts';
 const retryMsMin = 100;
 const retryMsMax = 5_000;
 
-/**
- * Resolves once the transaction is durable. With `keepTrying` a retryable Failure is tried again,
- * less and less often, until the signal aborts.
- */
+/** Resolves once the transaction is durable. */
 export async function commitUntilDurable(
   log: Log,
   transaction: Transaction,
@@ -19,9 +16,22 @@ export async function commitUntilDurable(
   keepTrying: boolean,
   signal: AbortSignal,
 ): Promise<void> {
+  await untilDone(async () => await log.commit(transaction), clock, keepTrying, signal);
+}
+
+/**
+ * With `keepTrying` what ends in a retryable Failure is tried again, less and less often, until the
+ * signal aborts.
+ */
+export async function untilDone(
+  work: () => Promise<unknown>,
+  clock: Clock,
+  keepTrying: boolean,
+  signal: AbortSignal,
+): Promise<void> {
   for (let waitMs = retryMsMin; ; waitMs = Math.min(waitMs * 2, retryMsMax)) {
     try {
-      await log.commit(transaction);
+      await work();
       return;
     } catch (error) {
       const retryable = error instanceof Failure && error.kind.retryable;

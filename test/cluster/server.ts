@@ -18,6 +18,7 @@ export interface Launch {
   readonly java?: readonly string[];
   readonly main: string;
   readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
   /** Asked again and again until it is true: the server can be used. */
   readonly isReady: (log: () => string) => boolean | Promise<boolean>;
 }
@@ -52,7 +53,7 @@ export class Server {
     return server;
   }
 
-  private constructor({ name, folder, jars, heapMegabytes, java, main, args }: Launch) {
+  private constructor({ name, folder, jars, heapMegabytes, java, main, args, env }: Launch) {
     this.name = name;
     this.#logFile = join(folder, `${name}.log`);
     const log = openSync(this.#logFile, 'w');
@@ -62,6 +63,7 @@ export class Server {
     const command = ['java', '-cp', classPath, ...settings, main, ...args];
     this.#shell = spawn('sh', ['-c', warden, 'warden', ...command], {
       cwd: folder,
+      env: { ...process.env, ...env },
       stdio: ['pipe', log, log],
     });
     closeSync(log);

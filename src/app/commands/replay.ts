@@ -16,6 +16,7 @@ import {
   lockFolder,
   openLog,
   openReplay,
+  openRows,
   openShardLog,
   prepareCluster,
   type ReplayQuery,
@@ -24,6 +25,8 @@ import {
 
 export interface ReplayOptions extends ReplayQuery {
   readonly quiet?: boolean;
+  /** Into the log over Kafka. */
+  readonly cluster?: boolean;
 }
 
 export async function replay(
@@ -31,7 +34,7 @@ export async function replay(
   files: readonly string[],
   options: ReplayOptions,
 ): Promise<void> {
-  if (config.kafka !== null) return await replayIntoShards(config, files, options);
+  if (options.cluster) return await replayIntoShards(config, files, options);
   const started = systemClock.now();
   const interrupted = onInterrupt();
   const progress = openProgress(options.quiet !== true);
@@ -53,9 +56,11 @@ export async function replay(
   ]);
   const logger = openLogger(config.logLevel, 'stderr');
   const log = await openLog(config, logger, growth);
+  const rows = await openRows(config);
   const meters = pipelineMeters(new Registry());
   ends.defer(async () => await tellSummary(meters, started));
   ends.defer(() => log.close());
+  ends.defer(() => rows?.close());
   ends.defer(() => store.stop());
   // What a replay ends with is the database, so of a machine's few cores it has the first claim.
   setPriority(constants.priority.PRIORITY_LOW);
@@ -71,6 +76,7 @@ export async function replay(
     correctionHorizon: (config.correctionHours ?? Infinity) * 3_600 * microsPerSecond,
     retentionHours: config.retentionHours,
     retentionGigabytes: config.retentionGigabytes,
+    rows,
   });
   ends.defer(() => plant.stop());
   interrupted.addEventListener('abort', () => plant.stopFeeds());

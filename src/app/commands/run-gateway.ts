@@ -16,6 +16,7 @@ import { stopSignal } from '../signals.ts';
 import {
   type OpenPositions,
   openDatabase,
+  openExports,
   openHistory,
   openMergedShards,
   prepareCluster,
@@ -46,6 +47,7 @@ export async function runGateway(config: Config): Promise<void> {
     listener,
     log,
     history,
+    exports: await openExports(database.connection),
     stored: (topic) => {
       return topic === 'market.quotes'
         ? notStored

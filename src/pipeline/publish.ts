@@ -1,0 +1,152 @@
+// Publish: joins the trades of the log to a topic of rows that people and Flink can read. What SQL
+// cannot know travels in the row: what its tape lets a trade move, where its day starts by the
+// exchange's calendar, price x size without rounding.
+//
+// A row's key is what the trade is known by, so a cancel takes it back without anybody looking for
+// it, and rows that are sent twice after a crash change nothing.
+
+import type { Clock } from '../base/clock.ts';
+import { type DeadLetter, deadLetter } from '../contracts/dead-letter.ts';
+import { formatBigDecimal, formatDecimal } from '../contracts/decimal.ts';
+import { encodeJson, frameKind } from '../contracts/frame.ts';
+import { idSpace } from '../contracts/identity.ts';
+import type { BatchInstrument } from '../contracts/instrument.ts';
+import { formatTime } from '../contracts/time.ts';
+import { decodeTrades, type TradeBatch, type TradeTag } from '../contracts/trade.ts';
+import { cancel, counts, verdictName } from '../contracts/verdict.ts';
+import { day, startOf } from '../engine/buckets.ts';
+import { highLow, movesOf, openClose, volume } from '../engine/tape-rules.ts';
+import type { Append, Log, StoredBatch } from '../log/log.ts';
+import type { Row, Rows } from '../log/rows.ts';
+import { untilDone } from './commit.ts';
+import { Follower, type Operated } from './follower.ts';
+import type { Meters } from './meters.ts';
+
+export interface PublishOptions {
+  readonly rows: Rows;
+  readonly topic: string;
+  /** Waits while rows cannot be sent, until the signal aborts. */
+  readonly keepTrying: boolean;
+  readonly signal: AbortSignal;
+}
+
+export function publishTrades(
+  log: Log,
+  options: PublishOptions,
+  clock: Clock,
+  meters: Meters,
+): Follower {
+  const published = new PublishedTrades(options, clock, meters);
+  const name = `publish to ${options.topic}`;
+  return new Follower(log, 'market.trades', name, published, clock, meters);
+}
+
+class PublishedTrades implements Operated {
+  readonly isFull = false;
+  /** Each commit is one: what was sent is not sent again. */
+  readonly checkpointEvery = 0;
+  readonly #options: PublishOptions;
+  readonly #clock: Clock;
+  readonly #meters: Meters;
+
+  constructor(options: PublishOptions, clock: Clock, meters: Meters) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#meters = meters;
+  }
+
+  async apply({ bytes, offset }: StoredBatch): Promise<readonly Append[]> {
+    if (frameKind(bytes) !== 'trades') return [];
+    const { rows, topic, keepTrying, signal } = this.#options;
+    const { sent, refused } = tradeRows(decodeTrades(bytes), offset);
+    await untilDone(async () => await rows.send(topic, sent), this.#clock, keepTrying, signal);
+    if (refused.length === 0) return [];
+    for (const { source, reason } of refused) this.#meters.deadLetters.inc({ source, reason });
+    const count = refused.length;
+    return [{ topic: 'dead-letter', count, bytes: encodeJson(refused) }];
+  }
+
+  async checkpoint() {
+    return { snapshot: null, kept: [] };
+  }
+
+  saved(): void {}
+
+  async restore(): Promise<void> {}
+}
+
+/** Digits before and behind the point of price x size that SQL's widest decimal has room for. */
+const notionalDigits = { whole: 18, fraction: 20 };
+
+/**
+ * The rows of the trades that count, and of the cancels, and what has no row: a sum over it would
+ * be wrong without a word. `offset` is the batch's in the log.
+ */
+function tradeRows(batch: TradeBatch, offset: number) {
+  const sent: Row[] = [];
+  const refused: DeadLetter[] = [];
+  for (let row = 0; row < batch.count; row++) {
+    const verdict = batch.verdict[row] as number;
+    if (!counts(verdict) && verdict !== cancel) continue;
+    const { symbol } = batch.instruments[batch.instrument[row] as number] as BatchInstrument;
+    const key = keyOf(batch, row, symbol, offset);
+    if (verdict === cancel) {
+      sent.push({ key, value: null, group: symbol });
+      continue;
+    }
+    const trade = tradeRow(batch, row);
+    const value = JSON.stringify(trade);
+    const [whole = '', fraction = ''] = trade.notional.split('.');
+    if (whole.length <= notionalDigits.whole && fraction.length <= notionalDigits.fraction) {
+      sent.push({ key, value, group: symbol });
+      continue;
+    }
+    const receiveTime = batch.receiveTime[row] as number;
+    const detail = 'price x size has more digits than rows have room for: it is not published';
+    const fields = { source: batch.source, receiveTime, where: key, reason: 'too-wide', detail };
+    refused.push(deadLetter(fields, value, `publish ${key}`));
+  }
+  return { sent, refused };
+}
+
+/** A cancel that names another time than its trade's finds no trade, here as everywhere. */
+function keyOf(batch: TradeBatch, row: number, symbol: string, offset: number): string {
+  const id = batch.id[row] as number;
+  const space = idSpace(batch.scope, symbol);
+  return Number.isNaN(id)
+    ? `${space} at ${offset + row}`
+    : `${space} ${id} ${batch.eventTime[row]}`;
+}
+
+function tradeRow(batch: TradeBatch, row: number) {
+  const instrument = batch.instruments[batch.instrument[row] as number] as BatchInstrument;
+  const { symbol, priceScale, sizeScale, calendar } = instrument;
+  const { venue, conditions, side } = batch.tags[batch.tag[row] as number] as TradeTag;
+  const time = batch.eventTime[row] as number;
+  const price = batch.price[row] as number;
+  const size = batch.size[row] as number;
+  const id = batch.id[row] as number;
+  const moves = movesOf(batch.tape, conditions);
+  return {
+    symbol,
+    time: formatTime(time),
+    price: formatDecimal(price, priceScale),
+    size: formatDecimal(size, sizeScale),
+    notional: formatBigDecimal(BigInt(price) * BigInt(size), priceScale + sizeScale),
+    side,
+    venue,
+    conditions,
+    source: batch.source,
+    verdict: verdictName(batch.verdict[row] as number),
+    eventTime: time,
+    order: Number.isNaN(id) ? 0 : id,
+    moves: letters(moves.within),
+    dayMoves: letters(moves.day),
+    dayStart: startOf(calendar, day, time),
+  };
+}
+
+/** As the tape writes its rules: open and close, high and low, volume. */
+function letters(moves: number): string {
+  return [openClose, highLow, volume].map((bit) => ((moves & bit) === 0 ? 'N' : 'Y')).join('');
+}
