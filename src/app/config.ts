@@ -18,6 +18,7 @@ export interface Config {
   /** Absolute. Holds the log and, unless `databaseUrl` is set, the database. */
   readonly dataDir: string;
   readonly databaseUrl: string | null;
+  readonly redisUrl: string | null;
   readonly feeds: readonly FeedName[];
   /** Empty: each feed's own default. */
   readonly symbols: readonly string[];
@@ -42,6 +43,7 @@ export function readConfig(env: Environment, logLevel: Config['logLevel'] = 'inf
     allowedOrigins: list(env, 'ALLOWED_ORIGINS', []),
     dataDir: resolve(text(env, 'DATA_DIR', resolve(root, 'data'))),
     databaseUrl: databaseUrl(env),
+    redisUrl: redisUrl(env),
     feeds: list(env, 'FEEDS', ['simulator']).map((name) => oneOf('FEEDS', name, feedNames)),
     symbols: list(env, 'SYMBOLS', []).map((symbol) => symbol.toUpperCase()),
     tradesPerSecond: whole(env, 'TRADES_PER_SECOND', 100, 1, 1_000_000),
@@ -89,17 +91,35 @@ function oneOf<T extends string>(name: string, value: string, allowed: readonly 
 }
 
 function databaseUrl(env: Environment): string | null {
-  const value = given(env, 'DATABASE_URL');
+  return address(env, 'DATABASE_URL', 'a PostgreSQL address', /^postgres(ql)?:\/\/.+/, {
+    as: 'postgres://user:password@host:5432/database',
+    without: 'to use our own',
+  });
+}
+
+function redisUrl(env: Environment): string | null {
+  return address(env, 'REDIS_URL', 'a Redis address', /^rediss?:\/\/.+/, {
+    as: 'redis://user:password@host:6379/0 (rediss:// for TLS)',
+    without: 'where there is one gateway',
+  });
+}
+
+/** The value may hold a password: it is not repeated. */
+function address(
+  env: Environment,
+  name: string,
+  what: string,
+  pattern: RegExp,
+  cure: { readonly as: string; readonly without: string },
+): string | null {
+  const value = given(env, name);
   if (value === undefined) return null;
-  if (!/^postgres(ql)?:\/\/.+/.test(value)) {
-    // The value may hold a password: it is not repeated.
-    throw new Failure(
-      'bad-configuration',
-      'DATABASE_URL is not a PostgreSQL address.',
-      'Give it as postgres://user:password@host:5432/database, or leave it out to use our own.',
-    );
-  }
-  return value;
+  if (pattern.test(value) && URL.canParse(value)) return value;
+  throw new Failure(
+    'bad-configuration',
+    `${name} is not ${what}.`,
+    `Give it as ${cure.as}, or leave it out ${cure.without}.`,
+  );
 }
 
 function refused(name: string, value: string, allowed: string): Failure {

@@ -20,6 +20,7 @@ import type {
 import type { Feed } from '../feeds/feed.ts';
 import type { KnownTrade } from '../feeds/live-feed.ts';
 import type { ReplayProgress } from '../feeds/replay/replay.ts';
+import type { SharedCounts } from '../gateway/request-counts.ts';
 import { signalBytes } from '../log/embedded/signal.ts';
 import type { Log, Topic } from '../log/log.ts';
 import type { ImportCounts } from '../store/corporate-actions.ts';
@@ -131,6 +132,16 @@ export async function openLog(
   const { openEmbeddedLog } = await import('../log/log-embedded.ts');
   const folder = join(config.dataDir, 'log');
   return await openEmbeddedLog({ folder, logger, clock: systemClock, signal, readOnly });
+}
+
+/** The counts of requests that gateways share; null where each counts for itself. */
+export async function openSharedCounts(
+  { redisUrl }: Config,
+  logger: PlantLogger,
+): Promise<SharedCounts | null> {
+  if (redisUrl === null) return null;
+  const { openRedisCounts } = await import('../gateway/request-counts-redis.ts');
+  return openRedisCounts({ url: redisUrl, clock: systemClock, logger });
 }
 
 /** The store's writers, one to a topic. */

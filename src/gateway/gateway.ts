@@ -5,13 +5,14 @@ import type { Registry } from '@prometheus-io/client';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../log/log.ts';
 import type { History } from '../store/history.ts';
-import type { HealthReport, PartHealth } from './health.ts';
+import type { GatewayHealth, HealthReport } from './health.ts';
 import { defaultLimits, type GatewayLimits } from './limits.ts';
 import type { Listener } from './listener.ts';
 import { Live } from './live.ts';
 import type { GatewayLogger } from './logger.ts';
 import { gatewayGauges, gatewayMetrics } from './metrics.ts';
 import { pageFiles } from './page-files.ts';
+import { type SharedCounts, sharedStore } from './request-counts.ts';
 import { alertRoutes } from './routes/alerts.ts';
 import { candleRoutes } from './routes/candles.ts';
 import type { RouteContext } from './routes/context.ts';
@@ -46,6 +47,8 @@ export interface GatewayOptions {
   readonly pageFolder?: string;
   /** Origins whose pages may open WebSockets, beside our own. */
   readonly allowedOrigins?: readonly string[];
+  /** Where several gateways count requests together; each counts for itself without. */
+  readonly sharedCounts?: SharedCounts;
 }
 
 export interface Gateway {
@@ -76,7 +79,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     logger,
     allowedOrigins,
   });
-  const { app, handle } = await httpApp(listener.server, limits, metrics, logger);
+  const { sharedCounts } = options;
+  const limitStore = sharedCounts && sharedStore(sharedCounts, clock);
+  const { app, handle } = await httpApp(listener.server, limits, metrics, logger, limitStore);
   addRoutes(app, { live, sources, clock }, options);
   pageRoutes(app, await pageFiles(options.pageFolder));
   gatewayGauges(registry, {
@@ -103,11 +108,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
 function addRoutes(app: HttpServer, context: RouteContext, options: GatewayOptions): void {
   const { live } = context;
-  const gateway = (): PartHealth =>
-    live.waitsFor === null
-      ? { state: 'ok', detail: 'serves' }
-      : { state: 'starting', detail: live.waitsFor };
-  operationRoutes(app, { ...options, gateway });
+  const own = (): GatewayHealth => ({
+    gateway:
+      live.waitsFor === null
+        ? { state: 'ok', detail: 'serves' }
+        : { state: 'starting', detail: live.waitsFor },
+    ...(options.sharedCounts ? { limits: options.sharedCounts.health() } : {}),
+  });
+  operationRoutes(app, { ...options, own });
   for (const prefix of ['/api/v1', '/api']) {
     void app.register(
       async (api: HttpServer) => {

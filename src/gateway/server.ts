@@ -3,7 +3,7 @@
 
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import rateLimit from '@fastify/rate-limit';
+import rateLimit, { type FastifyRateLimitStoreCtor } from '@fastify/rate-limit';
 import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, {
@@ -51,6 +51,7 @@ export async function httpApp(
   limits: GatewayLimits,
   metrics: GatewayMetrics,
   logger: GatewayLogger,
+  limitStore?: FastifyRateLimitStoreCtor,
 ): Promise<HttpApp> {
   let handle: RequestListener = () => undefined;
   const app = fastify({
@@ -72,14 +73,18 @@ export async function httpApp(
     const labels = { route: request.routeOptions.url ?? 'none', status: reply.statusCode };
     metrics.requests.observe(labels, reply.elapsedTime / 1000);
   });
-  await guard(app, limits);
+  await guard(app, limits, limitStore);
   answerProblems(app, logger);
   await describe(app);
   return { app, handle };
 }
 
 /** What is checked, and said, of every request before its route sees it. */
-async function guard(app: HttpServer, limits: GatewayLimits): Promise<void> {
+async function guard(
+  app: HttpServer,
+  limits: GatewayLimits,
+  limitStore: FastifyRateLimitStoreCtor | undefined,
+): Promise<void> {
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(securityHeaders);
     if (request.url.length <= limits.urlLengthMax) return;
@@ -93,6 +98,7 @@ async function guard(app: HttpServer, limits: GatewayLimits): Promise<void> {
         ? limits.loopbackRequestsPerSecondMax
         : limits.requestsPerSecondMax,
     enableDraftSpec: true,
+    ...(limitStore ? { store: limitStore } : {}),
     errorResponseBuilder: (_request, { max }) =>
       new Failure('limit-exceeded', `More than ${max} requests in a second.`, 'Ask less often.'),
   });

@@ -19,6 +19,7 @@ import {
   lockFolder,
   openHistory,
   openLog,
+  openSharedCounts,
 } from '../wire.ts';
 
 const healthMs = 1_000;
@@ -69,6 +70,8 @@ async function serve(parts: Parts): Promise<void> {
   ends.defer(() => log.close());
   const history = await openHistory(database);
   ends.defer(() => history.close());
+  const sharedCounts = await openSharedCounts(config, logger);
+  if (sharedCounts) ends.defer(() => sharedCounts.close());
   const watch = new HealthWatch(parts, log);
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -85,6 +88,7 @@ async function serve(parts: Parts): Promise<void> {
     clock: systemClock,
     logger,
     allowedOrigins: config.allowedOrigins,
+    ...(sharedCounts ? { sharedCounts } : {}),
   });
   ends.defer(() => gateway.close());
   logger.info({ url: gateway.url, data: config.dataDir, feeds: config.feeds }, 'ready');
