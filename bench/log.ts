@@ -47,7 +47,7 @@ async function measure(folder: string, load: Load): Promise<Row> {
   try {
     const appended = await append(log, load);
     const read = await readAll(log);
-    const { end } = log.range('market.trades', 0);
+    const { end } = log.range('market.trades');
     return {
       load: load.name,
       batch: load.trades,
@@ -67,7 +67,7 @@ async function measure(folder: string, load: Load): Promise<Row> {
 /** One commit after the other, so that each is one fsync. */
 async function append(log: EmbeddedLog, load: Load): Promise<Appended> {
   const bytes = new Uint8Array(load.trades * tradeBytes).map((_, index) => index * 31);
-  const trades: Append = { topic: 'market.trades', partition: 0, count: load.trades, bytes };
+  const trades: Append = { topic: 'market.trades', count: load.trades, bytes };
   const value = new Uint8Array(200);
   const ms: number[] = [];
   const cpu = process.cpuUsage();
@@ -97,13 +97,13 @@ interface Appended {
 async function readAll(
   log: EmbeddedLog,
 ): Promise<{ trades: number; bytes: number; seconds: number }> {
-  const { end } = log.range('market.trades', 0);
+  const { end } = log.range('market.trades');
   let trades = 0;
   let bytes = 0;
   const begin = performance.now();
   while (performance.now() - begin < readSecondsMax * 1000) {
     for (let offset = 0; offset < end; ) {
-      const read = await log.read('market.trades', 0, offset, readBytes);
+      const read = await log.read('market.trades', offset, readBytes);
       for (const batch of read.batches) bytes += batch.bytes.length;
       offset = read.next;
     }

@@ -23,6 +23,10 @@ export class FaultyLog implements Log {
     return this.#log.epoch;
   }
 
+  get partition(): number {
+    return this.#log.partition;
+  }
+
   get warnings(): readonly string[] {
     return this.#log.warnings;
   }
@@ -45,12 +49,12 @@ export class FaultyLog implements Log {
     return await this.#log.trim(retention);
   }
 
-  async read(topic: Topic, partition: number, offset: number, max: number): Promise<ReadResult> {
-    return await this.#log.read(topic, partition, offset, max);
+  async read(topic: Topic, offset: number, max: number): Promise<ReadResult> {
+    return await this.#log.read(topic, offset, max);
   }
 
-  range(topic: Topic, partition: number): { readonly start: number; readonly end: number } {
-    return this.#log.range(topic, partition);
+  range(topic: Topic): { readonly start: number; readonly end: number } {
+    return this.#log.range(topic);
   }
 
   async grown(generation: number, signal?: AbortSignal): Promise<number> {

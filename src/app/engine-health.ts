@@ -11,7 +11,6 @@ interface Following {
   readonly position: number;
 }
 
-const partition = 0;
 /** A part that takes nothing for so long, with records before it, is stuck. */
 const stuckSeconds = 10;
 
@@ -33,7 +32,7 @@ export class EngineHealth {
     let behind = 0;
     for (const part of this.#parts) {
       const { topic, position } = part.follower;
-      const lag = this.#log.range(topic, partition).end - position;
+      const lag = this.#log.range(topic).end - position;
       behind += lag;
       if (lag === 0 || position !== part.position) {
         part.position = position;

@@ -41,7 +41,6 @@ const allowedLateness = 2 * microsPerSecond;
 /** Open candles are published at most this often, microseconds. */
 const openEvery = 250_000;
 
-const partition = 0;
 const housekeepingMs = 60_000;
 const metersMs = 1_000;
 
@@ -157,7 +156,7 @@ export class Plant {
     return {
       before: clock.now() - retentionHours * 3_600 * microsPerSecond,
       bytesMax: retentionGigabytes * 2 ** 30,
-      keepFrom: (topic, at) => (at === partition ? this.#neededFrom(topic) : 0),
+      keepFrom: (topic) => this.#neededFrom(topic),
     };
   }
 

@@ -73,7 +73,7 @@ async function run(): Promise<void> {
   registry = new metrics.Registry();
   const database = await opening;
   if (!database) throw new TypeError('the database is opened first');
-  const sinks = await openSinks(database.connection, log.epoch);
+  const sinks = await openSinks(database.connection, log);
   try {
     const positions = new Positions(memory);
     for (const topic of topics) {

@@ -22,7 +22,7 @@ import type { KnownTrade } from '../feeds/live-feed.ts';
 import type { ReplayProgress } from '../feeds/replay/replay.ts';
 import type { SharedCounts } from '../gateway/request-counts.ts';
 import { signalBytes } from '../log/embedded/signal.ts';
-import type { Log, Topic } from '../log/log.ts';
+import type { Log, LogName, Topic } from '../log/log.ts';
 import type { ImportCounts } from '../store/corporate-actions.ts';
 import type { Database } from '../store/database.ts';
 import type { History, Span } from '../store/history.ts';
@@ -147,7 +147,7 @@ export async function openSharedCounts(
 /** The store's writers, one to a topic. */
 export async function openSinks(
   database: DatabaseConnection,
-  epoch: string,
+  { epoch, partition }: LogName,
 ): Promise<readonly Sink[]> {
   const [instruments, trades, candles, signals, deadLetters] = await Promise.all([
     import('../store/sink-instruments.ts'),
@@ -156,7 +156,7 @@ export async function openSinks(
     import('../store/sink-signals.ts'),
     import('../store/sink-dead-letters.ts'),
   ]);
-  const options = { database, epoch, partition: 0 };
+  const options = { database, epoch, partition };
   return [
     instruments.openInstrumentsSink(options),
     trades.openTradesSink(options),
@@ -174,10 +174,10 @@ export async function unstoredRecords(
 ): Promise<number> {
   if (!existsSync(join(config.dataDir, 'log'))) return 0;
   const log = await openLog(config, logger, growthSignal());
-  const sinks = await openSinks(database, log.epoch);
+  const sinks = await openSinks(database, log);
   try {
     const behind = sinks.map(async (sink) => {
-      return log.range(sink.topic as Topic, 0).end - (await sink.position());
+      return log.range(sink.topic as Topic).end - (await sink.position());
     });
     return (await Promise.all(behind)).reduce((sum, records) => sum + records, 0);
   } finally {

@@ -4,23 +4,26 @@
 
 import { Failure } from '../base/failure.ts';
 import type { ExplainedPlace } from '../engine/explain-candle.ts';
-import { partition } from './recent/tail.ts';
+import type { LogName } from '../log/log.ts';
 
 /** What every cursor of a log begins with; the offset follows. */
-export function cursorHead(epoch: string): string {
+export function cursorHead({ epoch, partition }: LogName): string {
   return `${epoch}:${partition}:`;
 }
 
-/** A place in a stream: the log's epoch, and the offset of the last record that was told. */
+/** A place in a stream: epoch and partition of its log, the offset of the last record told. */
 export interface StreamCursor {
   readonly epoch: string;
+  readonly partition: number;
   readonly offset: number;
 }
 
 /** Throws Failure `bad-request`. */
 export function parseStreamCursor(text: string): StreamCursor {
-  const [, epoch, offset] = /^([^:]{1,64}):0:(-1|\d{1,15})$/.exec(text) ?? [];
-  if (epoch !== undefined) return { epoch, offset: Number(offset) };
+  const [, epoch, partition, offset] = /^([^:]{1,64}):(\d{1,5}):(-1|\d{1,15})$/.exec(text) ?? [];
+  if (epoch !== undefined) {
+    return { epoch, partition: Number(partition), offset: Number(offset) };
+  }
   throw new Failure(
     'bad-request',
     `"${text}" is no cursor.`,

@@ -57,7 +57,7 @@ export class WebSockets {
     const { sources, live, metrics, limits, clock } = options;
     this.#options = options;
     const series = new SeriesPool(live, sources, limits.indicatedCandlesMax, clock);
-    this.#hub = new Hub(live, series, cursorHead(sources.log.epoch), clock, metrics);
+    this.#hub = new Hub(live, series, cursorHead(sources.log), clock, metrics);
     this.#subscriber = new Subscriber(sources, live, this.#hub, series, limits, metrics);
     const handshake: ServerOptions & { closeTimeout: number } = {
       noServer: true,

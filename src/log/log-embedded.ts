@@ -22,7 +22,6 @@ import { LogWriter } from './embedded/writer.ts';
 import type { Log, LogStats, ReadResult, Retention, Topic, Transaction } from './log.ts';
 
 export type { LogLogger } from './embedded/quarantine.ts';
-export { partitions } from './embedded/signal.ts';
 
 export interface EmbeddedLogOptions {
   /** Made with mode 0700 when absent. */
@@ -119,6 +118,7 @@ interface Parts {
 
 class OpenLog implements EmbeddedLog {
   readonly epoch: string;
+  readonly partition = 0;
   readonly warnings: readonly string[];
   readonly #parts: Parts;
   readonly #reader: LogReader;
@@ -140,17 +140,12 @@ class OpenLog implements EmbeddedLog {
     return await this.#writer.commit(transaction);
   }
 
-  async read(
-    topic: Topic,
-    partition: number,
-    offset: number,
-    bytesMax: number,
-  ): Promise<ReadResult> {
-    return this.#reader.read(topic, partition, offset, bytesMax);
+  async read(topic: Topic, offset: number, bytesMax: number): Promise<ReadResult> {
+    return this.#reader.read(topic, offset, bytesMax);
   }
 
-  range(topic: Topic, partition: number): { readonly start: number; readonly end: number } {
-    return this.#reader.range(topic, partition);
+  range(topic: Topic): { readonly start: number; readonly end: number } {
+    return this.#reader.range(topic);
   }
 
   async grown(generation: number, signal?: AbortSignal): Promise<number> {

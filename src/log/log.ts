@@ -1,6 +1,8 @@
 // The log: the one source of truth. Contract, for every implementation:
 //
-// Order       A partition is one sequence of batches; offsets are dense and count records.
+// Shard       A log is one shard: the same partition of every topic, with all that concerns its
+//             instruments. A partition is a plant of its own.
+// Order       A topic is one sequence of batches; offsets are dense and count records.
 // Atomicity   All appends and state writes of one `commit` become visible together or not at all.
 // Durability  A commit that resolved survives kill -9 and power loss. Nothing is readable earlier.
 // Delivery    `read` returns every batch from an offset on, or says in `lost` what is missing.
@@ -18,7 +20,6 @@ export type Topic = (typeof topics)[number];
 
 export interface Append {
   readonly topic: Topic;
-  readonly partition: number;
   /** How many records the batch holds, at least 1; its offsets are end to end + count. */
   readonly count: number;
   /** An encoded frame (contracts/frame.ts); opaque to the log. */
@@ -64,15 +65,21 @@ export interface ReadResult {
 export interface Retention {
   /** Batches appended before this time (microseconds) may go. */
   readonly before?: number;
-  /** Oldest batches go until a partition holds at most this. */
+  /** Oldest batches go until a topic holds at most this. */
   readonly bytesMax?: number;
   /** Nothing at or after these offsets goes, however old: consumers still need it. */
-  readonly keepFrom: (topic: Topic, partition: number) => number;
+  readonly keepFrom: (topic: Topic) => number;
 }
 
-export interface Log {
+/** What an offset is one of, for those who keep it elsewhere. */
+export interface LogName {
   /** Names this log's life: positions of another epoch mean nothing here. */
   readonly epoch: string;
+  /** Which shard this is; 0 where there is one alone. */
+  readonly partition: number;
+}
+
+export interface Log extends LogName {
   /** What opening found and mended; empty when all was well. */
   readonly warnings: readonly string[];
   /**
@@ -84,10 +91,10 @@ export interface Log {
   /**
    * Batches from `offset` on, at most about `bytesMax` of them but at least one if there is one.
    */
-  read(topic: Topic, partition: number, offset: number, bytesMax: number): Promise<ReadResult>;
+  read(topic: Topic, offset: number, bytesMax: number): Promise<ReadResult>;
   /** The offsets held now: first readable, and one past the last durable. */
-  range(topic: Topic, partition: number): { readonly start: number; readonly end: number };
-  /** Resolves when any partition may have grown past `generation`, with the new generation. */
+  range(topic: Topic): { readonly start: number; readonly end: number };
+  /** Resolves when any topic may have grown past `generation`, with the new generation. */
   grown(generation: number, signal?: AbortSignal): Promise<number>;
   /** State by key; null when absent. */
   state(key: string): Promise<Uint8Array | null>;

@@ -185,5 +185,5 @@ class Candles implements Operated {
 }
 
 function append(count: number, bytes: Uint8Array): Append {
-  return { topic: 'market.candles', partition: 0, count, bytes };
+  return { topic: 'market.candles', count, bytes };
 }

@@ -42,7 +42,7 @@ class Signals implements Operated {
     if (signals.length === 0) return [];
     for (const { kind, state } of signals) this.#meters.signals.inc({ kind, state });
     const count = signals.length;
-    return [{ topic: 'market.signals', partition: 0, count, bytes: encodeJson(signals) }];
+    return [{ topic: 'market.signals', count, bytes: encodeJson(signals) }];
   }
 
   async #signalsOf(bytes: Uint8Array): Promise<readonly Signal[]> {

@@ -32,7 +32,6 @@ export interface FollowOptions {
   readonly keepTrying: boolean;
 }
 
-const partition = 0;
 const readBytes = 4 * 2 ** 20;
 
 interface Checkpoint {
@@ -130,13 +129,13 @@ export class Follower {
     const isDue = this.#clock.now() >= this.#checkpointTime + this.#operated.checkpointEvery;
     const isCheckpoint = isDue || this.#operated.isFull;
     await this.#commit(read.next, appends, isCheckpoint, options, signal);
-    const { end } = this.#log.range(this.topic, partition);
+    const { end } = this.#log.range(this.topic);
     this.#meters.lag.set({ consumer: this.#name, topic: this.topic }, end - this.#position);
     return true;
   }
 
   async #readOn(): Promise<ReadResult> {
-    return await this.#log.read(this.topic, partition, this.#position, readBytes);
+    return await this.#log.read(this.topic, this.#position, readBytes);
   }
 
   async #commit(

@@ -75,7 +75,6 @@ interface Memory extends Amounts {
   readonly newest: Record<string, KnownTrade>;
 }
 
-const partition = 0;
 /** Of how many id scopes a symbol's newest record is remembered: each simulation has its own. */
 const scopesMax = 8;
 
@@ -176,13 +175,13 @@ export class Ingest {
   #append(topic: Stream, columns: EventColumns, bytes: Uint8Array): Append {
     const labels = labelsOf(topic, columns);
     this.#meters.records.inc(labels, columns.count);
-    return { topic, partition, count: columns.count, bytes };
+    return { topic, count: columns.count, bytes };
   }
 
   #bury(letters: readonly DeadLetter[]): Append {
     for (const { source, reason } of letters) this.#meters.deadLetters.inc({ source, reason });
     const bytes = encodeJson(letters);
-    return { topic: 'dead-letter', partition, count: letters.length, bytes };
+    return { topic: 'dead-letter', count: letters.length, bytes };
   }
 
   /** Drops repeats and the impossible, and marks what is late, in place. */
@@ -375,7 +374,7 @@ export class Ingest {
         known = true;
         memory.clock = Math.max(memory.clock, heartbeat.eventTime + ahead);
       }
-      if (known) appends.push({ topic, partition, count: 1, bytes });
+      if (known) appends.push({ topic, count: 1, bytes });
     }
   }
 
@@ -388,7 +387,7 @@ export class Ingest {
     const fresh = await this.#definitions.learn(instruments, state);
     if (fresh.length === 0) return;
     const bytes = encodeJson(fresh);
-    appends.push({ topic: 'instruments', partition, count: fresh.length, bytes });
+    appends.push({ topic: 'instruments', count: fresh.length, bytes });
   }
 
   async #memoryOf(topic: Stream, symbol: string): Promise<Memory> {

@@ -29,7 +29,6 @@ export interface PersistParts {
   readonly onLost: (topic: Topic, offset: number) => void;
 }
 
-const partition = 0;
 const readBytes = 16 * 2 ** 20;
 
 export class Persist {
@@ -77,7 +76,7 @@ export class Persist {
   /** Stores what can be read at once; false when there was nothing. */
   async step(): Promise<boolean> {
     const { log, sink, meters, onLost } = this.#parts;
-    const read = await log.read(this.topic, partition, this.#position, readBytes);
+    const read = await log.read(this.topic, this.#position, readBytes);
     if (read.next === this.#position) return false;
     for (const { from, to, reason } of read.lost) {
       meters.lost.inc({ consumer: 'store', reason }, to - from);
@@ -86,7 +85,7 @@ export class Persist {
     await sink.write(read.batches, read.next);
     this.#reach(read.next);
     this.#backoff.reset();
-    const { end } = log.range(this.topic, partition);
+    const { end } = log.range(this.topic);
     meters.lag.set({ consumer: 'store', topic: this.topic }, end - read.next);
     return true;
   }

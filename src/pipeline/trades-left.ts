@@ -21,7 +21,6 @@ export interface TradesLeft {
   readonly lost: readonly Refold[];
 }
 
-const partition = 0;
 const readBytes = 4 * 2 ** 20;
 
 /** A candle and what was found of it so far. */
@@ -80,7 +79,7 @@ async function* batchesOf(
   for (const { firstBatch, lastBatch } of ranges) {
     next = Math.max(next, firstBatch);
     while (next <= lastBatch) {
-      const read = await log.read('market.trades', partition, next, readBytes);
+      const read = await log.read('market.trades', next, readBytes);
       yield* read.lost;
       for (const batch of read.batches) {
         if (batch.offset > lastBatch) break;

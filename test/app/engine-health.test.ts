@@ -19,7 +19,7 @@ async function logOf(t: TestContext, clock: ManualClock, count: number) {
     await rm(folder, { recursive: true });
   });
   await log.commit({
-    appends: [{ topic: 'market.trades', partition: 0, count, bytes: Buffer.from('records') }],
+    appends: [{ topic: 'market.trades', count, bytes: Buffer.from('records') }],
   });
   return log;
 }

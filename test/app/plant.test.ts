@@ -69,10 +69,10 @@ function feedOf(...seconds: readonly number[]): Feed {
 
 /** Start second and close of the candles of a second that are final. */
 async function finalsOf(log: Log): Promise<(readonly [number, string])[]> {
-  const { end } = log.range('market.candles', 0);
+  const { end } = log.range('market.candles');
   const candles: Candle[] = [];
   for (let next = 0; next < end; ) {
-    const read = await log.read('market.candles', 0, next, 2 ** 20);
+    const read = await log.read('market.candles', next, 2 ** 20);
     for (const { bytes } of read.batches) {
       const batch = decodeCandles(bytes);
       for (let row = 0; row < batch.count; row++) candles.push(candleAt(batch, row));

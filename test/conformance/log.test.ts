@@ -92,9 +92,9 @@ for (const { name, open, openingElsewhere, openingBeside } of implementations) {
         const appends = [trades(3), trades(2), quotes(7)];
         assert.deepEqual(await log.commit({ appends }), [0, 3, 0]);
         assert.deepEqual(await log.commit({ appends: [trades(1), quotes(1)] }), [5, 7]);
-        assert.deepEqual(log.range('market.trades', 0), { start: 0, end: 6 });
-        assert.deepEqual(log.range('market.quotes', 0), { start: 0, end: 8 });
-        assert.deepEqual(log.range('dead-letter', 0), { start: 0, end: 0 });
+        assert.deepEqual(log.range('market.trades'), { start: 0, end: 6 });
+        assert.deepEqual(log.range('market.quotes'), { start: 0, end: 8 });
+        assert.deepEqual(log.range('dead-letter'), { start: 0, end: 0 });
       });
 
       test('keeps concurrent commits in the order of the calls', async () => {
@@ -121,7 +121,7 @@ for (const { name, open, openingElsewhere, openingBeside } of implementations) {
         const log = await openAt(newPlace());
         const first = log.commit({ appends: [trades(2)] });
         assert.deepEqual(await log.commit({}), []);
-        assert.equal(log.range('market.trades', 0).end, 2);
+        assert.equal(log.range('market.trades').end, 2);
         await first;
       });
 
@@ -160,8 +160,8 @@ for (const { name, open, openingElsewhere, openingBeside } of implementations) {
       test('is bounded by the bytes asked for, but gives at least one batch', async () => {
         const log = await openAt(newPlace());
         await log.commit({ appends: Array.from({ length: 20 }, () => trades(1, 0, 1_000)) });
-        assert.equal((await log.read('market.trades', 0, 0, 1)).batches.length, 1);
-        const { batches, next } = await log.read('market.trades', 0, 5, 4_000);
+        assert.equal((await log.read('market.trades', 0, 1)).batches.length, 1);
+        const { batches, next } = await log.read('market.trades', 5, 4_000);
         assert(batches.length >= 3 && batches.length <= 5, `${batches.length} batches`);
         assert.equal(next, 5 + batches.length);
       });
@@ -170,7 +170,7 @@ for (const { name, open, openingElsewhere, openingBeside } of implementations) {
         const log = await openAt(newPlace());
         await log.commit({ appends: [trades(3)] });
         for (const offset of [3, 4, 1_000]) {
-          const read = await log.read('market.trades', 0, offset, 1_000);
+          const read = await log.read('market.trades', offset, 1_000);
           assert.deepEqual(read, { batches: [], lost: [], next: offset });
         }
       });
@@ -256,8 +256,8 @@ for (const { name, open, openingElsewhere, openingBeside } of implementations) {
         assert.equal(await log.trim({ before, ...everything }), 3);
         assert.equal(await log.trim({ before, ...everything }), 0);
         for (let round = 0; round < 2; round += 1) {
-          assert.deepEqual(log.range('market.trades', 0), { start: 3, end: 5 });
-          const read = await log.read('market.trades', 0, 1, 1_000);
+          assert.deepEqual(log.range('market.trades'), { start: 3, end: 5 });
+          const read = await log.read('market.trades', 1, 1_000);
           assert.deepEqual(read.lost, [{ from: 1, to: 3, reason: 'retention' }]);
           assert.deepEqual(read.batches, [stored(trades(2, 2), 3)]);
           log = await reopen(log, place);
@@ -268,7 +268,7 @@ for (const { name, open, openingElsewhere, openingBeside } of implementations) {
         const log = await openAt(newPlace());
         await log.commit({ appends: Array.from({ length: 50 }, () => trades(2, 0, 1_000)) });
         const taken = await log.trim({ bytesMax: 20_000, ...everything });
-        assert.deepEqual(log.range('market.trades', 0), { start: taken, end: 100 });
+        assert.deepEqual(log.range('market.trades'), { start: taken, end: 100 });
         const left = (await readAll(log, taken)).batches.length;
         assert(left >= 10 && left <= 20, `${left} batches of 1,000 bytes left`);
       });
@@ -279,7 +279,7 @@ for (const { name, open, openingElsewhere, openingBeside } of implementations) {
         await clock.advance(1);
         const before = clock.now();
         assert.equal(await log.trim({ before, bytesMax: 0, keepFrom: () => 4 }), 3);
-        assert.equal((await log.read('market.trades', 0, 4, 1_000)).batches[0]?.offset, 3);
+        assert.equal((await log.read('market.trades', 4, 1_000)).batches[0]?.offset, 3);
       });
 
       test('of everything leaves the offsets to go on from', async () => {
@@ -288,7 +288,7 @@ for (const { name, open, openingElsewhere, openingBeside } of implementations) {
         await log.commit({ appends: [trades(3)] });
         assert.equal(await log.trim({ bytesMax: 0, ...everything }), 3);
         log = await reopen(log, place);
-        assert.deepEqual(log.range('market.trades', 0), { start: 3, end: 3 });
+        assert.deepEqual(log.range('market.trades'), { start: 3, end: 3 });
         assert.deepEqual(await log.commit({ appends: [trades(1)] }), [3]);
       });
     });
@@ -301,7 +301,7 @@ for (const { name, open, openingElsewhere, openingBeside } of implementations) {
         await log.commit({ appends: [trades(1)] });
         const second = await waiting;
         assert.notEqual(second, first);
-        assert.equal(log.range('market.trades', 0).end, 1);
+        assert.equal(log.range('market.trades').end, 1);
         assert.equal(await log.grown(first), second);
       });
 
@@ -334,7 +334,7 @@ for (const { name, open, openingElsewhere, openingBeside } of implementations) {
         ${code}
         let next = 0, generation = -1;
         while (!abort.signal.aborted) {
-          const read = await log.read('market.trades', 0, next, 1_000_000);
+          const read = await log.read('market.trades', next, 1_000_000);
           next = read.next;
           const count = Buffer.from(await log.state('count')).toString();
           if (read.batches.length > 0) parentPort.postMessage({ epoch: log.epoch, count, ...read });
@@ -385,7 +385,7 @@ for (const { name, open, openingElsewhere, openingBeside } of implementations) {
         for (const [index, batch] of batches.entries()) {
           assert.deepEqual(batch, stored(trades(3, index), 3 * index));
         }
-        assert.equal(log.range('market.quotes', 0).end, batches.length);
+        assert.equal(log.range('market.quotes').end, batches.length);
         assert.deepEqual(await log.state('count'), text(String(batches.length)));
         await log.close();
       }
@@ -509,7 +509,7 @@ class Model {
   assertSameRange(log: Log): void {
     for (const topic of modelTopics) {
       const range = { start: this.start(topic), end: this.end(topic) };
-      assert.deepEqual(log.range(topic, 0), range, topic);
+      assert.deepEqual(log.range(topic), range, topic);
     }
   }
 
@@ -551,7 +551,7 @@ async function playCommit(
   const expected: number[][] = [];
   const commits = transactions.map(({ appends, state }) => {
     const batches = appends.map(({ topic, count, size }): Append => {
-      return { topic, partition: 0, count, bytes: bytesOf(size, count) };
+      return { topic, count, bytes: bytesOf(size, count) };
     });
     expected.push(
       batches.map(({ topic, count, bytes }) => {
@@ -578,7 +578,7 @@ async function playRead(
   model: Model,
 ): Promise<void> {
   const offset = Math.floor(from * model.end(topic));
-  const read = await log.read(topic, 0, offset, bytesMax);
+  const read = await log.read(topic, offset, bytesMax);
   const start = model.start(topic);
   const lost = offset < start ? [{ from: offset, to: start, reason: 'retention' }] : [];
   assert.deepEqual(read.lost, lost);
@@ -604,7 +604,7 @@ async function playTrim(
   });
   let expected = 0;
   for (const topic of modelTopics) {
-    const { start } = log.range(topic, 0);
+    const { start } = log.range(topic);
     const gone = model.held(topic).filter(({ offset }) => offset < start);
     for (const batch of gone) {
       assert(batch.offset + batch.count <= Math.min(start, kept(topic)), 'whole and not needed');
@@ -628,11 +628,11 @@ function bytesOf(size: number, fill: number): Uint8Array {
 }
 
 function trades(count: number, fill = 0, size = 100): Append {
-  return { topic: 'market.trades', partition: 0, count, bytes: bytesOf(size, fill) };
+  return { topic: 'market.trades', count, bytes: bytesOf(size, fill) };
 }
 
 function quotes(count: number): Append {
-  return { topic: 'market.quotes', partition: 0, count, bytes: bytesOf(50, count) };
+  return { topic: 'market.quotes', count, bytes: bytesOf(50, count) };
 }
 
 /** How a batch comes back. */
@@ -661,9 +661,9 @@ async function readAll(
 ): Promise<{ batches: StoredBatch[]; lost: LostRange[] }> {
   const batches: StoredBatch[] = [];
   const lost: LostRange[] = [];
-  const { end } = log.range(topic, 0);
+  const { end } = log.range(topic);
   for (let next = offset; next < end; ) {
-    const read = await log.read(topic, 0, next, bytesMax);
+    const read = await log.read(topic, next, bytesMax);
     assert(read.next > next, 'reading goes on');
     batches.push(...read.batches);
     lost.push(...read.lost);
@@ -678,8 +678,8 @@ function startWriter(opening: string): ChildProcess {
     const { writeSync } = await import('node:fs');
     ${opening}
     const bytesOf = (size, fill) => new Uint8Array(size).map((_, index) => index * 7 + fill);
-    const append = (topic, count, bytes) => ({ topic, partition: 0, count, bytes });
-    for (let count = log.range('market.quotes', 0).end; ; ) {
+    const append = (topic, count, bytes) => ({ topic, count, bytes });
+    for (let count = log.range('market.quotes').end; ; ) {
       const commits = [];
       for (let index = 0; index < 3; index += 1) {
         const appends = [

@@ -41,6 +41,10 @@ class LogOnDisk implements Log {
     return this.writer.epoch;
   }
 
+  get partition(): number {
+    return this.writer.partition;
+  }
+
   get warnings(): readonly string[] {
     return this.writer.warnings;
   }
@@ -70,13 +74,13 @@ class LogOnDisk implements Log {
     return await this.writer.commit(transaction);
   }
 
-  async read(topic: Topic, partition: number, offset: number, max: number): Promise<ReadResult> {
+  async read(topic: Topic, offset: number, max: number): Promise<ReadResult> {
     await this.#held;
-    return await this.#reader.read(topic, partition, offset, max);
+    return await this.#reader.read(topic, offset, max);
   }
 
-  range(topic: Topic, partition: number) {
-    return this.#reader.range(topic, partition);
+  range(topic: Topic) {
+    return this.#reader.range(topic);
   }
 
   grown(generation: number, signal?: AbortSignal): Promise<number> {

@@ -67,7 +67,7 @@ export class MemoryHistory implements History {
   /** Stores what the log holds before `offset`, whole batches. */
   async persist(topic: Topic, offset = Number.POSITIVE_INFINITY): Promise<void> {
     for (;;) {
-      const read = await this.#log.read(topic, 0, this.stored(topic), 1 << 24);
+      const read = await this.#log.read(topic, this.stored(topic), 1 << 24);
       const { batches, lost, next } = read;
       for (const { to } of lost) this.#lost.set(topic, to);
       if (batches.length === 0) {

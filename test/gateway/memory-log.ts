@@ -21,6 +21,7 @@ interface Partition {
 
 export class MemoryLog implements Log {
   readonly epoch = 'e1';
+  readonly partition = 0;
   readonly warnings: readonly string[] = [];
   readonly #topics = new Map<Topic, Partition>();
   #generation = 0;
@@ -40,7 +41,7 @@ export class MemoryLog implements Log {
     return offsets;
   }
 
-  async read(topic: Topic, _: number, offset: number, bytesMax: number): Promise<ReadResult> {
+  async read(topic: Topic, offset: number, bytesMax: number): Promise<ReadResult> {
     const { batches, start, end, damaged } = this.#partition(topic);
     const lost: LostRange[] = [];
     if (offset < start) lost.push({ from: offset, to: start, reason: 'retention' });

@@ -221,7 +221,7 @@ class RealStore {
     for (const sink of this.#sinks) {
       const topic = sink.topic as Topic;
       const from = this.#positions[topic] ?? 0;
-      const { batches = [] } = (await this.#log?.read(topic, 0, from, 1 << 24)) ?? {};
+      const { batches = [] } = (await this.#log?.read(topic, from, 1 << 24)) ?? {};
       const due = batches.filter((batch) => batch.offset + batch.count <= offset);
       const last = due.at(-1);
       if (!last) continue;

@@ -297,7 +297,7 @@ async function run(log: Log, forget: (market: Market) => void): Promise<Client[]
   await market.introduce();
   const live = new Live({ log, history, limits, metrics, clock, logger });
   const series = new SeriesPool(live, sources, limits.indicatedCandlesMax, clock);
-  const hub = new Hub(live, series, cursorHead(log.epoch), clock, metrics);
+  const hub = new Hub(live, series, cursorHead(log), clock, metrics);
   const subscriber = new Subscriber(sources, live, hub, series, limits, metrics);
   live.listen(hub);
   const stopped = new AbortController();

@@ -9,7 +9,7 @@ test('a tail that is stopped while it fills leaves nobody waiting for the rest',
   const log = new MemoryLog();
   // Each is as large as one read, so that filling takes several.
   const bytes = new Uint8Array(8 * 2 ** 20);
-  const append = { topic: 'market.trades', partition: 0, count: 1, bytes } as const;
+  const append = { topic: 'market.trades', count: 1, bytes } as const;
   await log.commit({ appends: [append, append, append] });
   const stopped = new AbortController();
   const reader = { batch: () => stopped.abort(), lost: () => undefined };

@@ -82,7 +82,7 @@ export class Tape {
   async introduceAs(names: readonly (readonly [symbol: string, name: string, ...unknown[]])[]) {
     const bytes = encodeJson(names.map(([symbol, name]) => instrument(symbol, name)));
     const count = names.length;
-    await this.#log.commit({ appends: [{ topic: 'instruments', partition: 0, count, bytes }] });
+    await this.#log.commit({ appends: [{ topic: 'instruments', count, bytes }] });
   }
 
   /** One batch; answers the offset of its first trade. */
@@ -187,7 +187,7 @@ export class Tape {
   readonly #numbered = new WeakSet<object>();
 
   async #append(topic: Topic, count: number, bytes: Uint8Array): Promise<number> {
-    const [offset] = await this.#log.commit({ appends: [{ topic, partition: 0, count, bytes }] });
+    const [offset] = await this.#log.commit({ appends: [{ topic, count, bytes }] });
     return offset;
   }
 }

@@ -26,7 +26,7 @@ class RingRig {
   }
 
   async push(offset: number): Promise<void> {
-    const { batches } = await this.log.read('market.trades', 0, offset, 1);
+    const { batches } = await this.log.read('market.trades', offset, 1);
     const batch = decodeTrades(batches[0].bytes);
     this.ring.push(batch, rowsBySymbol(batch), 0, offset);
   }

@@ -102,7 +102,7 @@ describe('a damaged batch', () => {
     const { offset, count, bytes } = batches[103]!;
     damage(folder, (file) => flipIn(file, bytes));
     const log = await openAt(folder);
-    const { lost } = await log.read('market.trades', 0, offset + 1, 1_000);
+    const { lost } = await log.read('market.trades', offset + 1, 1_000);
     assert.deepEqual(lost, [{ from: offset + 1, to: offset + count, reason: 'damaged' }]);
   });
 
@@ -112,7 +112,7 @@ describe('a damaged batch', () => {
     let log = await openAt(folder);
     for (let round = 0; round < 3; round += 1) {
       await readAll(log);
-      await log.read('market.trades', 0, batches[100]!.offset, 1);
+      await log.read('market.trades', batches[100]!.offset, 1);
       assert.equal(log.stats().damagedBatches, 1);
       await log.close();
       log = await openAt(folder);
@@ -133,7 +133,7 @@ describe('a damaged batch', () => {
     damage(folder, (bytes) => flipIn(bytes, batches[2]!.bytes));
     const log = await openAt(folder);
     await log.trim({ bytesMax: 0, keepFrom: () => batches[10]!.offset });
-    assert.equal(log.range('market.trades', 0).start, batches[10]!.offset);
+    assert.equal(log.range('market.trades').start, batches[10]!.offset);
     assert.equal(log.stats().damagedBatches, 1);
   });
 });
@@ -165,7 +165,7 @@ describe('a damaged file', () => {
     });
     const log = await openAt(folder);
     await assertMended(log, folder);
-    const { end } = log.range('market.trades', 0);
+    const { end } = log.range('market.trades');
     assert.equal(end, batches.at(-1)!.offset + batches.at(-1)!.count);
     assert.deepEqual(await log.commit({ appends: [trades(1)] }), [end]);
   });
@@ -195,17 +195,14 @@ describe('a damaged file', () => {
       assert.notEqual(log.epoch, templateEpoch);
       assert.deepEqual(said, log.warnings);
       assert.match(log.warnings.join(), /new, empty log/);
-      assert.deepEqual(log.range('market.trades', 0), { start: 0, end: 0 });
+      assert.deepEqual(log.range('market.trades'), { start: 0, end: 0 });
       const [aside] = await asideIn(folder);
       assert.deepEqual(readFileSync(join(folder, aside!, 'data.mdb')), damaged);
       await log.commit({ appends: [trades(1)] });
       const { epoch } = log;
       await log.close();
       log = await openAt(folder);
-      assert.deepEqual(
-        [log.epoch, log.warnings, log.range('market.trades', 0).end],
-        [epoch, [], 2],
-      );
+      assert.deepEqual([log.epoch, log.warnings, log.range('market.trades').end], [epoch, [], 2]);
     });
   }
 
@@ -333,7 +330,7 @@ describe('a full disk', () => {
         assert.equal(outcome.status, 'rejected');
         failsWith('disk-full', /[Ff]ree/)(outcome.reason);
       }
-      assert.deepEqual(log.range('market.trades', 0), { start: 0, end: 2 });
+      assert.deepEqual(log.range('market.trades'), { start: 0, end: 2 });
       assert.deepEqual(await readAll(log), summary([stored(trades(1), 0)]));
       assert.deepEqual(await log.state('kept'), bytesOf(9, 1));
     }
@@ -406,9 +403,9 @@ describe('threads', () => {
         });
         parentPort.postMessage('reading');
         for (let rounds = 0; !isOver; rounds += 1) {
-          const read = await log.read('market.trades', 0, next, 100_000);
+          const read = await log.read('market.trades', next, 100_000);
           for (const { reason } of read.lost) lost.add(reason);
-          next = read.next < log.range('market.trades', 0).end ? read.next : 0;
+          next = read.next < log.range('market.trades').end ? read.next : 0;
           if (rounds % 10 === 0) await new Promise(setImmediate);
         }
         await log.close();
@@ -465,7 +462,7 @@ test('the newest batches are kept in memory without what was written beside them
   const state = [{ key: 'state', value: bytesOf(100_000, 1) }];
   const small = Array.from({ length: 150 }, (_, fill) => trades(fill, 1_000));
   for (const append of small) await log.commit({ appends: [append, quotes(1)], state });
-  const { batches: found } = await log.read('market.trades', 0, 0, 2 ** 30);
+  const { batches: found } = await log.read('market.trades', 0, 2 ** 30);
   assert.equal(found.length, small.length);
   const buffers = new Set(found.map(({ bytes }) => bytes.buffer));
   const kept = [...buffers].reduce((sum, { byteLength }) => sum + byteLength, 0);
@@ -482,12 +479,10 @@ test('a log opened for reading alone is mended and read, but not written', async
   await assert.rejects(log.trim({ keepFrom: () => 0 }), /opened for reading/);
 });
 
-test('asking for a partition that does not exist is a bug', async () => {
+test('a batch of nothing, and a topic that does not exist, are bugs', async () => {
   const log = await openAt(newFolder());
-  await assert.rejects(log.commit({ appends: [{ ...trades(1), partition: 1 }] }), /no partition 1/);
   await assert.rejects(log.commit({ appends: [{ ...trades(1), count: 0 }] }), /0 records/);
-  await assert.rejects(log.read('market.trades', -1, 0, 1), /no partition -1/);
-  assert.throws(() => log.range('market.trades', 0.5), /no partition 0.5/);
+  assert.throws(() => log.range('no-topic' as Topic), /no topic no-topic/);
 });
 
 test('a folder that cannot be made is unusable', async () => {
@@ -507,14 +502,13 @@ function bytesOf(size: number, fill: number): Uint8Array {
 function trades(fill: number, size = [60, 700, 1_800, 5_000][fill % 4]!): Append {
   return {
     topic: 'market.trades',
-    partition: 0,
     count: 1 + (fill % 4),
     bytes: bytesOf(size, fill),
   };
 }
 
 function quotes(fill: number): Append {
-  return { topic: 'market.quotes', partition: 0, count: 1, bytes: bytesOf(100, fill + 10_000) };
+  return { topic: 'market.quotes', count: 1, bytes: bytesOf(100, fill + 10_000) };
 }
 
 function stateOf(index: number): Uint8Array {
@@ -549,9 +543,9 @@ async function readWhole(
 ): Promise<{ found: readonly StoredBatch[]; lost: readonly LostRange[] }> {
   const found: StoredBatch[] = [];
   const lost: LostRange[] = [];
-  const { end } = log.range(topic, 0);
+  const { end } = log.range(topic);
   for (let next = 0; next < end; ) {
-    const read = await log.read(topic, 0, next, 100_000);
+    const read = await log.read(topic, next, 100_000);
     assert(read.next > next, 'reading goes on');
     found.push(...read.batches);
     lost.push(...read.lost);
@@ -575,7 +569,7 @@ async function assertNothingWrong(log: EmbeddedLog): Promise<void> {
     assert.equal(from, next);
     next = to;
   }
-  assert.equal(next, log.range('market.trades', 0).end);
+  assert.equal(next, log.range('market.trades').end);
   const written = new Set(summary(batches).batches);
   const old = found.filter(({ offset }) => offset <= batches.at(-1)!.offset);
   assert.deepEqual(

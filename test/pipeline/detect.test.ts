@@ -89,10 +89,10 @@ function observed(records: Steps[number]['records'], firstId: number, now: numbe
 }
 
 async function signalsOf(log: Log): Promise<Signal[]> {
-  const { end } = log.range('market.signals', 0);
+  const { end } = log.range('market.signals');
   const signals: Signal[] = [];
   for (let next = 0; next < end; ) {
-    const read = await log.read('market.signals', 0, next, 2 ** 20);
+    const read = await log.read('market.signals', next, 2 ** 20);
     signals.push(...read.batches.flatMap(({ bytes }) => decodeJson<Signal>(bytes)));
     next = read.next;
   }

@@ -69,10 +69,10 @@ export async function withLog<T>(work: (open: () => Promise<Log>) => Promise<T>)
 }
 
 export async function batchesOf(log: Log, topic: Topic) {
-  const { end } = log.range(topic, 0);
+  const { end } = log.range(topic);
   const batches: StoredBatch[] = [];
   for (let next = 0; next < end; ) {
-    const read = await log.read(topic, 0, next, 2 ** 20);
+    const read = await log.read(topic, next, 2 ** 20);
     assert.deepEqual(read.lost, []);
     batches.push(...read.batches);
     next = read.next;

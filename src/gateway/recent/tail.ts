@@ -6,9 +6,6 @@ import { Failure } from '../../base/failure.ts';
 import type { Log, LostRange, StoredBatch, Topic } from '../../log/log.ts';
 import type { GatewayLogger } from '../logger.ts';
 
-/** Everything lives in one partition until there are more machines than one. */
-export const partition = 0;
-
 const readBytesMax = 1 << 20;
 const retryMs = 1_000;
 
@@ -40,7 +37,7 @@ export class Tail {
     this.#logger = logger;
     this.#reader = reader;
     for (const [topic, records] of topics) {
-      const { start, end } = log.range(topic, partition);
+      const { start, end } = log.range(topic);
       this.#positions.set(topic, Math.max(start, end - records));
       this.#ends.set(topic, end);
     }
@@ -53,7 +50,7 @@ export class Tail {
 
   /** Records that the log holds and this has not handed on. */
   lag(topic: Topic): number {
-    return Math.max(0, this.#log.range(topic, partition).end - this.position(topic));
+    return Math.max(0, this.#log.range(topic).end - this.position(topic));
   }
 
   lags(): [Topic, number][] {
@@ -103,7 +100,7 @@ export class Tail {
 
   async #read(topic: Topic): Promise<void> {
     const offset = this.position(topic);
-    const { batches, lost, next } = await this.#log.read(topic, partition, offset, readBytesMax);
+    const { batches, lost, next } = await this.#log.read(topic, offset, readBytesMax);
     const ranges = [...lost];
     for (const stored of batches) {
       while (ranges.length > 0 && ranges[0].from < stored.offset) this.#lose(topic, ranges.shift());

@@ -17,7 +17,6 @@ import type { Topic } from '../../log/log.ts';
 import { candlesBefore, indicated, startOf } from '../indicated.ts';
 import type { Live } from '../live.ts';
 import { RecentSignals } from '../recent/recent-signals.ts';
-import { partition } from '../recent/tail.ts';
 import { candlesSince, newestCandles, withCandlesSince } from './newest-candles.ts';
 import { tradePage, tradesSince, withTradesSince } from './trade-pages.ts';
 import { type SeamSources, unstored } from './unstored.ts';
@@ -152,7 +151,7 @@ export class PastReader {
   ): Promise<{ pages: (readonly Row[])[]; gap: readonly [from: number, cut: number] }> {
     const from = this.#live.tail.position(topic);
     const pages = await inTurns(symbols, read);
-    return { pages, gap: [from, this.#sources.log.range(topic, partition).end] };
+    return { pages, gap: [from, this.#sources.log.range(topic).end] };
   }
 }
 

@@ -8,7 +8,6 @@ import { decodeMarks } from '../../contracts/mark.ts';
 import { formatTime, parseTime } from '../../contracts/time.ts';
 import { type Mark, markAt } from '../../contracts/wire-objects.ts';
 import { endOf, startOf } from '../../engine/buckets.ts';
-import { partition } from '../recent/tail.ts';
 import type { SeriesPage, SeriesPageQuery } from '../series-page.ts';
 import { type SeamSources, unstored } from './unstored.ts';
 
@@ -95,7 +94,7 @@ async function unstoredMarks(
 ): Promise<Mark[]> {
   const marks: Mark[] = [];
   const from = stored('market.candles');
-  const { end } = log.range('market.candles', partition);
+  const { end } = log.range('market.candles');
   if (from >= end) return marks;
   const batches = unstored(log, 'market.candles', from, end, unstoredRecordsMax);
   for await (const { bytes } of batches) {

@@ -5,7 +5,6 @@
 import { Failure } from '../../base/failure.ts';
 import type { Log, StoredBatch, Topic } from '../../log/log.ts';
 import type { History } from '../../store/history.ts';
-import { partition } from '../recent/tail.ts';
 
 /** One past the last offset of a topic that the store surely holds. */
 export type StoredThrough = (topic: Topic) => number;
@@ -33,7 +32,7 @@ export async function* unstored(
   to: number,
   recordsMax: number,
 ): AsyncGenerator<StoredBatch> {
-  const start = Math.max(from, log.range(topic, partition).start);
+  const start = Math.max(from, log.range(topic).start);
   if (to - start > recordsMax) {
     throw new Failure(
       'not-ready',
@@ -43,7 +42,7 @@ export async function* unstored(
   }
   let position = start;
   while (position < to) {
-    const { batches, next } = await log.read(topic, partition, position, readBytesMax);
+    const { batches, next } = await log.read(topic, position, readBytesMax);
     yield* batches.filter(({ offset }) => offset < to);
     if (next <= position) return;
     position = next;

@@ -18,7 +18,6 @@ import type { Live } from '../live.ts';
 import { summaryNow } from '../market-summary.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import { unknownSymbol } from '../problem.ts';
-import { partition } from '../recent/tail.ts';
 import { type Past, PastReader } from '../seam/past.ts';
 import type { SeamSources } from '../seam/unstored.ts';
 import type { Stream } from './client-messages.ts';
@@ -96,7 +95,7 @@ export class Subscriber {
     this.#reads = new Gate(limits.readsPerTurnMax);
     this.#limits = limits;
     this.#metrics = metrics;
-    this.#cursorHead = cursorHead(sources.log.epoch);
+    this.#cursorHead = cursorHead(sources.log);
   }
 
   /** Throws Failure `not-found` for a symbol that nobody knows, or `bad-request` for a cursor. */
@@ -166,10 +165,10 @@ export class Subscriber {
   /** The offset after the cursor, or why it has none in this log; null without a cursor. */
   #resumed({ stream, cursor }: Wanted): number | 'epoch' | null {
     if (cursor === null) return null;
-    const { epoch, offset } = parseStreamCursor(cursor);
+    const { epoch, partition, offset } = parseStreamCursor(cursor);
     const { log } = this.#sources;
-    if (epoch !== log.epoch) return 'epoch';
-    if (offset < log.range(topicOf[stream], partition).end) return offset + 1;
+    if (epoch !== log.epoch || partition !== log.partition) return 'epoch';
+    if (offset < log.range(topicOf[stream]).end) return offset + 1;
     throw new Failure(
       'bad-request',
       `The cursor "${cursor}" is ahead of all ${stream} that there are.`,
@@ -226,7 +225,7 @@ export class Subscriber {
     return {
       policy,
       position: () => this.#live.tail.position(topic),
-      read: (offset) => log.read(topic, partition, offset, readBytesMax),
+      read: (offset) => log.read(topic, offset, readBytesMax),
       inTurn: (work) => this.#reads.run(() => withinTurn(work)),
       encode: (stored, from) => this.#encode(stored, from, wanted, isOurs, counted),
       newest: (group) => {

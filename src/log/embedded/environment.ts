@@ -1,4 +1,4 @@
-// The LMDB environment of a log: one tree per partition, one for the state of roles and one for the
+// The LMDB environment of a log: one tree per topic, one for the state of roles and one for the
 // log's own facts. LMDB shares one mapping between all threads of a process, but npm lmdb 3.5 lets
 // an opening in a second process take back a commit of the first (it writes mti_txnid unlocked).
 // So the folder belongs to one process at a time, which the lock on the data folder makes sure of.
@@ -6,7 +6,7 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase, type RootDatabaseOptionsWithPath } from 'lmdb';
-import { partitionOf, slots } from './signal.ts';
+import { slots, topicOf } from './signal.ts';
 
 /** The package's types leave out the options of `put`. */
 export type Bytes = Omit<Database<Buffer, Buffer>, 'put'> & {
@@ -27,8 +27,7 @@ const roomBytes = 2 ** 18;
 export const treeNames = { facts: 'facts', state: 'state' } as const;
 
 export function recordsName(slot: number): string {
-  const { topic, partition } = partitionOf(slot);
-  return `${topic}/${partition}`;
+  return `${topicOf(slot)}/0`;
 }
 
 /**

@@ -1,5 +1,5 @@
 // What the log knows about itself, in its own tree: the version of its format, its epoch, and how
-// far each partition reaches. The reach stands apart from the batches, committed together with
+// far each topic reaches. The reach stands apart from the batches, committed together with
 // them, so that damage to the last of them cannot make the log hand out their offsets again.
 
 import { randomUUID } from 'node:crypto';

@@ -77,7 +77,7 @@ export function* sealedEntries(
   }
 }
 
-/** The entries of a partition whose head agrees with their key, each valid until the next. */
+/** The entries of a topic whose head agrees with their key, each valid until the next. */
 export function* recordEntries(
   file: PagedFile,
   tree: Tree | undefined,

@@ -1,5 +1,5 @@
 // What one LMDB transaction writes for a group of commits, and what holds once it is on disk: the
-// offsets given and how far each partition then reaches. Making it touches neither LMDB nor the
+// offsets given and how far each topic then reaches. Making it touches neither LMDB nor the
 // log, so a group that fails is simply forgotten.
 
 import type { Append, StateWrite, StoredBatch } from '../log.ts';
@@ -15,10 +15,10 @@ export interface Changes {
   readonly drop: Drop | null;
 }
 
-/** Batches at the start of a partition that go. */
+/** Batches at the start of a topic that go. */
 export interface Drop {
   readonly slot: number;
-  /** The offset that the partition then starts at. */
+  /** The offset that the topic then starts at. */
   readonly to: number;
   readonly keys: readonly Buffer[];
   /** What was stored under the keys. */
@@ -50,7 +50,7 @@ export class Plan {
   readonly #memory: Buffer;
   #used = 0;
 
-  /** `reaches` is how far the partitions reach before, `time` what batches are stamped with. */
+  /** `reaches` is how far the topics reach before, `time` what batches are stamped with. */
   constructor(
     environment: Environment,
     reaches: readonly Reach[],
@@ -87,7 +87,7 @@ export class Plan {
   }
 
   #append(append: Append): number {
-    const slot = slotOf(append.topic, append.partition);
+    const slot = slotOf(append.topic);
     const { start, end: offset, bytes } = this.#reaches[slot]!;
     const end = offset + append.count;
     const value = this.#take(recordHeadBytes + append.bytes.length);

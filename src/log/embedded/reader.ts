@@ -26,13 +26,13 @@ export class LogReader {
     this.#tail = tail;
   }
 
-  range(topic: Topic, partition: number): { readonly start: number; readonly end: number } {
-    const slot = slotOf(topic, partition);
+  range(topic: Topic): { readonly start: number; readonly end: number } {
+    const slot = slotOf(topic);
     return { start: this.#signal.start(slot), end: this.#signal.end(slot) };
   }
 
-  read(topic: Topic, partition: number, offset: number, bytesMax: number): ReadResult {
-    const slot = slotOf(topic, partition);
+  read(topic: Topic, offset: number, bytesMax: number): ReadResult {
+    const slot = slotOf(topic);
     return this.#guarded(() => {
       const isHeld = offset >= this.#signal.start(slot);
       const recent = isHeld ? this.#tail?.read(slot, offset, bytesMax) : null;

@@ -1,25 +1,21 @@
-// The few words of memory that all threads of the process share for one log: how far each partition
+// The few words of memory that all threads of the process share for one log: how far each topic
 // is durable, and a counter that tells sleepers that something has grown. Only the writer publishes
 // these, and only what is on disk, so nobody can read what a power cut could take back.
 
 import assert from 'node:assert/strict';
 import { type Topic, topics } from '../log.ts';
 
-/** Partitions of each topic. One machine needs no more; Kafka and RabbitMQ will. */
-export const partitions = 1;
+/** Every topic has its slot, 0 to `slots` - 1. */
+export const slots = topics.length;
 
-/** Every partition of every topic has its slot, 0 to `slots` - 1. */
-export const slots = topics.length * partitions;
-
-export function slotOf(topic: Topic, partition: number): number {
-  const slot = topics.indexOf(topic) * partitions + partition;
-  const known = partition >= 0 && partition < partitions && slot >= 0;
-  assert(known && Number.isInteger(partition), `no partition ${partition} of ${topic}`);
+export function slotOf(topic: Topic): number {
+  const slot = topics.indexOf(topic);
+  assert(slot >= 0, `no topic ${topic}`);
   return slot;
 }
 
-export function partitionOf(slot: number): { readonly topic: Topic; readonly partition: number } {
-  return { topic: topics[Math.floor(slot / partitions)] as Topic, partition: slot % partitions };
+export function topicOf(slot: number): Topic {
+  return topics[slot] as Topic;
 }
 
 const generationWord = 0;

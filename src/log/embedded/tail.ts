@@ -1,10 +1,10 @@
-// The newest batches of each partition as they were written, for readers in the writer's thread:
+// The newest batches of each topic as they were written, for readers in the writer's thread:
 // the engine follows so closely that it never has to ask LMDB, nor check what it gets.
 
 import type { ReadResult, StoredBatch } from '../log.ts';
 import { slots } from './signal.ts';
 
-/** Of each partition: the memory that its batches keep from being freed. */
+/** Of each topic: the memory that its batches keep from being freed. */
 const bytesMax = 8 * 2 ** 20;
 const batchesMax = 1_024;
 

@@ -14,7 +14,7 @@ import { closedFailure, writingFailure } from './failures.ts';
 import { bytesOf, type Changes, type Drop, Plan } from './plan.ts';
 import type { Quarantine } from './quarantine.ts';
 import { appendedAt, endOf, readRecord } from './record.ts';
-import { partitionOf, type Signal, slotOf, slots } from './signal.ts';
+import { type Signal, slotOf, slots, topicOf } from './signal.ts';
 import type { Tail } from './tail.ts';
 
 export interface WriterOptions {
@@ -83,8 +83,8 @@ export class LogWriter {
   /** The caller leaves its bytes as they are until this resolves. */
   async commit(transaction: Transaction): Promise<readonly number[]> {
     const { appends = [], state = [], patienceMs = 0 } = transaction;
-    for (const { topic, partition, count } of appends) {
-      slotOf(topic, partition);
+    for (const { topic, count } of appends) {
+      slotOf(topic);
       assert(Number.isInteger(count) && count > 0, `a batch of ${count} records`);
     }
     for (const { key } of state) {
@@ -207,8 +207,7 @@ export class LogWriter {
 
   /** The oldest batches that may go, as many as one piece takes; null when none may. */
   #nextDrop(slot: number, { before, bytesMax, keepFrom }: Retention): Drop | null {
-    const { topic, partition } = partitionOf(slot);
-    const kept = keepFrom(topic, partition);
+    const kept = keepFrom(topicOf(slot));
     const { start, bytes: held } = this.#reaches[slot]!;
     const keys: Buffer[] = [];
     let to = start;
