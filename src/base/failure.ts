@@ -23,6 +23,7 @@ export const failureKinds = {
   'feed-unavailable': { status: 502, close: 4002, retryable: true },
   forbidden: { status: 403, close: 4509, retryable: false },
   'limit-exceeded': { status: 429, close: 4003, retryable: true },
+  'log-taken-over': { status: 503, close: 4510, retryable: false },
   'log-unavailable': { status: 503, close: 4004, retryable: true },
   'not-found': { status: 404, close: 4507, retryable: false },
   'not-ready': { status: 503, close: 4005, retryable: true },

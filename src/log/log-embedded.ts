@@ -17,9 +17,17 @@ import { LogReader } from './embedded/reader.ts';
 import { readSealed, seal } from './embedded/record.ts';
 import { makeSound, markClosed, syncFolder } from './embedded/recovery.ts';
 import { Signal, signalBytes } from './embedded/signal.ts';
-import { Tail } from './embedded/tail.ts';
 import { LogWriter } from './embedded/writer.ts';
-import type { Log, LogStats, ReadResult, Retention, Topic, Transaction } from './log.ts';
+import {
+  type Log,
+  type LogStats,
+  type ReadResult,
+  type Retention,
+  type Topic,
+  type Transaction,
+  topics,
+} from './log.ts';
+import { Tail } from './tail.ts';
 
 export type { LogLogger } from './embedded/quarantine.ts';
 
@@ -79,9 +87,9 @@ async function openFirst(options: EmbeddedLogOptions, signal: Signal): Promise<E
   const quarantine = new Quarantine(folder, signal, logger);
   signal.begin(quarantine.count());
   const { epoch, reaches } = facts;
-  const tail = new Tail();
-  const writer = new LogWriter({ folder, environment, reaches, signal, quarantine, clock, tail });
-  const parts = { folder, environment, signal, quarantine, epoch, warnings, tail };
+  const tails = topics.map(() => new Tail());
+  const writer = new LogWriter({ folder, environment, reaches, signal, quarantine, clock, tails });
+  const parts = { folder, environment, signal, quarantine, epoch, warnings, tails };
   return new OpenLog({ ...parts, writer, isWritable: !readOnly });
 }
 
@@ -112,7 +120,8 @@ interface Parts {
   readonly warnings: readonly string[];
   /** Absent beside a writer in another thread. */
   readonly writer?: LogWriter;
-  readonly tail?: Tail;
+  /** By slot. */
+  readonly tails?: readonly Tail[];
   readonly isWritable?: boolean;
 }
 
@@ -128,8 +137,8 @@ class OpenLog implements EmbeddedLog {
     this.epoch = parts.epoch;
     this.warnings = parts.warnings;
     this.#parts = parts;
-    const { environment, signal, quarantine, tail } = parts;
-    this.#reader = new LogReader(environment, signal, quarantine, tail);
+    const { environment, signal, quarantine, tails } = parts;
+    this.#reader = new LogReader(environment, signal, quarantine, tails);
   }
 
   get signal(): SharedArrayBuffer {

@@ -1,29 +1,35 @@
 // The reading half of the log, for any thread. Invariant: nothing is returned that the writer has
 // not published as durable, and nothing between `offset` and `next` is missing without being lost.
 
-import type { LostRange, ReadResult, StoredBatch, Topic } from '../log.ts';
+import { Found } from '../found.ts';
+import type { ReadResult, Topic } from '../log.ts';
+import type { Tail } from '../tail.ts';
 import type { Environment } from './environment.ts';
 import { closedFailure, readingFailure } from './failures.ts';
 import type { Quarantine } from './quarantine.ts';
 import { endOf, keyOf, readRecord, readSealed } from './record.ts';
 import { type Signal, slotOf } from './signal.ts';
-import type { Tail } from './tail.ts';
 
 export class LogReader {
   readonly #environment: Environment;
   readonly #signal: Signal;
   readonly #quarantine: Quarantine;
   /** Absent where another thread writes. */
-  readonly #tail: Tail | undefined;
+  readonly #tails: readonly Tail[] | undefined;
   /** The generation that our snapshot of the state is not older than. */
   #generation = 0;
   #isClosed = false;
 
-  constructor(environment: Environment, signal: Signal, quarantine: Quarantine, tail?: Tail) {
+  constructor(
+    environment: Environment,
+    signal: Signal,
+    quarantine: Quarantine,
+    tails?: readonly Tail[],
+  ) {
     this.#environment = environment;
     this.#signal = signal;
     this.#quarantine = quarantine;
-    this.#tail = tail;
+    this.#tails = tails;
   }
 
   range(topic: Topic): { readonly start: number; readonly end: number } {
@@ -35,7 +41,7 @@ export class LogReader {
     const slot = slotOf(topic);
     return this.#guarded(() => {
       const isHeld = offset >= this.#signal.start(slot);
-      const recent = isHeld ? this.#tail?.read(slot, offset, bytesMax) : null;
+      const recent = isHeld ? this.#tails?.[slot]?.read(offset, bytesMax) : null;
       return recent ?? this.#read(slot, offset, bytesMax);
     });
   }
@@ -135,38 +141,5 @@ export class LogReader {
       this.#signal.suspect();
       throw readingFailure(error);
     }
-  }
-}
-
-/** What a read has found so far. */
-class Found {
-  readonly #batches: StoredBatch[] = [];
-  readonly #lost: LostRange[] = [];
-  next: number;
-  bytes = 0;
-
-  constructor(offset: number) {
-    this.next = offset;
-  }
-
-  get result(): ReadResult {
-    return { batches: this.#batches, lost: this.#lost, next: this.next };
-  }
-
-  /** null is a batch that is damaged. */
-  add(batch: StoredBatch | null, end: number): void {
-    this.lose(batch ? batch.offset : end, 'damaged');
-    if (batch) this.#batches.push(batch);
-    this.next = end;
-  }
-
-  /** Nothing is to be had from `next` to here. */
-  lose(to: number, reason: LostRange['reason']): void {
-    if (to <= this.next) return;
-    const last = this.#lost.at(-1);
-    const isSame = last?.to === this.next && last.reason === reason;
-    if (isSame) this.#lost[this.#lost.length - 1] = { ...last, to };
-    else this.#lost.push({ from: this.next, to, reason });
-    this.next = to;
   }
 }

@@ -7,7 +7,9 @@
 import assert from 'node:assert/strict';
 import type { Clock } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
+import { GroupCommit } from '../group-commit.ts';
 import type { Append, Retention, StateWrite, Transaction } from '../log.ts';
+import type { Tail } from '../tail.ts';
 import { type Environment, transact } from './environment.ts';
 import type { Reach } from './facts.ts';
 import { closedFailure, writingFailure } from './failures.ts';
@@ -15,7 +17,6 @@ import { bytesOf, type Changes, type Drop, Plan } from './plan.ts';
 import type { Quarantine } from './quarantine.ts';
 import { appendedAt, endOf, readRecord } from './record.ts';
 import { type Signal, slotOf, slots, topicOf } from './signal.ts';
-import type { Tail } from './tail.ts';
 
 export interface WriterOptions {
   readonly folder: string;
@@ -24,7 +25,8 @@ export interface WriterOptions {
   readonly signal: Signal;
   readonly quarantine: Quarantine;
   readonly clock: Clock;
-  readonly tail: Tail;
+  /** By slot. */
+  readonly tails: readonly Tail[];
 }
 
 interface Pending extends Changes {
@@ -35,7 +37,6 @@ interface Pending extends Changes {
 
 /** LMDB's limit for pages of 4 KiB, as lmdb-js has it. */
 const stateKeyBytesMax = 1978;
-const groupBytesMax = 32 * 2 ** 20;
 const dropBytesMax = 8 * 2 ** 20;
 const commitMsMax = 10_000;
 
@@ -45,12 +46,9 @@ export class LogWriter {
   readonly #signal: Signal;
   readonly #quarantine: Quarantine;
   readonly #clock: Clock;
-  readonly #tail: Tail;
+  readonly #tails: readonly Tail[];
   #reaches: readonly Reach[];
-  #waiting: Pending[] = [];
-  /** Aborted when the patient ones among those waiting need wait no longer. */
-  #patience: AbortController | null = null;
-  #writing: Promise<void> | null = null;
+  readonly #groups: GroupCommit<Pending>;
   #trimming: Promise<number> = Promise.resolve(0);
   #isClosed = false;
   /** Set once LMDB can write no more in this process. */
@@ -65,7 +63,8 @@ export class LogWriter {
     this.#signal = options.signal;
     this.#quarantine = options.quarantine;
     this.#clock = options.clock;
-    this.#tail = options.tail;
+    this.#tails = options.tails;
+    this.#groups = new GroupCommit<Pending>(this.#clock, bytesOf, (group) => this.#write(group));
     this.#publish();
   }
 
@@ -112,9 +111,9 @@ export class LogWriter {
   /** Refuses what comes from now on, and resolves when what came before is decided. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#patience?.abort();
+    this.#groups.hurry();
     await this.#trimming.catch(() => 0);
-    await this.#writing;
+    await this.#groups.done();
   }
 
   async #submit(
@@ -125,37 +124,8 @@ export class LogWriter {
   ): Promise<readonly number[]> {
     if (this.#isClosed) throw closedFailure();
     const { promise, resolve, reject } = Promise.withResolvers<readonly number[]>();
-    this.#waiting.push({ appends, state, drop, patienceMs, resolve, reject });
-    if (patienceMs === 0) this.#patience?.abort();
-    this.#writing ??= this.#writeAll();
+    this.#groups.add({ appends, state, drop, patienceMs, resolve, reject });
     return await promise;
-  }
-
-  async #writeAll(): Promise<void> {
-    await Promise.resolve(); // What else is committed in this turn shares the first group.
-    while (this.#waiting.length > 0) {
-      await this.#company();
-      await this.#write(this.#takeGroup());
-    }
-    this.#writing = null;
-  }
-
-  /** While all that wait are patient: resolves when one comes that is not, or time is up. */
-  async #company(): Promise<void> {
-    const patienceMs = Math.min(...this.#waiting.map((pending) => pending.patienceMs));
-    if (patienceMs === 0 || this.#isClosed) return;
-    this.#patience = new AbortController();
-    await this.#clock.wait(patienceMs, this.#patience.signal);
-    this.#patience = null;
-  }
-
-  #takeGroup(): readonly Pending[] {
-    let bytes = 0;
-    const beyond = this.#waiting.findIndex((pending, index) => {
-      bytes += bytesOf(pending);
-      return index > 0 && bytes > groupBytesMax;
-    });
-    return this.#waiting.splice(0, beyond < 0 ? this.#waiting.length : beyond);
   }
 
   async #write(group: readonly Pending[]): Promise<void> {
@@ -180,7 +150,7 @@ export class LogWriter {
     try {
       await transact(this.#environment, () => plan.write());
       this.#reaches = plan.reaches;
-      for (const { slot, batch } of plan.appended) this.#tail.add(slot, batch);
+      for (const { slot, batch } of plan.appended) this.#tails[slot]!.add(batch);
     } finally {
       this.#publish();
     }

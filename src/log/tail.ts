@@ -1,35 +1,31 @@
-// The newest batches of each topic as they were written, for readers in the writer's thread:
-// the engine follows so closely that it never has to ask LMDB, nor check what it gets.
+// The newest batches of a topic as they came, for readers in this thread: the engine follows so
+// closely that it never has to ask LMDB or Kafka, nor check what it gets.
 
-import type { ReadResult, StoredBatch } from '../log.ts';
-import { slots } from './signal.ts';
+import type { ReadResult, StoredBatch } from './log.ts';
 
-/** Of each topic: the memory that its batches keep from being freed. */
+/** The memory that the batches keep from being freed. */
 const bytesMax = 8 * 2 ** 20;
 const batchesMax = 1_024;
 
 export class Tail {
-  readonly #parts = Array.from({ length: slots }, () => ({
-    batches: [] as StoredBatch[],
-    bytes: 0,
-  }));
+  readonly #batches: StoredBatch[] = [];
+  #bytes = 0;
 
   /** To be called in order, once the batch is durable. */
-  add(slot: number, batch: StoredBatch): void {
-    const part = this.#parts[slot]!;
+  add(batch: StoredBatch): void {
     const bytes = onItsOwn(batch.bytes);
-    part.batches.push({ ...batch, bytes });
-    part.bytes += bytes.buffer.byteLength;
-    if (part.bytes <= bytesMax && part.batches.length <= batchesMax) return;
+    this.#batches.push({ ...batch, bytes });
+    this.#bytes += bytes.buffer.byteLength;
+    if (this.#bytes <= bytesMax && this.#batches.length <= batchesMax) return;
     // Half at once, so that what is moved is moved rarely.
-    for (const gone of part.batches.splice(0, Math.ceil(part.batches.length / 2))) {
-      part.bytes -= gone.bytes.buffer.byteLength;
+    for (const gone of this.#batches.splice(0, Math.ceil(this.#batches.length / 2))) {
+      this.#bytes -= gone.bytes.buffer.byteLength;
     }
   }
 
   /** What a read from `offset` to the end finds; null when the tail does not reach back so far. */
-  read(slot: number, offset: number, limit: number): ReadResult | null {
-    const { batches } = this.#parts[slot]!;
+  read(offset: number, limit: number): ReadResult | null {
+    const batches = this.#batches;
     let first = batches.length;
     while (first > 0 && endOf(batches[first - 1]!) > offset) first--;
     if (first === batches.length || batches[first]!.offset > offset) return null;
