@@ -19,6 +19,8 @@ export interface Config {
   readonly dataDir: string;
   readonly databaseUrl: string | null;
   readonly redisUrl: string | null;
+  /** Where the log is; null: in `dataDir`. */
+  readonly rabbitMqUrl: string | null;
   readonly feeds: readonly FeedName[];
   /** Empty: each feed's own default. */
   readonly symbols: readonly string[];
@@ -44,6 +46,7 @@ export function readConfig(env: Environment, logLevel: Config['logLevel'] = 'inf
     dataDir: resolve(text(env, 'DATA_DIR', resolve(root, 'data'))),
     databaseUrl: databaseUrl(env),
     redisUrl: redisUrl(env),
+    rabbitMqUrl: rabbitMqUrl(env),
     feeds: list(env, 'FEEDS', ['simulator']).map((name) => oneOf('FEEDS', name, feedNames)),
     symbols: list(env, 'SYMBOLS', []).map((symbol) => symbol.toUpperCase()),
     tradesPerSecond: whole(env, 'TRADES_PER_SECOND', 100, 1, 1_000_000),
@@ -101,6 +104,13 @@ function redisUrl(env: Environment): string | null {
   return address(env, 'REDIS_URL', 'a Redis address', /^rediss?:\/\/.+/, {
     as: 'redis://user:password@host:6379/0 (rediss:// for TLS)',
     without: 'where there is one gateway',
+  });
+}
+
+function rabbitMqUrl(env: Environment): string | null {
+  return address(env, 'RABBITMQ_URL', 'a RabbitMQ address', /^amqps?:\/\/.+/, {
+    as: 'amqp://user:password@host:5672/virtual-host (amqps:// for TLS)',
+    without: 'to keep the log in the data folder',
   });
 }
 

@@ -123,12 +123,18 @@ export function growthSignal(): SharedArrayBuffer {
   return new SharedArrayBuffer(signalBytes);
 }
 
+/** The log of the configuration: in RabbitMQ with RABBITMQ_URL, else in the data folder. */
 export async function openLog(
   config: Config,
   logger: PlantLogger,
   signal: SharedArrayBuffer,
   readOnly = false,
 ): Promise<Log> {
+  if (config.rabbitMqUrl !== null) {
+    const { openRabbitMqLog } = await import('../log/log-rabbitmq.ts');
+    const where = { url: config.rabbitMqUrl, prefix: 'tapeline', partition: 0 };
+    return await openRabbitMqLog({ ...where, clock: systemClock, readOnly });
+  }
   const { openEmbeddedLog } = await import('../log/log-embedded.ts');
   const folder = join(config.dataDir, 'log');
   return await openEmbeddedLog({ folder, logger, clock: systemClock, signal, readOnly });
@@ -172,7 +178,7 @@ export async function unstoredRecords(
   logger: PlantLogger,
   database: DatabaseConnection,
 ): Promise<number> {
-  if (!existsSync(join(config.dataDir, 'log'))) return 0;
+  if (config.rabbitMqUrl === null && !existsSync(join(config.dataDir, 'log'))) return 0;
   const log = await openLog(config, logger, growthSignal());
   const sinks = await openSinks(database, log);
   try {

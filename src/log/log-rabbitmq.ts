@@ -37,7 +37,9 @@ export async function openRabbitMqLog(options: RabbitMqLogOptions): Promise<Log>
   const { url, prefix, partition } = options;
   const broker = new Broker(url, `${prefix}.${partition}`);
   try {
-    return options.readOnly ? await openReader(broker, partition) : await openWriter(broker, options);
+    return options.readOnly
+      ? await openReader(broker, partition)
+      : await openWriter(broker, options);
   } catch (error) {
     broker.destroy();
     throw broker.unavailable(error);

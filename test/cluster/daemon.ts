@@ -19,8 +19,12 @@ export interface Program {
 
 const secondsToStart = 120;
 
-/** In a group of its own, so that what the program started ends with it. */
+/**
+ * In a group of its own, so that what the program started ends with it. The shell outlives signals
+ * to our group, as it has still to end the program then.
+ */
 const warden = `
+trap '' HUP INT TERM
 exec 3<&0
 setsid "$@" 3<&- </dev/null >&2 & server=$!
 echo $server
@@ -76,6 +80,11 @@ export class Daemon {
   /** SIGSTOP and SIGCONT: connections stay, and nothing is answered in between. */
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
     process.kill(-this.#group, signal);
+  }
+
+  /** Resolves when it has ended by itself. */
+  async ended(): Promise<void> {
+    await this.#ended;
   }
 
   /** kill -9, and back once it is dead. */

@@ -11,7 +11,13 @@ const clocks = import.meta.resolve('../../src/base/clock.ts');
 const segmentBytes = 20_000;
 
 function opening(place: string, readOnly: boolean): string {
-  const options = { url: broker().url, prefix: basename(place), partition: 0, segmentBytes, readOnly };
+  const options = {
+    url: broker().url,
+    prefix: basename(place),
+    partition: 0,
+    segmentBytes,
+    readOnly,
+  };
   return `
     const { openRabbitMqLog } = await import('${rabbitmq}');
     const { systemClock: clock } = await import('${clocks}');
@@ -22,7 +28,13 @@ testLog({
   name: 'RabbitMQ',
   open: async (place, clock) => {
     const { url } = broker();
-    return await openRabbitMqLog({ url, prefix: basename(place), partition: 0, clock, segmentBytes });
+    return await openRabbitMqLog({
+      url,
+      prefix: basename(place),
+      partition: 0,
+      clock,
+      segmentBytes,
+    });
   },
   openingElsewhere: (place) => opening(place, false),
   openingBeside: (place) => ({ code: opening(place, true), data: null }),

@@ -28,7 +28,7 @@ export interface StreamMessage extends Headers {
   readonly body: Uint8Array;
 }
 
-export type From = 'first' | number;
+export type From = 'first' | 'last' | number;
 
 /** Messages on their way to us at once. */
 const prefetch = 256;
@@ -139,7 +139,10 @@ export class Broker {
     body: Uint8Array = new Uint8Array(),
   ): Promise<void> {
     const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-    await channel.basicPublish({ routingKey: queue, durable: true, headers: { ...headers } }, bytes);
+    await channel.basicPublish(
+      { routingKey: queue, durable: true, headers: { ...headers } },
+      bytes,
+    );
   }
 
   /** Calls for each message from an offset on, in order, until the channel closes. */
@@ -159,6 +162,26 @@ export class Broker {
       }
       onMessage(parsed(message));
     });
+  }
+
+  /** Where a stream ends: the offset of a message that is written to learn it. */
+  async endOf(queue: string): Promise<number> {
+    const channel = await this.channel();
+    channel.on('error', () => undefined);
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    channel.once('close', () => reject(new Error(this.#lastError)));
+    try {
+      const mark = randomUUID();
+      await this.consume(channel, queue, 'last', ({ id, streamOffset }) => {
+        if (id === mark) resolve(streamOffset);
+      });
+      await this.publish(channel, queue, { kind: 'mark', writer: '', id: mark });
+      return await promise;
+    } finally {
+      // Also when nobody has waited for it.
+      promise.catch(() => undefined);
+      await channel.close();
+    }
   }
 
   /** The segment in which to begin; null for a log that there has never been. */
@@ -210,7 +233,8 @@ export class Broker {
     if (cause instanceof Failure) return cause;
     const reason = codeOf(cause) === 'TIMEOUT' ? this.#lastError : messageOf(cause);
     const message = `the log cannot be reached, ${this.#where}: ${reason}`;
-    const cure = 'See that RabbitMQ runs and that RABBITMQ_URL names it; Tapeline goes on by itself.';
+    const cure =
+      'See that RabbitMQ runs and that RABBITMQ_URL names it; Tapeline goes on by itself.';
     return new Failure('log-unavailable', message, cure, { cause });
   }
 

@@ -101,7 +101,12 @@ export class Follower {
       // From the last message that was read, to see that it is still there.
       this.#isResuming = this.#last !== null;
       const from = this.#last?.streamOffset ?? 'first';
-      await this.#broker.consume(channel, this.#broker.segmentName(segment), from, (message) => {
+      const name = this.#broker.segmentName(segment);
+      // What is asked for from beyond the end only comes once the stream has reached that.
+      if (this.#last && (await this.#broker.endOf(name)) <= this.#last.streamOffset) {
+        this.fail(this.#olderData());
+      }
+      await this.#broker.consume(channel, name, from, (message) => {
         if (this.segment === segment && !this.#isOver) this.#take(message, channel);
       });
       await closed.promise;
@@ -119,8 +124,7 @@ export class Follower {
     }
     // A segment is begun by who may.
     if (this.writer === '') {
-      this.#succession.writer =
-        message.kind === 'opened' ? (message.after ?? '') : message.writer;
+      this.#succession.writer = message.kind === 'opened' ? (message.after ?? '') : message.writer;
     }
     const counts = this.#succession.accepts(message);
     this.#last = message;

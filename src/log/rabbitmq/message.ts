@@ -3,7 +3,7 @@
 // each on a multiple of eight bytes, so that columns are read where they lie.
 
 import assert from 'node:assert/strict';
-import { type StateWrite, type Topic, topics, type Transaction } from '../log.ts';
+import { type StateWrite, type Topic, type Transaction, topics } from '../log.ts';
 
 export interface PlacedAppend {
   readonly topic: Topic;
@@ -129,7 +129,9 @@ function unpack<Head>(given: Uint8Array): { head: Head; part: (length: number) =
   const message = given.byteOffset % 8 === 0 ? given : new Uint8Array(given);
   const { buffer, byteOffset } = message;
   const length = new DataView(buffer, byteOffset).getUint32(0, true);
-  const text = new TextDecoder().decode(message.subarray(headLengthBytes, headLengthBytes + length));
+  const text = new TextDecoder().decode(
+    message.subarray(headLengthBytes, headLengthBytes + length),
+  );
   let at = aligned(headLengthBytes + length);
   const part = (bytes: number): Uint8Array => {
     assert(at + bytes <= message.length, 'a message holds all its parts');

@@ -1,5 +1,5 @@
-// The pages read last, so that the engine, the store and the gateway, who follow each other closely,
-// read each once. A page is read from its stream as a whole.
+// The pages read last, so that the engine, the store and the gateway, who follow each other
+// closely, read each once. A page is read from its stream as a whole.
 
 import type { Channel } from 'rabbitmq-client';
 import { topics } from '../log.ts';
@@ -40,7 +40,7 @@ export class PageCache {
     return found.batches;
   }
 
-  /** Of a page that was taken away, as far as it is there. Rejects with Failure `log-unavailable`. */
+  /** As far as it is still there. Rejects with Failure `log-unavailable`. */
   async read(page: Page): Promise<PageBatches> {
     const key = keyOf(page);
     let reading = this.#reading.get(key);

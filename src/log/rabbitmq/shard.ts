@@ -83,7 +83,10 @@ export class Shard {
   }
 
   get bytes(): number {
-    return this.#pages.reduce((sum, page) => sum + total(page.bytes), total(this.#open?.bytes ?? []));
+    return this.#pages.reduce(
+      (sum, page) => sum + total(page.bytes),
+      total(this.#open?.bytes ?? []),
+    );
   }
 
   /** All pages, the newest last, which may still grow. */
@@ -116,22 +119,17 @@ export class Shard {
   /** Takes in the next message that counts; returns the offsets of a transaction's appends. */
   apply(message: StreamMessage, segment: number, writer: string): readonly number[] {
     this.segmentBytes += message.body.length;
-    switch (message.kind) {
-      case 'transaction':
-        return this.#append(decodeTransaction(message.body), message, segment, writer);
-      case 'trim':
-        this.#trim(decodeTrim(message.body));
-        return [];
-      case 'checkpoint':
-        this.#collect(message);
-        return [];
-      case 'moved':
-        this.#closePage();
-        this.segmentBytes = 0;
-        return [];
-      default:
-        return [];
+    const { kind, body } = message;
+    if (kind === 'transaction') {
+      return this.#append(decodeTransaction(body), message, segment, writer);
     }
+    if (kind === 'trim') this.#trim(decodeTrim(body));
+    if (kind === 'checkpoint') this.#collect(message);
+    if (kind === 'moved') {
+      this.#closePage();
+      this.segmentBytes = 0;
+    }
+    return [];
   }
 
   checkpoint(epoch: string): Checkpoint {
@@ -152,10 +150,15 @@ export class Shard {
     writer: string,
   ): readonly number[] {
     if (appends.length > 0) {
-      this.#open ??= {
-        ...{ segment, at, writer, time, bytes: zeros(), starts: [...this.#ends] },
-        batches: topics.map(() => []),
-      };
+      this.#open ??= ({
+	segment,
+	at,
+	writer,
+	time,
+	bytes: zeros(),
+	starts: [...this.#ends],
+	batches: topics.map(() => [])
+});
       this.#open.time = time;
       this.#openMessages += 1;
     }
@@ -168,7 +171,8 @@ export class Shard {
       this.#ends[index]! += count;
     }
     for (const write of state) this.state.write(write);
-    const isFull = this.#openMessages >= pageMessages || total(this.#open?.bytes ?? []) >= pageBytes;
+    const isFull =
+      this.#openMessages >= pageMessages || total(this.#open?.bytes ?? []) >= pageBytes;
     if (isFull) this.#closePage();
     return appends.map(({ offset }) => offset);
   }
@@ -199,7 +203,9 @@ export class Shard {
     if (part === 0) this.#parts = [];
     this.#parts.push(body);
     if (this.#parts.length < parts || part !== parts - 1) return;
-    const { epoch, starts, ends, held, pages, state } = decodeCheckpoint(Buffer.concat(this.#parts));
+    const { epoch, starts, ends, held, pages, state } = decodeCheckpoint(
+      Buffer.concat(this.#parts),
+    );
     this.#parts = [];
     this.epoch = epoch;
     overwrite(this.#starts, starts);

@@ -29,8 +29,7 @@ interface Pending {
   readonly extra: Partial<Headers>;
   readonly body: Uint8Array;
   readonly startedAt: number;
-  resolve(offsets: readonly number[]): void;
-  reject(failure: Failure): void;
+  readonly done: PromiseWithResolvers<readonly number[]>;
 }
 
 type Sight = 'accepted' | 'refused';
@@ -71,7 +70,7 @@ export class Writer {
       this.commits += 1;
       this.#commitMs.push((systemClock.now() - first.startedAt) / 1_000);
     }
-    first.resolve(offsets);
+    first.done.resolve(offsets);
   }
 
   /** `root`: the segment that the root tells of, if it tells of one. */
@@ -131,19 +130,7 @@ export class Writer {
 
   /** Resolves once all that was sent is in. */
   async #settled(): Promise<void> {
-    const last = this.#pending.at(-1);
-    if (!last) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const { resolve: original, reject } = last;
-    last.resolve = (offsets) => {
-      original(offsets);
-      resolve();
-    };
-    last.reject = (failure) => {
-      reject(failure);
-      resolve();
-    };
-    await promise;
+    await this.#pending.at(-1)?.done.promise.catch(() => undefined);
   }
 
   get #isSegmentFull(): boolean {
@@ -152,11 +139,14 @@ export class Writer {
 
   #work(work: () => Promise<void>): void {
     this.#waiting ??= [];
-    this.#working = this.#working.then(work).catch(() => undefined).finally(() => {
-      const waiting = this.#waiting ?? [];
-      this.#waiting = null;
-      for (const resume of waiting) resume();
-    });
+    this.#working = this.#working
+      .then(work)
+      .catch(() => undefined)
+      .finally(() => {
+        const waiting = this.#waiting ?? [];
+        this.#waiting = null;
+        for (const resume of waiting) resume();
+      });
   }
 
   async #send(
@@ -164,13 +154,12 @@ export class Writer {
     body: Uint8Array = new Uint8Array(),
     extra: Partial<Headers> = {},
   ): Promise<readonly number[]> {
-    const { promise, resolve, reject } = Promise.withResolvers<readonly number[]>();
-    const id = `${this.#numbers++}`;
-    const startedAt = systemClock.now();
-    const pending = { kind, id: `${this.#id} ${id}`, extra, body, startedAt, resolve, reject };
+    const done = Promise.withResolvers<readonly number[]>();
+    const id = `${this.#id} ${this.#numbers++}`;
+    const pending = { kind, id, extra, body, startedAt: systemClock.now(), done };
     this.#pending.push(pending);
     this.#publish(pending);
-    return await promise;
+    return await done.promise;
   }
 
   #publish({ kind, id, extra, body }: Pending): void {
@@ -261,13 +250,17 @@ export class Writer {
 
   #abandon(failure: Failure): void {
     this.#sight?.resolve('refused');
-    for (const { reject } of this.#pending.splice(0)) reject(failure);
+    for (const { done } of this.#pending.splice(0)) done.reject(failure);
   }
 
   #takenOver(): Failure {
     const { broker } = this.#parts;
     const message = `another process has taken over the log ${broker.name} of ${broker.where}`;
-    return new Failure('data-folder-in-use', message, 'Stop one of the two; then restart this one.');
+    return new Failure(
+      'data-folder-in-use',
+      message,
+      'Stop one of the two; then restart this one.',
+    );
   }
 }
 
@@ -276,6 +269,7 @@ function closedFailure(): Failure {
 }
 
 function unknownFailure(): Failure {
-  const message = 'the log was closed while RabbitMQ was away: whether the commit is in is not known';
+  const message =
+    'the log was closed while RabbitMQ was away: whether the commit is in is not known';
   return new Failure('log-unavailable', message, 'Start RabbitMQ, then Tapeline, which will see.');
 }
