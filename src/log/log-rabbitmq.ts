@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../base/clock.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
 import type { Log, LogStats, LostRange, ReadResult, Retention, StoredBatch } from './log.ts';
 import { type Topic, type Transaction, topics } from './log.ts';
 import { Broker } from './rabbitmq/broker.ts';
@@ -28,6 +28,8 @@ export interface RabbitMqLogOptions {
 }
 
 const defaultSegmentBytes = 64 * 2 ** 20;
+/** How long a broker that does not answer is waited for. */
+const closingMsMax = 5_000;
 
 /**
  * Rejects with Failure `log-unavailable` when the broker cannot be reached, and with
@@ -58,7 +60,7 @@ async function openWriter(broker: Broker, options: RabbitMqLogOptions): Promise<
   const writer = new Writer({ ...parts, clock, segmentBytes });
   parts.tell.push((followed) => writer.see(followed));
   parts.follower.start();
-  await writer.open(root);
+  await orLeave(parts.follower, writer.open(root));
   return new OpenLog(partition, { ...parts, writer });
 }
 
@@ -72,17 +74,30 @@ async function openReader(broker: Broker, partition: number): Promise<Log> {
     if (message.id === id || message.kind === 'moved') seen.resolve(message.id === id);
   });
   follower.start();
-  const channel = await broker.channel();
-  for (let isAtEnd = false; !isAtEnd; ) {
-    seen = Promise.withResolvers();
-    id = randomUUID();
-    const segment = broker.segmentName(follower.segment);
-    await broker.publish(channel, segment, { kind: 'mark', writer: '', id });
-    isAtEnd = await Promise.race([seen.promise, follower.failed]);
-  }
-  await channel.close();
+  const reachEnd = async (): Promise<void> => {
+    const channel = await broker.channel();
+    for (let isAtEnd = false; !isAtEnd; ) {
+      seen = Promise.withResolvers();
+      id = randomUUID();
+      const segment = broker.segmentName(follower.segment);
+      await broker.publish(channel, segment, { kind: 'mark', writer: '', id });
+      isAtEnd = await Promise.race([seen.promise, follower.failed]);
+    }
+    await channel.close();
+  };
+  await orLeave(follower, reachEnd());
   tell.length = 0;
   return new OpenLog(partition, parts);
+}
+
+/** Lets go of the log when it cannot be opened. */
+async function orLeave(follower: Follower, opening: Promise<void>): Promise<void> {
+  try {
+    await opening;
+  } catch (error) {
+    void follower.close();
+    throw error;
+  }
 }
 
 interface Parts {
@@ -219,9 +234,16 @@ class OpenLog implements Log {
   async #close(): Promise<void> {
     const { writer, follower, broker } = this.#parts;
     this.#grow();
-    await writer?.close();
-    await follower.close();
-    await broker.close();
+    const left = new AbortController();
+    const leave = async (): Promise<void> => {
+      await writer?.close();
+      await follower.close();
+      await broker.close();
+    };
+    await Promise.race([leave(), systemClock.wait(closingMsMax, left.signal)]);
+    left.abort();
+    writer?.leave();
+    broker.destroy();
   }
 
   /** What retention would leave of a topic: where it begins, and the bytes of its batches. */

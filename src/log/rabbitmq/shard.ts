@@ -150,15 +150,15 @@ export class Shard {
     writer: string,
   ): readonly number[] {
     if (appends.length > 0) {
-      this.#open ??= ({
-	segment,
-	at,
-	writer,
-	time,
-	bytes: zeros(),
-	starts: [...this.#ends],
-	batches: topics.map(() => [])
-});
+      this.#open ??= {
+        segment,
+        at,
+        writer,
+        time,
+        bytes: zeros(),
+        starts: [...this.#ends],
+        batches: topics.map(() => []),
+      };
       this.#open.time = time;
       this.#openMessages += 1;
     }

@@ -114,12 +114,19 @@ export class Writer {
     return taken;
   }
 
+  /** Waits for what is on its way, if there is a connection. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#working;
-    if (this.#channel) await this.#settled();
-    else this.#abandon(unknownFailure());
+    if (this.#channel) {
+      await this.#working;
+      await this.#settled();
+    }
     await this.#channel?.close();
+  }
+
+  /** Once it is closed, or takes too long. */
+  leave(): void {
+    this.#abandon(unknownFailure());
   }
 
   #take(topic: Topic, count: number): number {
@@ -186,10 +193,11 @@ export class Writer {
     this.#sight = { id, resolve };
     channel.once('close', () => resolve('refused'));
     const headers = { kind: 'opened', writer: id, id, after: this.#id } as const;
-    await broker.publish(channel, broker.segmentName(follower.segment), headers);
-    const sight = await Promise.race([promise, follower.failed]);
+    broker.publish(channel, broker.segmentName(follower.segment), headers).catch(() => undefined);
+    const sight = await promise;
     if (sight === 'refused') {
       await channel.close();
+      if (follower.failure) throw follower.failure;
       return sight;
     }
     this.#id = id;
