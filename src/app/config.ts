@@ -27,6 +27,9 @@ export interface Config {
   readonly flinkSqlGatewayUrl: string;
   /** Of the job manager. */
   readonly flinkRestUrl: string;
+  readonly redisUrl: string | null;
+  /** Where the log is; null: in `dataDir`. */
+  readonly rabbitMqUrl: string | null;
   readonly feeds: readonly FeedName[];
   /** Empty: each feed's own default. */
   readonly symbols: readonly string[];
@@ -66,6 +69,8 @@ export function readConfig(env: Environment, logLevel: Config['logLevel'] = 'inf
     kafka: kafka(env),
     flinkSqlGatewayUrl: httpUrl(env, 'FLINK_SQL_GATEWAY_URL', 'http://127.0.0.1:8083'),
     flinkRestUrl: httpUrl(env, 'FLINK_REST_URL', 'http://127.0.0.1:8081'),
+    redisUrl: redisUrl(env),
+    rabbitMqUrl: rabbitMqUrl(env),
     feeds: list(env, 'FEEDS', ['simulator']).map((name) => oneOf('FEEDS', name, feedNames)),
     symbols: list(env, 'SYMBOLS', []).map((symbol) => symbol.toUpperCase()),
     tradesPerSecond: whole(env, 'TRADES_PER_SECOND', 100, 1, 1_000_000),
@@ -113,17 +118,42 @@ function oneOf<T extends string>(name: string, value: string, allowed: readonly 
 }
 
 function databaseUrl(env: Environment): string | null {
-  const value = given(env, 'DATABASE_URL');
+  return address(env, 'DATABASE_URL', 'a PostgreSQL address', /^postgres(ql)?:\/\/.+/, {
+    as: 'postgres://user:password@host:5432/database',
+    without: 'to use our own',
+  });
+}
+
+function redisUrl(env: Environment): string | null {
+  return address(env, 'REDIS_URL', 'a Redis address', /^rediss?:\/\/.+/, {
+    as: 'redis://user:password@host:6379/0 (rediss:// for TLS)',
+    without: 'where there is one gateway',
+  });
+}
+
+function rabbitMqUrl(env: Environment): string | null {
+  return address(env, 'RABBITMQ_URL', 'a RabbitMQ address', /^amqps?:\/\/.+/, {
+    as: 'amqp://user:password@host:5672/virtual-host (amqps:// for TLS)',
+    without: 'to keep the log in the data folder',
+  });
+}
+
+/** The value may hold a password: it is not repeated. */
+function address(
+  env: Environment,
+  name: string,
+  what: string,
+  pattern: RegExp,
+  cure: { readonly as: string; readonly without: string },
+): string | null {
+  const value = given(env, name);
   if (value === undefined) return null;
-  if (!/^postgres(ql)?:\/\/.+/.test(value)) {
-    // The value may hold a password: it is not repeated.
-    throw new Failure(
-      'bad-configuration',
-      'DATABASE_URL is not a PostgreSQL address.',
-      'Give it as postgres://user:password@host:5432/database, or leave it out to use our own.',
-    );
-  }
-  return value;
+  if (pattern.test(value) && URL.canParse(value)) return value;
+  throw new Failure(
+    'bad-configuration',
+    `${name} is not ${what}.`,
+    `Give it as ${cure.as}, or leave it out ${cure.without}.`,
+  );
 }
 
 function kafka(env: Environment): KafkaConfig | null {

@@ -19,6 +19,7 @@ import type { Feed } from '../feeds/feed.ts';
 import type { KnownTrade } from '../feeds/live-feed.ts';
 import type { ReplayProgress } from '../feeds/replay/replay.ts';
 import { rowTopics } from '../flink/names.ts';
+import type { SharedCounts } from '../gateway/request-counts.ts';
 import { signalBytes } from '../log/embedded/signal.ts';
 import type { ClusterOptions } from '../log/kafka/cluster.ts';
 import type { Log, LogName, Topic } from '../log/log.ts';
@@ -126,12 +127,18 @@ export function growthSignal(): SharedArrayBuffer {
   return new SharedArrayBuffer(signalBytes);
 }
 
+/** The log of the configuration: in RabbitMQ with RABBITMQ_URL, else in the data folder. */
 export async function openLog(
   config: Config,
   logger: PlantLogger,
   signal: SharedArrayBuffer,
   readOnly = false,
 ): Promise<Log> {
+  if (config.rabbitMqUrl !== null) {
+    const { openRabbitMqLog } = await import('../log/log-rabbitmq.ts');
+    const where = { url: config.rabbitMqUrl, prefix: 'tapeline', partition: 0 };
+    return await openRabbitMqLog({ ...where, clock: systemClock, readOnly });
+  }
   const { openEmbeddedLog } = await import('../log/log-embedded.ts');
   const folder = join(config.dataDir, 'log');
   return await openEmbeddedLog({ folder, logger, clock: systemClock, signal, readOnly });
@@ -289,6 +296,16 @@ export async function openRows(config: Config): Promise<Rows | null> {
   });
 }
 
+/** The counts of requests that gateways share; null where each counts for itself. */
+export async function openSharedCounts(
+  { redisUrl }: Config,
+  logger: PlantLogger,
+): Promise<SharedCounts | null> {
+  if (redisUrl === null) return null;
+  const { openRedisCounts } = await import('../gateway/request-counts-redis.ts');
+  return openRedisCounts({ url: redisUrl, clock: systemClock, logger });
+}
+
 /** The store's writers, one to a topic. */
 export async function openSinks(
   database: DatabaseConnection,
@@ -317,7 +334,7 @@ export async function unstoredRecords(
   logger: PlantLogger,
   database: DatabaseConnection,
 ): Promise<number> {
-  if (!existsSync(join(config.dataDir, 'log'))) return 0;
+  if (config.rabbitMqUrl === null && !existsSync(join(config.dataDir, 'log'))) return 0;
   const log = await openLog(config, logger, growthSignal());
   const sinks = await openSinks(database, log);
   try {

@@ -6,7 +6,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../log/log.ts';
 import type { Exports } from '../store/exports.ts';
 import type { History } from '../store/history.ts';
-import type { HealthReport, PartHealth } from './health.ts';
+import type { GatewayHealth, HealthReport } from './health.ts';
 import { HistoryFiles } from './history-files.ts';
 import { defaultLimits, type GatewayLimits } from './limits.ts';
 import type { Listener } from './listener.ts';
@@ -14,6 +14,7 @@ import { Live } from './live.ts';
 import type { GatewayLogger } from './logger.ts';
 import { gatewayGauges, gatewayMetrics } from './metrics.ts';
 import { pageFiles } from './page-files.ts';
+import { type SharedCounts, sharedStore } from './request-counts.ts';
 import { limitRequests } from './request-rate.ts';
 import { revalidate } from './revalidation.ts';
 import { alertRoutes } from './routes/alerts.ts';
@@ -56,6 +57,8 @@ export interface GatewayOptions {
   readonly allowedOrigins?: readonly string[];
   /** Whether WebSockets that can are told compressed messages. */
   readonly compression?: boolean;
+  /** Where several gateways count requests together; each counts for itself without. */
+  readonly sharedCounts?: SharedCounts;
 }
 
 export interface Gateway {
@@ -80,7 +83,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const streams = new Streams({ sources, live, metrics, limits, clock, logger, allowedOrigins });
   const webSockets = new WebSockets(streams, limits, metrics, options.compression ?? false);
   const { app, handle } = await httpApp(listener.server, limits, metrics, logger);
-  await limitRequests(app, limits);
+  const { sharedCounts } = options;
+  await limitRequests(app, limits, sharedCounts && sharedStore(sharedCounts, clock));
   const files = new HistoryFiles(options.exports, sources, limits, clock);
   const context = { live, sources, clock, files };
   addRoutes(app, context, options, (api) => streamRoutes(api, streams, metrics));
@@ -114,11 +118,14 @@ function addRoutes(
   addStreams: (api: HttpServer) => void,
 ): void {
   const { live } = context;
-  const gateway = (): PartHealth =>
-    live.waitsFor === null
-      ? { state: 'ok', detail: 'serves' }
-      : { state: 'starting', detail: live.waitsFor };
-  operationRoutes(app, { ...options, gateway });
+  const own = (): GatewayHealth => ({
+    gateway:
+      live.waitsFor === null
+        ? { state: 'ok', detail: 'serves' }
+        : { state: 'starting', detail: live.waitsFor },
+    ...(options.sharedCounts ? { limits: options.sharedCounts.health() } : {}),
+  });
+  operationRoutes(app, { ...options, own });
   for (const prefix of ['/api/v1', '/api']) {
     void app.register(async (api: HttpServer) => addStreams(api), { prefix });
     void app.register(

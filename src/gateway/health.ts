@@ -21,6 +21,16 @@ const parts = {
 
 const reportSchema = Type.Object(parts);
 
+const ownParts = {
+  gateway: partSchema,
+  limits: Type.Optional(partSchema),
+};
+
+const ownSchema = Type.Object(ownParts);
+
+/** The parts that are the gateway's own; `limits` where it shares them with other gateways. */
+export type GatewayHealth = Static<typeof ownSchema>;
+
 /** What the app reports of the parts beside the gateway. */
 export type HealthReport = Static<typeof reportSchema>;
 
@@ -30,7 +40,7 @@ export const healthSchema = Type.Object(
       description: 'The worst state of all parts',
     }),
     ...parts,
-    gateway: partSchema,
+    ...ownParts,
   },
   { $id: 'Health' },
 );
@@ -39,11 +49,11 @@ export type Health = Static<typeof healthSchema>;
 
 const byBadness: readonly PartState[] = ['ok', 'starting', 'degraded', 'down'];
 
-export function healthOf(report: HealthReport, gateway: PartHealth): Health {
-  const { log, engine, store, feeds } = report;
-  const states = [log, engine, store, gateway, ...Object.values(feeds)].map((part) => part.state);
+export function healthOf(report: HealthReport, own: GatewayHealth): Health {
+  const { feeds, ...single } = { ...report, ...own };
+  const states = [...Object.values(single), ...Object.values(feeds)].map((part) => part.state);
   const status = byBadness.findLast((state) => states.includes(state)) ?? 'ok';
-  return { status, log, engine, store, feeds, gateway };
+  return { status, ...report, ...own };
 }
 
 /** Why requests cannot be answered yet; null when they can. A silent feed is no reason. */

@@ -125,7 +125,7 @@ function answerStarting(request: IncomingMessage, response: ServerResponse, wait
 
 function healthStarting(detail: string): Health {
   const part = { state: 'starting' as const, detail };
-  return healthOf({ log: part, engine: part, store: part, feeds: {} }, part);
+  return healthOf({ log: part, engine: part, store: part, feeds: {} }, { gateway: part });
 }
 
 function notReady(waitsFor: string): Failure {

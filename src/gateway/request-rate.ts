@@ -1,7 +1,7 @@
 // How many requests an address may make in a second, counted before anything else is done for them,
 // and told in every answer: draft-ietf-httpapi-ratelimit-headers.
 
-import rateLimit from '@fastify/rate-limit';
+import rateLimit, { type FastifyRateLimitStoreCtor } from '@fastify/rate-limit';
 import { Failure } from '../base/failure.ts';
 import { isLoopback } from './address.ts';
 import type { GatewayLimits } from './limits.ts';
@@ -10,8 +10,15 @@ import type { HttpServer } from './server.ts';
 const policyName = '"second"';
 const windowSeconds = 1;
 
-/** Holds for every route that is added after it, and for paths that there are none of. */
-export async function limitRequests(app: HttpServer, limits: GatewayLimits): Promise<void> {
+/**
+ * Holds for every route that is added after it, and for paths that there are none of. `store`: where
+ * requests are counted, if not here.
+ */
+export async function limitRequests(
+  app: HttpServer,
+  limits: GatewayLimits,
+  store: FastifyRateLimitStoreCtor | undefined,
+): Promise<void> {
   await app.register(rateLimit, {
     global: false,
     timeWindow: windowSeconds * 1_000,
@@ -19,6 +26,7 @@ export async function limitRequests(app: HttpServer, limits: GatewayLimits): Pro
       isLoopback(String(address))
         ? limits.loopbackRequestsPerSecondMax
         : limits.requestsPerSecondMax,
+    ...(store ? { store } : {}),
   });
   const count = app.createRateLimit();
   app.addHook('onRequest', async (request, reply) => {

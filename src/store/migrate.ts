@@ -7,6 +7,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import type { Client } from 'pg';
 import { Failure } from '../base/failure.ts';
 import { connect, type Database, describeDatabase, explained, inTransaction } from './database.ts';
+import { chooseLayout, layoutMigration, requireLayout } from './layout.ts';
 
 interface Migration {
   readonly name: string;
@@ -24,7 +25,7 @@ const folder = new URL('./migrations/', import.meta.url);
 const serverVersionMin = 140_000;
 
 /**
- * Returns the names of the files it applied. Two queries when there is nothing to do; safe when
+ * Returns the names of the files it applied. Three queries when there is nothing to do; safe when
  * several instances start at once. Rejects with Failure 'database-unavailable' when the database
  * cannot be used, and 'database-mismatch' when it is newer than we are, altered, or too old.
  */
@@ -37,6 +38,7 @@ export async function migrate(database: Database): Promise<readonly string[]> {
     let todo = pending(migrations, applied, database).length;
     if (todo > 0) await requireServer(client, database);
     while (todo > 0) todo = await applyNext(client, migrations, database, done);
+    await requireLayout(client, database);
     return done;
   } catch (error) {
     throw explained(error, database);
@@ -102,6 +104,7 @@ async function applyNext(
     const [next, ...later] = pending(migrations, await readApplied(client), database);
     if (!next) return 0;
     await client.query(next.sql);
+    if (next.name === layoutMigration) await chooseLayout(client);
     await client.query('insert into tapeline.migrations (name, checksum) values ($1, $2)', [
       next.name,
       next.checksum,

@@ -1,9 +1,10 @@
 // The monthly partitions of a table, made before a row needs them: those of the rows' own months,
 // whatever the year, and the month after, so that the turn of a month finds its partition there.
-// Months are those of UTC.
+// Months are those of UTC. With TimescaleDB there are none: the table makes its own chunks.
 
 import type { Client } from 'pg';
 import { formatTime } from '../contracts/time.ts';
+import { layoutOf } from './layout.ts';
 
 export interface Month {
   /** What follows the table's name in its partition's: `_2013_10`. */
@@ -19,16 +20,29 @@ export interface Month {
 export class Partitions {
   readonly #table: string;
   readonly #storage: string;
+  readonly #whole: string;
+  #isHypertable: boolean | null = null;
   readonly #made = new Set<number>();
   #last = monthOf(0);
 
-  /** `storage` holds the partitions' storage parameters; they do not inherit their parent's. */
-  constructor(table: string, storage: string) {
+  /**
+   * `storage` holds the partitions' storage parameters; they do not inherit their parent's. `whole`
+   * is the table that a hypertable stands in for, where this is a part of it.
+   */
+  constructor(table: string, storage: string, whole = table) {
     this.#table = table;
     this.#storage = storage;
+    this.#whole = whole;
+  }
+
+  /** The table that takes all rows, where it is one; known once `ensure` was called. */
+  get hypertable(): string | null {
+    return this.#isHypertable ? this.#whole : null;
   }
 
   async ensure(client: Client, months: Iterable<Month>): Promise<void> {
+    this.#isHypertable ??= (await layoutOf(client)) === 'timescaledb';
+    if (this.#isHypertable) return;
     const wanted = [...months].flatMap((month) => [month, monthOf(month.to)]);
     const missing = wanted.filter(({ from }) => !this.#made.has(from));
     if (missing.length === 0) return;
@@ -42,7 +56,7 @@ export class Partitions {
 
   /** The partition that holds a month's rows; writing to it saves looking it up for each row. */
   tableOf(month: Month): string {
-    return this.#table + month.suffix;
+    return this.hypertable ?? this.#table + month.suffix;
   }
 
   /** The partition that holds the rows of a time. */
@@ -52,6 +66,7 @@ export class Partitions {
   }
 
   forget(): void {
+    this.#isHypertable = null;
     this.#made.clear();
   }
 }

@@ -75,7 +75,7 @@ class CandleRows implements TopicRows {
   readonly #instruments = knownInstruments();
   readonly #series = new Map<string, Series>();
   // An open candle is written again and again: room in its page keeps that out of the index.
-  readonly #partitions = new Partitions('candle_rows_fine', 'fillfactor = 80');
+  readonly #partitions = new Partitions('candle_rows_fine', 'fillfactor = 80', 'candle_rows');
   #hasStage = false;
 
   async prepare(client: Client, batches: readonly SinkBatch[]) {
@@ -138,8 +138,8 @@ class CandleRows implements TopicRows {
   }
 
   #tableOf({ batch, row, series }: Chosen): string {
-    if (!isFine(series.interval)) return 'candle_rows_coarse';
-    return this.#partitions.tableAt(batch.start[row]);
+    if (isFine(series.interval)) return this.#partitions.tableAt(batch.start[row]);
+    return this.#partitions.hypertable ?? 'candle_rows_coarse';
   }
 
   async #learnInstruments(client: Client, symbols: readonly string[]): Promise<void> {

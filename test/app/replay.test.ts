@@ -308,6 +308,8 @@ test('wrong settings are refused by name with the cure', async () => {
       [{ PORT: '99999' }, /PORT is '99999'.*\n.*Set PORT/],
       [{ FEEDS: 'nasdaq' }, /FEEDS is 'nasdaq'.*simulator, coinbase, kraken/],
       [{ DATABASE_URL: 'mysql://x' }, /DATABASE_URL/],
+      [{ REDIS_URL: 'http://x' }, /REDIS_URL/],
+      [{ RABBITMQ_URL: 'http://x:secret@y' }, /RABBITMQ_URL/],
       [{ DATABASE_URL: 'postgres://u:secret@127.0.0.1:1/x' }, /127\.0\.0\.1:1/],
     ] as const) {
       const { code, stderr } = await run(data, ['start'], env);

@@ -21,6 +21,7 @@ import {
   openExports,
   openHistory,
   openLog,
+  openSharedCounts,
 } from '../wire.ts';
 
 const healthMs = 1_000;
@@ -71,6 +72,8 @@ async function serve(parts: Parts): Promise<void> {
   ends.defer(() => log.close());
   const history = await openHistory(database);
   ends.defer(() => history.close());
+  const sharedCounts = await openSharedCounts(config, logger);
+  if (sharedCounts) ends.defer(() => sharedCounts.close());
   const watch = new HealthWatch(parts, log);
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -89,6 +92,7 @@ async function serve(parts: Parts): Promise<void> {
     logger,
     allowedOrigins: config.allowedOrigins,
     compression: config.webSocketCompression,
+    ...(sharedCounts ? { sharedCounts } : {}),
   });
   ends.defer(() => gateway.close());
   logger.info({ url: gateway.url, data: config.dataDir, feeds: config.feeds }, 'ready');

@@ -4,12 +4,12 @@ import { Type } from 'typebox';
 import type { Clock } from '../../base/clock.ts';
 import { Failure, messageOf } from '../../base/failure.ts';
 import {
+  type GatewayHealth,
   type Health,
   type HealthReport,
   healthOf,
   healthSchema,
   notReadyReason,
-  type PartHealth,
 } from '../health.ts';
 import { revalidate } from '../revalidation.ts';
 import type { HttpServer } from '../server.ts';
@@ -18,8 +18,7 @@ import { problems } from './context.ts';
 
 export interface OperationsOptions {
   readonly health: () => Promise<HealthReport>;
-  /** The state of the gateway itself. */
-  readonly gateway: () => PartHealth;
+  readonly own: () => GatewayHealth;
   readonly metricsText: () => Promise<string>;
   readonly clock: Clock;
 }
@@ -78,13 +77,13 @@ export function operationRoutes(app: HttpServer, options: OperationsOptions): vo
   });
 }
 
-async function healthNow({ health, gateway, clock }: OperationsOptions): Promise<Health> {
+async function healthNow({ health, own, clock }: OperationsOptions): Promise<Health> {
   const answered = new AbortController();
   try {
     const late = clock.wait(healthMsMax, answered.signal).then(() => unknownHealth('no answer'));
-    return healthOf(await Promise.race([health(), late]), gateway());
+    return healthOf(await Promise.race([health(), late]), own());
   } catch (error) {
-    return healthOf(unknownHealth(messageOf(error)), gateway());
+    return healthOf(unknownHealth(messageOf(error)), own());
   } finally {
     answered.abort();
   }
