@@ -2,12 +2,16 @@
 
 import { type Static, Type } from 'typebox';
 
-const partSchema = Type.Object({
-  state: Type.Enum(['ok', 'starting', 'degraded', 'down'], {
-    description: 'degraded: works, but not as it should; down: does not work',
-  }),
-  detail: Type.String({ description: 'For a person: what it does, or what is wrong with it' }),
-});
+export const partSchema = Type.Object(
+  {
+    state: Type.Enum(['ok', 'starting', 'degraded', 'down'], {
+      description: 'degraded: works, but not as it should; down: does not work',
+    }),
+    detail: Type.String({ description: 'For a person: what it does, or what is wrong with it' }),
+  },
+  // Not $id: a schema with an id may stand in another only once.
+  { title: 'PartHealth' },
+);
 
 export type PartHealth = Static<typeof partSchema>;
 export type PartState = PartHealth['state'];
@@ -19,7 +23,18 @@ const parts = {
   feeds: Type.Record(Type.String(), partSchema, { description: 'By name of the feed' }),
 };
 
-const reportSchema = Type.Object(parts);
+const figure = (description: string) => Type.Union([Type.Integer(), Type.Null()], { description });
+
+const figures = {
+  uptimeSeconds: figure('Since the process began'),
+  logBytes: figure('Of the log on disk'),
+  databaseBytes: figure('Of the database on disk, some seconds ago; null while it is not known'),
+};
+
+/** Before anybody can tell. */
+export const unknownFigures = { uptimeSeconds: null, logBytes: null, databaseBytes: null };
+
+const reportSchema = Type.Object({ ...parts, ...figures });
 
 /** What the app reports of the parts beside the gateway. */
 export type HealthReport = Static<typeof reportSchema>;
@@ -31,6 +46,7 @@ export const healthSchema = Type.Object(
     }),
     ...parts,
     gateway: partSchema,
+    ...figures,
   },
   { $id: 'Health' },
 );
@@ -40,10 +56,10 @@ export type Health = Static<typeof healthSchema>;
 const byBadness: readonly PartState[] = ['ok', 'starting', 'degraded', 'down'];
 
 export function healthOf(report: HealthReport, gateway: PartHealth): Health {
-  const { log, engine, store, feeds } = report;
+  const { log, engine, store, feeds, ...known } = report;
   const states = [log, engine, store, gateway, ...Object.values(feeds)].map((part) => part.state);
   const status = byBadness.findLast((state) => states.includes(state)) ?? 'ok';
-  return { status, log, engine, store, feeds, gateway };
+  return { status, log, engine, store, feeds, gateway, ...known };
 }
 
 /** Why requests cannot be answered yet; null when they can. A silent feed is no reason. */
