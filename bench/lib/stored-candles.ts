@@ -1,5 +1,6 @@
 // A store with as many candles as wanted: minutes of many symbols without a gap, and the longer
-// candles over them, made by PostgreSQL itself in the partitions of the real schema.
+// candles over them, made by PostgreSQL itself in the partitions of the real schema. They lie as
+// live ones do, all symbols of a minute beside each other.
 
 import type { Client } from 'pg';
 import { microsPerSecond } from '../../src/base/clock.ts';

@@ -30,13 +30,13 @@ export function StatisticsPanel({ instrument, days, digits }: StatisticsProps) {
         <Figure name="Previous close">{price(before?.close)}</Figure>
         <Figure name="VWAP">{rounded(day?.vwap)}</Figure>
         <Figure name="Volume">{format.size(day?.volume ?? null)}</Figure>
-        <Figure name="Average of 30 days">{format.size(usual?.averageVolume ?? null)}</Figure>
+        <Figure name="Average volume, 30 d">{format.size(usual?.averageVolume ?? null)}</Figure>
         <Figure name="Turnover">
           {format.size(day?.notional ?? null)} {day?.notional ? instrument.currency : ''}
         </Figure>
         <Figure name="Trades">{day ? format.count(day.trades) : format.nothing}</Figure>
-        <Figure name="Spread of an hour">{rounded(usual?.averageSpread)}</Figure>
-        <Figure name="Volatility of a year">
+        <Figure name="Average spread, 1 h">{rounded(usual?.averageSpread)}</Figure>
+        <Figure name="Volatility, annual">
           {format.share(usual?.annualisedVolatility ?? null)}
         </Figure>
       </dl>
