@@ -219,3 +219,27 @@ export interface Statistics {
    */
   readonly annualisedVolatility: number | null;
 }
+
+export interface PartHealth {
+  /** degraded: works, but not as it should; down: does not work */
+  readonly state: 'ok' | 'starting' | 'degraded' | 'down';
+  /** For a person: what it does, or what is wrong with it */
+  readonly detail: string;
+}
+
+export interface Health {
+  /** The worst state of all parts */
+  readonly status: 'ok' | 'starting' | 'degraded' | 'down';
+  readonly log: PartHealth;
+  readonly engine: PartHealth;
+  readonly store: PartHealth;
+  /** By name of the feed */
+  readonly feeds: Readonly<Record<string, PartHealth>>;
+  readonly gateway: PartHealth;
+  /** Since the process began */
+  readonly uptimeSeconds: number | null;
+  /** Of the log on disk */
+  readonly logBytes: number | null;
+  /** Of the database on disk, some seconds ago; null while it is not known */
+  readonly databaseBytes: number | null;
+}

@@ -28,6 +28,7 @@ await build({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
     rolldownOptions: {
+      checks: { bundlerTimings: false }, // a slow machine is no fault of the page
       onwarn(warning) {
         if (warning.code === 'MODULE_LEVEL_DIRECTIVE') return; // "use client" means nothing here
         throw new Error(warning.message); // such as a contract that would bring Node along

@@ -11,12 +11,14 @@ import {
   signalSchema,
   tradeSchema,
 } from '../src/contracts/wire-objects.ts';
+import { healthSchema, partSchema } from '../src/gateway/health.ts';
 import { summarySchema } from '../src/gateway/market-summary.ts';
 import { statisticsSchema } from '../src/gateway/statistics.ts';
 
 /** What JSON Schema says of the objects that are sent. */
 interface Schema {
   readonly $id?: string;
+  readonly title?: string;
   readonly description?: string;
   readonly type?: string;
   readonly enum?: readonly unknown[];
@@ -34,6 +36,8 @@ const schemas: readonly Schema[] = [
   signalSchema,
   summarySchema,
   statisticsSchema,
+  partSchema,
+  healthSchema,
 ];
 
 const columnsMax = 100;
@@ -59,7 +63,12 @@ function declaration(schema: Schema): string {
     const mark = schema.required?.includes(name) ? '' : '?';
     return [...comment(property, '  '), ...field(`  readonly ${name}${mark}:`, property)];
   });
-  return [...comment(schema, ''), `export interface ${schema.$id} {`, ...lines, '}'].join('\n');
+  return [
+    ...comment(schema, ''),
+    `export interface ${schema.$id ?? schema.title} {`,
+    ...lines,
+    '}',
+  ].join('\n');
 }
 
 function field(head: string, schema: Schema): string[] {
@@ -70,7 +79,8 @@ function field(head: string, schema: Schema): string[] {
 }
 
 function typeOf(schema: Schema): string {
-  const { enum: values, anyOf, type = '', patternProperties } = schema;
+  const { title, enum: values, anyOf, type = '', patternProperties } = schema;
+  if (title !== undefined) return title;
   if (values) return values.map((value) => `'${String(value)}'`).join(' | ');
   if (anyOf) return anyOf.map(typeOf).join(' | ');
   const [value] = Object.values(patternProperties ?? {});

@@ -1,11 +1,12 @@
 // The REST side: what it answers, or the problem that the server stated, with its cure. Amounts are
 // exact decimal strings, times ISO 8601 in UTC.
 
+import type { Health, Statistics } from '../../client/index.ts';
 import type { CandleExplanation, SignalExplanation } from '../../src/contracts/explanation.ts';
 import type { Interval } from '../../src/contracts/interval.ts';
 import type { Candle, Instrument, Signal, Trade } from '../../src/contracts/wire-objects.ts';
 
-export type { Summary } from '../../client/index.ts';
+export type { Health, PartHealth, Statistics, Summary } from '../../client/index.ts';
 export type {
   CandleExplanation,
   ExplainedTrade,
@@ -23,20 +24,6 @@ export interface CandlePage {
   /** In ascending order. */
   readonly candles: readonly IndicatedCandle[];
   readonly hasOlder: boolean;
-}
-
-export interface PartHealth {
-  readonly state: 'ok' | 'starting' | 'degraded' | 'down';
-  readonly detail: string;
-}
-
-export interface Health {
-  readonly status: PartHealth['state'];
-  readonly log: PartHealth;
-  readonly engine: PartHealth;
-  readonly store: PartHealth;
-  readonly gateway: PartHealth;
-  readonly feeds: Readonly<Record<string, PartHealth>>;
 }
 
 export interface Problem {
@@ -90,6 +77,9 @@ export const api = {
     const path = `/api/v1/trades/${encodeURIComponent(symbol)}?limit=${limit}`;
     return (await get<{ trades: Trade[] }>(path, signal)).trades;
   },
+
+  statistics: async (symbol: string, signal: AbortSignal): Promise<Statistics> =>
+    await get(`/api/v1/statistics/${encodeURIComponent(symbol)}`, signal),
 
   alerts: async (
     symbol: string | null,

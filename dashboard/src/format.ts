@@ -64,6 +64,11 @@ export function percent(decimal: string | null): string {
   return decimal === null ? nothing : `${signed(decimal, 2)}%`;
 }
 
+/** A ratio of ours, in percent: 0.25 is 25 %. */
+export function share(ratio: number | null): string {
+  return ratio === null ? nothing : `${figure(ratio * 100)}%`;
+}
+
 /** A size or a volume as it is, or compact where it is long. */
 export function size(decimal: string | null): string {
   if (decimal === null) return nothing;

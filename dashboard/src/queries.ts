@@ -38,6 +38,14 @@ export const askSpark = (symbol: string) =>
     refetchInterval: 60_000,
   });
 
+/** The live day goes on meanwhile. */
+export const askStatistics = (symbol: string) =>
+  queryOptions({
+    queryKey: ['statistics', symbol],
+    queryFn: async ({ signal }) => await api.statistics(symbol, signal),
+    refetchInterval: 30_000,
+  });
+
 export const askCandleExplanation = (symbol: string, interval: Interval, start: string) =>
   queryOptions({
     queryKey: ['explain', symbol, interval, start],

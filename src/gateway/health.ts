@@ -2,12 +2,16 @@
 
 import { type Static, Type } from 'typebox';
 
-const partSchema = Type.Object({
-  state: Type.Enum(['ok', 'starting', 'degraded', 'down'], {
-    description: 'degraded: works, but not as it should; down: does not work',
-  }),
-  detail: Type.String({ description: 'For a person: what it does, or what is wrong with it' }),
-});
+export const partSchema = Type.Object(
+  {
+    state: Type.Enum(['ok', 'starting', 'degraded', 'down'], {
+      description: 'degraded: works, but not as it should; down: does not work',
+    }),
+    detail: Type.String({ description: 'For a person: what it does, or what is wrong with it' }),
+  },
+  // Not $id: a schema with an id may stand in another only once.
+  { title: 'PartHealth' },
+);
 
 export type PartHealth = Static<typeof partSchema>;
 export type PartState = PartHealth['state'];
@@ -19,7 +23,18 @@ const parts = {
   feeds: Type.Record(Type.String(), partSchema, { description: 'By name of the feed' }),
 };
 
-const reportSchema = Type.Object(parts);
+const figure = (description: string) => Type.Union([Type.Integer(), Type.Null()], { description });
+
+const figures = {
+  uptimeSeconds: figure('Since the process began'),
+  logBytes: figure('Of the log on disk'),
+  databaseBytes: figure('Of the database on disk, some seconds ago; null while it is not known'),
+};
+
+/** Before anybody can tell. */
+export const unknownFigures = { uptimeSeconds: null, logBytes: null, databaseBytes: null };
+
+const reportSchema = Type.Object({ ...parts, ...figures });
 
 const ownParts = {
   gateway: partSchema,
@@ -41,6 +56,7 @@ export const healthSchema = Type.Object(
     }),
     ...parts,
     ...ownParts,
+    ...figures,
   },
   { $id: 'Health' },
 );
@@ -50,10 +66,11 @@ export type Health = Static<typeof healthSchema>;
 const byBadness: readonly PartState[] = ['ok', 'starting', 'degraded', 'down'];
 
 export function healthOf(report: HealthReport, own: GatewayHealth): Health {
-  const { feeds, ...single } = { ...report, ...own };
+  const { log, engine, store, feeds, ...known } = report;
+  const single = { log, engine, store, ...own };
   const states = [...Object.values(single), ...Object.values(feeds)].map((part) => part.state);
   const status = byBadness.findLast((state) => states.includes(state)) ?? 'ok';
-  return { status, ...report, ...own };
+  return { status, ...single, feeds, ...known };
 }
 
 /** Why requests cannot be answered yet; null when they can. A silent feed is no reason. */

@@ -10,7 +10,7 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Failure, messageOf } from '../base/failure.ts';
-import { type Health, healthOf } from './health.ts';
+import { type Health, healthOf, unknownFigures } from './health.ts';
 import { defaultLimits, type GatewayLimits } from './limits.ts';
 import { problemOf, problemType, refuseUpgrade } from './problem.ts';
 import { answerLater, wantsEvents } from './stream/transport-sse.ts';
@@ -125,7 +125,8 @@ function answerStarting(request: IncomingMessage, response: ServerResponse, wait
 
 function healthStarting(detail: string): Health {
   const part = { state: 'starting' as const, detail };
-  return healthOf({ log: part, engine: part, store: part, feeds: {} }, { gateway: part });
+  const report = { log: part, engine: part, store: part, feeds: {}, ...unknownFigures };
+  return healthOf(report, { gateway: part });
 }
 
 function notReady(waitsFor: string): Failure {

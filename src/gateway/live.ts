@@ -103,6 +103,7 @@ export class Live implements TailReader {
   /** Where the tail began to read each topic. */
   readonly #filledFrom = new Map<Topic, number>();
   #listener: LiveListener | null = null;
+  #version = 0;
   #waitsFor: string | null = 'the log is being read';
 
   constructor(options: LiveOptions) {
@@ -125,6 +126,11 @@ export class Live implements TailReader {
   /** Why it cannot answer yet; null once it can. */
   get waitsFor(): string | null {
     return this.#waitsFor;
+  }
+
+  /** Another one whenever anything here may have changed. */
+  get version(): number {
+    return this.#version;
   }
 
   listen(listener: LiveListener): void {
@@ -176,6 +182,7 @@ export class Live implements TailReader {
   }
 
   batch(topic: Topic, { offset, bytes }: StoredBatch): void {
+    this.#version++;
     const kind = frameKind(bytes);
     if (kind === 'trades') this.#takeTrades(offset, decodeTrades(bytes));
     if (kind === 'quotes') this.#takeQuotes(offset, decodeQuotes(bytes));
@@ -187,6 +194,7 @@ export class Live implements TailReader {
 
   lost(topic: Topic, range: LostRange): void {
     const { metrics } = this.#options;
+    this.#version++;
     metrics.lost.inc({ topic, reason: range.reason }, range.to - range.from);
     if (topic === 'market.candles') {
       for (const { candles } of this.#symbols.values()) {
@@ -265,6 +273,7 @@ export class Live implements TailReader {
     while (!signal.aborted) {
       try {
         await this.#recallOnce();
+        this.#version++;
         this.#waitsFor = null;
         return;
       } catch (error) {

@@ -230,6 +230,14 @@ export class PostgresHistory implements History {
     };
   }
 
+  async bytes(): Promise<number> {
+    const [row] = await this.#ask<{ bytes: string }>(
+      'select pg_database_size(current_database()) as bytes',
+      [],
+    );
+    return Number(row?.bytes);
+  }
+
   async #instrumentId(symbol: string): Promise<number | null> {
     const known = this.#instrumentIds.get(symbol);
     if (known !== undefined) return known;

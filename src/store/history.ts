@@ -84,4 +84,6 @@ export interface History {
   /** Newest first. */
   deadLetters(limit: number): Promise<readonly DeadLetter[]>;
   holdings(): Promise<Holdings>;
+  /** What the database takes on disk. */
+  bytes(): Promise<number>;
 }

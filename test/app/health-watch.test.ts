@@ -18,7 +18,9 @@ test('the watch of health asks nothing more once it is stopped', async () => {
       return [];
     },
   };
-  const watch = new HealthWatch({ pipeline, store } as never, {} as never);
+  const watch = new HealthWatch({ pipeline, store } as never, {} as never, {
+    bytes: async () => 1,
+  });
   const run = watch.run();
   await asked.promise;
   watch.stop();

@@ -22,6 +22,9 @@ suite('the page of the pipeline', { timeout: 300_000 }, () => {
       await ready(page);
       const figure = (name: string) => page.locator('.figures > div').filter({ hasText: name });
       await figure('derive of market.trades').filter({ hasText: '12' }).waitFor();
+      await figure('uptime').filter({ hasText: '1 d' }).waitFor();
+      await figure('log on disk').filter({ hasText: '123 MB' }).waitFor();
+      await figure('database on disk').filter({ hasText: '4.56 GB' }).waitFor();
       await figure('dead letters').filter({ hasText: 'bad-price 3' }).waitFor();
     });
   });

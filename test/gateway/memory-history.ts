@@ -230,6 +230,10 @@ export class MemoryHistory implements History {
     return { symbols: [], deadLetterCount: 0 };
   }
 
+  async bytes(): Promise<number> {
+    return 0;
+  }
+
   #store(topic: Topic, offset: number, bytes: Uint8Array): void {
     const kind = frameKind(bytes);
     if (kind === 'trades') {

@@ -27,6 +27,9 @@ export const healthy: HealthReport = {
   engine: { state: 'ok', detail: '' },
   store: { state: 'ok', detail: '' },
   feeds: { test: { state: 'ok', detail: 'live' } },
+  uptimeSeconds: 93_784,
+  logBytes: 123_000_000,
+  databaseBytes: 4_560_000_000,
 };
 
 const silent = pino({ level: 'silent' });

@@ -1,6 +1,7 @@
 // The figures of the pipeline, panel by panel, from what /metrics answered.
 
 import type { ReactNode } from 'react';
+import type { Health } from '../api.ts';
 import * as format from '../format.ts';
 import { Course } from './course.tsx';
 import { type Metrics, quantile, sum, sumsBy } from './prometheus.ts';
@@ -128,10 +129,16 @@ export function Gaps({ readings }: PanelProps) {
   );
 }
 
-export function System({ readings }: PanelProps) {
+interface SystemProps extends PanelProps {
+  readonly health: Health | undefined;
+}
+
+export function System({ readings, health }: SystemProps) {
   const metrics: Metrics = readings.at(-1)?.metrics ?? new Map();
   const rows: readonly (readonly [string, string])[] = [
-    ['log on disk', told(sum(metrics, 'tapeline_log_bytes'), format.bytes)],
+    ['uptime', told(health?.uptimeSeconds, (seconds) => format.age(seconds * 1000))],
+    ['log on disk', told(health?.logBytes, format.bytes)],
+    ['database on disk', told(health?.databaseBytes, format.bytes)],
     ['candles in memory', told(sum(metrics, 'tapeline_engine_candles_held'), format.count)],
     ['memory', told(sum(metrics, 'process_resident_memory_bytes'), format.bytes)],
     ['open WebSockets', format.count(sum(metrics, 'tapeline_websocket_connections'))],
@@ -146,8 +153,8 @@ export function System({ readings }: PanelProps) {
   );
 }
 
-function told(value: number, write: (value: number) => string): string {
-  return value > 0 ? write(value) : format.nothing;
+function told(value: number | null | undefined, write: (value: number) => string): string {
+  return value ? write(value) : format.nothing;
 }
 
 interface PairsProps {

@@ -28,7 +28,7 @@ export function PipelinePage() {
       <Lag readings={readings.all} />
       <Latency readings={readings.all} />
       <Gaps readings={readings.all} />
-      <System readings={readings.all} />
+      <System readings={readings.all} health={health.data} />
     </section>
   );
 }

@@ -1,9 +1,11 @@
-// The day in figures, and beside it the days before.
+// The day in figures, live, and beside it what is usual: the statistics that the server keeps.
 
+import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import type { Candle, Instrument } from '../api.ts';
 import { compare, position } from '../decimal.ts';
 import * as format from '../format.ts';
+import { askStatistics } from '../queries.ts';
 
 interface StatisticsProps {
   readonly instrument: Instrument;
@@ -12,26 +14,41 @@ interface StatisticsProps {
 }
 
 export function StatisticsPanel({ instrument, days, digits }: StatisticsProps) {
+  const { data: usual } = useQuery(askStatistics(instrument.symbol));
   const day = days.at(-1);
   const before = days.at(-2);
   const price = (decimal: string | null | undefined): string =>
     format.price(decimal ?? null, digits);
-  const [low, high] = [extreme(days, 'low'), extreme(days, 'high')];
+  const rounded = (decimal: string | null | undefined): string =>
+    decimal ? format.rounded(decimal, digits + 1) : format.nothing;
+  const isYear = usual?.yearHigh != null;
+  const known = usual?.knownDays ?? 0;
   return (
     <section className="panel statistics" aria-label="Statistics">
       <dl>
         <Figure name="Open">{price(day?.open)}</Figure>
         <Figure name="Previous close">{price(before?.close)}</Figure>
-        <Figure name="VWAP">{day?.vwap ? format.rounded(day.vwap, digits + 1) : '–'}</Figure>
+        <Figure name="VWAP">{rounded(day?.vwap)}</Figure>
         <Figure name="Volume">{format.size(day?.volume ?? null)}</Figure>
+        <Figure name="Average volume, 30 d">{format.size(usual?.averageVolume ?? null)}</Figure>
         <Figure name="Turnover">
           {format.size(day?.notional ?? null)} {day?.notional ? instrument.currency : ''}
         </Figure>
         <Figure name="Trades">{day ? format.count(day.trades) : format.nothing}</Figure>
+        <Figure name="Average spread, 1 h">{rounded(usual?.averageSpread)}</Figure>
+        <Figure name="Volatility, annual">
+          {format.share(usual?.annualisedVolatility ?? null)}
+        </Figure>
       </dl>
       <Span name="Day" low={day?.low} high={day?.high} last={day?.close} price={price} />
-      {days.length > 1 ? (
-        <Span name={`${days.length} days`} low={low} high={high} last={day?.close} price={price} />
+      {known > 1 ? (
+        <Span
+          name={isYear ? '52 weeks' : `${known} days`}
+          low={extreme('low', usual?.knownLow, day?.low)}
+          high={extreme('high', usual?.knownHigh, day?.high)}
+          last={day?.close}
+          price={price}
+        />
       ) : null}
     </section>
   );
@@ -68,9 +85,12 @@ function Span({ name, low, high, last, price }: SpanProps) {
   );
 }
 
-/** The low that is the least, or the high that is the greatest. */
-function extreme(days: readonly Candle[], field: 'low' | 'high'): string | undefined {
-  const sign = field === 'low' ? -1 : 1;
-  const [first, ...others] = days.map((day) => day[field]);
-  return others.reduce((most, one) => (compare(one, most ?? one) === sign ? one : most), first);
+/** That of the days, which are asked for now and then, or that of the live day beyond it. */
+function extreme(
+  field: 'low' | 'high',
+  known: string | null | undefined,
+  live: string | undefined,
+): string | undefined {
+  if (!known || !live) return known ?? live;
+  return compare(live, known) === (field === 'low' ? -1 : 1) ? live : known;
 }

@@ -6,7 +6,7 @@ import { collectDefaultMetrics, Registry } from '@prometheus-io/client';
 import { systemClock } from '../../base/clock.ts';
 import { Failure, messageOf } from '../../base/failure.ts';
 import { startGateway } from '../../gateway/gateway.ts';
-import type { HealthReport } from '../../gateway/health.ts';
+import { type HealthReport, unknownFigures } from '../../gateway/health.ts';
 import { listen } from '../../gateway/listener.ts';
 import type { MergedLog } from '../../log/log-merged.ts';
 import type { Config } from '../config.ts';
@@ -99,6 +99,8 @@ class StoreWatch {
       engine: elsewhere,
       store: this.#trouble ? { state: 'degraded', detail: this.#trouble } : elsewhere,
       feeds: {},
+      ...unknownFigures,
+      uptimeSeconds: Math.floor(process.uptime()),
     };
   }
 }

@@ -9,6 +9,7 @@ import { startGateway } from '../../gateway/gateway.ts';
 import type { HealthReport } from '../../gateway/health.ts';
 import { type Listener, listen } from '../../gateway/listener.ts';
 import type { Log } from '../../log/log.ts';
+import type { History } from '../../store/history.ts';
 import type { Config } from '../config.ts';
 import { openLogger } from '../logger.ts';
 import type { PipelineHealth } from '../pipeline-thread.ts';
@@ -25,6 +26,8 @@ import {
 } from '../wire.ts';
 
 const healthMs = 1_000;
+/** PostgreSQL looks at each of its files. */
+const databaseSizeMs = 15_000;
 /** Rows may reach the database this much later; the gateway has them from the log. */
 const storeLingerMs = 100;
 
@@ -74,7 +77,7 @@ async function serve(parts: Parts): Promise<void> {
   ends.defer(() => history.close());
   const sharedCounts = await openSharedCounts(config, logger);
   if (sharedCounts) ends.defer(() => sharedCounts.close());
-  const watch = new HealthWatch(parts, log);
+  const watch = new HealthWatch(parts, log, history);
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   ownGauges(registry, log);
@@ -136,20 +139,36 @@ async function metricsOf(
 export class HealthWatch {
   readonly #parts: Parts;
   readonly #log: Log;
+  readonly #history: Pick<History, 'bytes'>;
   readonly #stopped = new AbortController();
   #pipeline: PipelineHealth = { engine: { state: 'starting', detail: 'not asked yet' }, feeds: [] };
   #troubles: readonly string[] = [];
 
-  constructor(parts: Parts, log: Log) {
+  #databaseBytes: number | null = null;
+
+  constructor(parts: Parts, log: Log, history: Pick<History, 'bytes'>) {
     this.#parts = parts;
     this.#log = log;
+    this.#history = history;
   }
 
   async run(): Promise<void> {
+    await Promise.all([this.#watchParts(), this.#watchDatabase()]);
+  }
+
+  async #watchParts(): Promise<void> {
     while (!this.#stopped.signal.aborted) {
       this.#pipeline = await this.#parts.pipeline.health();
       this.#troubles = await this.#parts.store.troubles();
       await systemClock.wait(healthMs, this.#stopped.signal);
+    }
+  }
+
+  /** A database that is away is told of by the store. */
+  async #watchDatabase(): Promise<void> {
+    while (!this.#stopped.signal.aborted) {
+      this.#databaseBytes = await this.#history.bytes().catch(() => null);
+      await systemClock.wait(databaseSizeMs, this.#stopped.signal);
     }
   }
 
@@ -160,7 +179,7 @@ export class HealthWatch {
   report(): HealthReport {
     const trouble = this.#troubles.join('; ');
     const { engine, feeds } = this.#pipeline;
-    const { damagedBatches } = this.#log.stats();
+    const { damagedBatches, bytesOnDisk } = this.#log.stats();
     return {
       log:
         damagedBatches > 0
@@ -174,6 +193,9 @@ export class HealthWatch {
           { state: state === 'live' || state === 'ended' ? 'ok' : 'degraded', detail },
         ]),
       ),
+      uptimeSeconds: Math.floor(process.uptime()),
+      logBytes: bytesOnDisk,
+      databaseBytes: this.#databaseBytes,
     };
   }
 }

@@ -1,5 +1,6 @@
 // The market as it is: the symbols, their quotes, and a line on the day of each. All from memory.
 
+import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import { instrumentSchema } from '../../contracts/wire-objects.ts';
 import { summaryNow, summarySchema } from '../market-summary.ts';
@@ -31,7 +32,14 @@ const quoteAnswer = Type.Object(
 
 const noQuery = Type.Object({}, { additionalProperties: false });
 
+interface Cached {
+  readonly version: number;
+  readonly body: ReturnType<FastifyReply['serialize']>;
+}
+
 export function marketRoutes(app: HttpServer, { live }: RouteContext): void {
+  /** As they were last asked for: many ask for the same between two batches. */
+  let summaries: Cached = { version: -1, body: '' };
   app.get(
     '/symbols',
     {
@@ -87,9 +95,13 @@ export function marketRoutes(app: HttpServer, { live }: RouteContext): void {
         response: { 200: Type.Object({ summaries: Type.Array(summarySchema) }), ...problems },
       },
     },
-    () => {
+    (_request, reply) => {
       requireReady(live);
-      return { summaries: live.instruments().map(({ symbol }) => summaryNow(live, symbol)) };
+      if (summaries.version !== live.version) {
+        const all = live.instruments().map(({ symbol }) => summaryNow(live, symbol));
+        summaries = { version: live.version, body: reply.serialize({ summaries: all }) };
+      }
+      return reply.type('application/json; charset=utf-8').send(summaries.body);
     },
   );
 }

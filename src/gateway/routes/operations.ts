@@ -10,6 +10,7 @@ import {
   healthOf,
   healthSchema,
   notReadyReason,
+  unknownFigures,
 } from '../health.ts';
 import { revalidate } from '../revalidation.ts';
 import type { HttpServer } from '../server.ts';
@@ -91,7 +92,7 @@ async function healthNow({ health, own, clock }: OperationsOptions): Promise<Hea
 
 function unknownHealth(detail: string): HealthReport {
   const part = { state: 'down' as const, detail: `its state could not be asked: ${detail}` };
-  return { log: part, engine: part, store: part, feeds: {} };
+  return { log: part, engine: part, store: part, feeds: {}, ...unknownFigures };
 }
 
 interface OpenApiParameter {
