@@ -4,6 +4,7 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { articleSchema } from '../src/contracts/article.ts';
 import {
   candleSchema,
   markSchema,
@@ -20,6 +21,7 @@ interface Schema {
   readonly type?: string;
   readonly enum?: readonly unknown[];
   readonly anyOf?: readonly Schema[];
+  readonly items?: Schema;
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly patternProperties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
@@ -31,6 +33,7 @@ const schemas: readonly Schema[] = [
   candleSchema,
   markSchema,
   signalSchema,
+  articleSchema,
   summarySchema,
 ];
 
@@ -68,9 +71,10 @@ function field(head: string, schema: Schema): string[] {
 }
 
 function typeOf(schema: Schema): string {
-  const { enum: values, anyOf, type = '', patternProperties } = schema;
+  const { enum: values, anyOf, items, type = '', patternProperties } = schema;
   if (values) return values.map((value) => `'${String(value)}'`).join(' | ');
   if (anyOf) return anyOf.map(typeOf).join(' | ');
+  if (items) return `readonly ${typeOf(items)}[]`;
   const [value] = Object.values(patternProperties ?? {});
   if (value) return `Readonly<Record<string, ${typeOf(value)}>>`;
   if (basic[type]) return basic[type];

@@ -139,6 +139,7 @@ class Line {
       case 'quote':
       case 'candle':
       case 'alert':
+      case 'article':
       case 'summary':
         this.#link.heard();
         this.#listener.next(message);

@@ -11,6 +11,7 @@ export const topics = [
   'market.quotes',
   'market.candles',
   'market.signals',
+  'news.articles',
   'instruments',
   'dead-letter',
 ] as const;
