@@ -14,6 +14,7 @@ import { gatewayGauges, gatewayMetrics } from './metrics.ts';
 import { pageFiles } from './page-files.ts';
 import { alertRoutes } from './routes/alerts.ts';
 import { candleRoutes } from './routes/candles.ts';
+import { closeRoutes } from './routes/closes.ts';
 import type { RouteContext } from './routes/context.ts';
 import { explainRoutes } from './routes/explain.ts';
 import { marketRoutes } from './routes/market.ts';
@@ -120,6 +121,7 @@ function addRoutes(
         marketRoutes(api, context);
         tradeRoutes(api, context);
         candleRoutes(api, context);
+        closeRoutes(api, context);
         explainRoutes(api, context);
         addStreams(api);
       },
