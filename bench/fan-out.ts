@@ -1,30 +1,25 @@
-// How many messages one thread encodes, and delivers to a thousand WebSockets, beside plain `ws` in
-// the same run; and what an idle client takes: `./tapeline node bench/fan-out.ts [clients]`. Half a
-// minute. Rates are per second of wall clock and, as other work may share the machine, per second
-// of this thread's processor time.
+// How many messages one thread encodes, and delivers to a thousand WebSockets, beside plain `ws`
+// and socket.io in the same run; and what an idle client takes:
+// `./tapeline node bench/fan-out.ts [clients]`. Three quarters of a minute. Rates are per second of
+// wall clock and, as other work may share the machine, per second of this thread's processor time.
 
-import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { Registry } from '@prometheus-io/client';
-import { pino } from 'pino';
+import { Server as SocketIoServer } from 'socket.io';
 import { WebSocketServer } from 'ws';
-import { systemClock } from '../src/base/clock.ts';
 import { decodeQuotes, encodeQuotes, QuoteColumns } from '../src/contracts/quote.ts';
 import { decodeTrades, encodeTrades, TradeColumns } from '../src/contracts/trade.ts';
 import { tradeAt } from '../src/contracts/wire-objects.ts';
-import { type Gateway, startGateway } from '../src/gateway/gateway.ts';
-import { listen } from '../src/gateway/listener.ts';
 import { writeQuotes } from '../src/gateway/stream/quote-frames.ts';
+import { deflateFrames } from '../src/gateway/stream/ready.ts';
 import { TextFrames } from '../src/gateway/stream/text-frames.ts';
 import { writeTrades } from '../src/gateway/stream/trade-frames.ts';
-import type { Log } from '../src/log/log.ts';
-import { MemoryHistory, noExports } from '../test/gateway/memory-history.ts';
 import { MemoryLog } from '../test/gateway/memory-log.ts';
-import { healthy } from '../test/gateway/rig.ts';
 import { Tape } from '../test/gateway/tape.ts';
+import { clientsOf, gatewayOf, newsOf, settled } from './lib/fan-out.ts';
 import type { ClientsTask } from './lib/reading-clients.ts';
 
 const [clientCount = 1_000] = process.argv.slice(2).map(Number);
@@ -88,6 +83,14 @@ function encodeAll(): void {
       return rows;
     });
   }
+  const hundred = Array.from({ length: batchRows }, (_, row) => row);
+  const trades = decodeTrades(encodeTrades(tradesOf(batchRows)));
+  writeTrades(frames, trades, hundred, '0f3a9c1d:0:', 123_456_789);
+  const plain = frames.take();
+  rate('compress trades that are encoded', () => {
+    deflateFrames(plain);
+    return batchRows;
+  });
   const bytes = encodeQuotes(quotesOf(4_096));
   const all = Array.from({ length: 4_096 }, (_, row) => row);
   rate('encode quotes, batches of 4096, ten symbols', () => {
@@ -101,22 +104,6 @@ function encodeAll(): void {
 interface Rates {
   readonly wall: number;
   readonly processor: number;
-}
-
-/** What the clients have heard so far, all together. */
-async function heard(clients: ChildProcess): Promise<number> {
-  const told = once(clients, 'message');
-  clients.send('how many?');
-  const [frames] = (await told) as [number];
-  return frames;
-}
-
-async function clientsOf(task: ClientsTask): Promise<ChildProcess> {
-  const clients = fork(new URL('lib/reading-clients.ts', import.meta.url));
-  const ready = once(clients, 'message');
-  clients.send(task);
-  await ready;
-  return clients;
 }
 
 /**
@@ -140,7 +127,7 @@ async function deliver(
       sent += batchRows * task.clients;
       await new Promise(setImmediate);
     }
-    do delivered = (await heard(clients)) - before;
+    do delivered = (await newsOf(clients)).messages - before;
     while (sent - delivered > batchesAhead * batchRows * task.clients);
   }
   const { user, system } = process.threadCpuUsage(processor);
@@ -149,31 +136,6 @@ async function deliver(
   report(name, delivered, seconds, busy);
   clients.kill();
   return { wall: delivered / seconds, processor: delivered / busy };
-}
-
-/** When no more greetings come. */
-async function settled(clients: ChildProcess): Promise<number> {
-  for (let known = -1; ; ) {
-    await systemClock.wait(200);
-    const now = await heard(clients);
-    if (now === known) return now;
-    known = now;
-  }
-}
-
-async function gatewayOf(log: Log): Promise<Gateway> {
-  const registry = new Registry();
-  return await startGateway({
-    listener: await listen({ host: '127.0.0.1', port: 0 }),
-    log,
-    history: new MemoryHistory(log),
-    exports: noExports,
-    registry,
-    metricsText: () => registry.metrics(),
-    health: async () => healthy,
-    clock: systemClock,
-    logger: pino({ level: 'silent' }),
-  });
 }
 
 const tapeTrades = Array.from({ length: batchRows }, (_, row) => ({
@@ -191,7 +153,7 @@ async function deliverByGateway(clients: number): Promise<Rates> {
   const subscribe = { op: 'subscribe', id: 'w', stream: 'trades', symbols };
   const url = `${gateway.url}/ws`;
   let end = 0;
-  const task = { url, clients, says: JSON.stringify(subscribe) };
+  const task = { url, clients, says: [JSON.stringify(subscribe)] };
   const rate = await deliver(`the gateway, ${clients} clients`, task, async () => {
     end = (await tape.trades(...tapeTrades)) + batchRows;
     log.forgetTo('market.trades', end - 100_000);
@@ -206,7 +168,7 @@ async function deliverByPlainWs(clients: number): Promise<Rates> {
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const batch = decodeTrades(encodeTrades(tradesOf(batchRows)));
-  const task = { url: `http://127.0.0.1:${port}/`, clients, says: null };
+  const task = { url: `http://127.0.0.1:${port}/`, clients, says: [] };
   const rate = await deliver(`plain ws, a send a message, ${clients} clients`, task, () => {
     for (let row = 0; row < batchRows; row++) {
       const cursor = `0f3a9c1d:0:${123_456_789 + row}`;
@@ -219,6 +181,26 @@ async function deliverByPlainWs(clients: number): Promise<Rates> {
   return rate;
 }
 
+/** The same by socket.io at its best: one emit for each message, which it encodes once for all. */
+async function deliverBySocketIo(clients: number): Promise<Rates> {
+  const http = createServer();
+  const server = new SocketIoServer(http, { transports: ['websocket'], pingInterval: 300_000 });
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  const { port } = http.address() as AddressInfo;
+  const batch = decodeTrades(encodeTrades(tradesOf(batchRows)));
+  const url = `http://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`;
+  const task = { url, clients, says: ['40{}'] }; // joins the namespace /
+  const rate = await deliver(`socket.io, an emit a message, ${clients} clients`, task, () => {
+    for (let row = 0; row < batchRows; row++) {
+      const cursor = `0f3a9c1d:0:${123_456_789 + row}`;
+      server.emit('trade', { cursor, ...tradeAt(batch, row, row) });
+    }
+  });
+  await server.close();
+  return rate;
+}
+
 /** What each client takes that is subscribed to ten symbols and is told nothing. */
 async function idleBytes(clients: number): Promise<void> {
   const log = new MemoryLog();
@@ -227,7 +209,7 @@ async function idleBytes(clients: number): Promise<void> {
   const subscribe = { op: 'subscribe', id: 'w', stream: 'trades', symbols };
   collectGarbage();
   const before = process.memoryUsage();
-  const task = { url: `${gateway.url}/ws`, clients, says: JSON.stringify(subscribe) };
+  const task = { url: `${gateway.url}/ws`, clients, says: [JSON.stringify(subscribe)] };
   const others = await clientsOf(task);
   await settled(others);
   collectGarbage();
@@ -243,9 +225,14 @@ setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 encodeAll();
 await idleBytes(idleClients);
-const plain = await deliverByPlainWs(clientCount);
+const others = {
+  'plain ws': await deliverByPlainWs(clientCount),
+  'socket.io': await deliverBySocketIo(clientCount),
+};
 const ours = await deliverByGateway(clientCount);
-const times = (of: keyof Rates): string => (ours[of] / plain[of]).toFixed(1);
-console.log(
-  `that is ${times('wall')} times as much by wall clock, ${times('processor')} by processor`,
-);
+for (const [name, theirs] of Object.entries(others)) {
+  const times = (of: keyof Rates): string => (ours[of] / theirs[of]).toFixed(1);
+  console.log(
+    `${times('wall')} times as much as ${name} by wall clock, ${times('processor')} by processor`,
+  );
+}

@@ -242,7 +242,7 @@ export class Client {
       this.#endBreak();
       this.#become({ status: 'live' });
       for (const subscription of this.#subscriptions.values()) subscription.ask();
-    } else if ('symbol' in message) {
+    } else if ('symbol' in message || message.type === 'article') {
       for (const subscription of this.#subscriptions.values()) {
         if (subscription.wants(message)) subscription.hear(message);
       }

@@ -1,7 +1,7 @@
 // What a subscription asks for and what it is told, typed by its stream. docs/WEBSOCKET.md of
 // Tapeline says what each of them means.
 
-import type { Candle, Mark, Quote, Signal, Summary, Trade } from './wire-types.ts';
+import type { Article, Candle, Mark, Quote, Signal, Summary, Trade } from './wire-types.ts';
 
 export type Interval = Candle['interval'];
 export type PriceKind = Candle['price'];
@@ -52,6 +52,12 @@ export interface AlertsRequest extends Asked<'alerts'>, Past {
   readonly policy?: Exclude<Policy, 'conflate'>;
 }
 
+/** One subscription of a connection at most: an article may be of many symbols. */
+export interface NewsRequest extends Asked<'news'>, Past {
+  /** While the server or this program is slow; lossless without. */
+  readonly policy?: Exclude<Policy, 'conflate'>;
+}
+
 export interface SummaryRequest extends Asked<'summary'> {
   readonly policy?: 'conflate';
 }
@@ -61,6 +67,7 @@ export interface Requests {
   quotes: QuotesRequest;
   candles: CandlesRequest;
   alerts: AlertsRequest;
+  news: NewsRequest;
   summary: SummaryRequest;
 }
 
@@ -81,6 +88,7 @@ export interface Rows {
   quotes: Quote;
   candles: IndicatedCandle;
   alerts: Signal;
+  news: Article;
   summary: Summary;
 }
 
@@ -94,6 +102,7 @@ export type QuoteMessage = { readonly type: 'quote' } & Placed & Quote;
 export type CandleMessage = { readonly type: 'candle' } & Placed & IndicatedCandle;
 export type MarkMessage = { readonly type: 'mark' } & Placed & Mark;
 export type AlertMessage = { readonly type: 'alert' } & Placed & Signal;
+export type ArticleMessage = { readonly type: 'article' } & Placed & Article;
 export type SummaryMessage = { readonly type: 'summary' } & Placed & Summary;
 
 /** What a stream tells. */
@@ -102,6 +111,7 @@ export interface Told {
   quotes: QuoteMessage;
   candles: CandleMessage | MarkMessage;
   alerts: AlertMessage;
+  news: ArticleMessage;
   summary: SummaryMessage;
 }
 

@@ -56,6 +56,7 @@ const streamOf: Readonly<Record<string, Stream>> = {
   candle: 'candles',
   mark: 'candles',
   alert: 'alerts',
+  article: 'news',
   summary: 'summary',
 };
 
@@ -173,6 +174,7 @@ export class LiveSubscription implements Subscription {
   /** Whether a message of a stream is for it. */
   wants(message: ServerMessage): boolean {
     if (this.#phase !== 'told' || streamOf[message.type] !== this.#request.stream) return false;
+    if (message.type === 'article') return true; // there is one such subscription at most
     if (!('symbol' in message) || !(this.#symbols?.has(message.symbol) ?? true)) return false;
     if (message.type === 'candle' || message.type === 'mark') {
       const { interval, price } = this.#begun ?? {};
@@ -212,6 +214,7 @@ export class LiveSubscription implements Subscription {
       case 'candle':
       case 'mark':
       case 'alert':
+      case 'article':
       case 'summary':
         this.#take(message);
     }
@@ -243,7 +246,8 @@ export class LiveSubscription implements Subscription {
 
   /** A message of the stream. */
   #take(message: Told[Stream]): void {
-    const key = this.#policy === 'conflate' ? `${message.type} ${message.symbol}` : undefined;
+    const isReplaced = this.#policy === 'conflate' && 'symbol' in message;
+    const key = isReplaced ? `${message.type} ${message.symbol}` : undefined;
     const hasRoom = this.#backlog.size < this.#messagesMax && this.#skipped === null;
     if (key !== undefined || hasRoom) this.#tell(message, key);
     else if (this.#policy === 'lossless') this.#leave();

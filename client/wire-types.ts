@@ -130,6 +130,29 @@ export interface Signal {
   readonly values: Readonly<Record<string, string>>;
 }
 
+export interface Article {
+  /** Derived from its address: what comes twice is one article */
+  readonly id: string;
+  /** Whom it is about; empty when unknown */
+  readonly symbols: readonly string[];
+  /** When it was published, ISO 8601 UTC */
+  readonly time: string;
+  /** When it reached us, ISO 8601 UTC */
+  readonly received: string;
+  readonly title: string;
+  /** A few sentences; empty when there are none */
+  readonly summary: string;
+  /** Empty when unknown */
+  readonly author: string;
+  /** Who published it */
+  readonly source: string;
+  /** Where to read it */
+  readonly url: string;
+  /** From -1 (bad news) to 1 (good news), exact decimal; null when nobody has judged */
+  readonly sentiment: string | null;
+  readonly revision: number;
+}
+
 /** Amounts are null for a symbol that has not traded yet */
 export interface Summary {
   readonly symbol: string;
@@ -236,6 +259,7 @@ export interface Health {
   /** By name of the feed */
   readonly feeds: Readonly<Record<string, PartHealth>>;
   readonly gateway: PartHealth;
+  readonly limits?: PartHealth;
   /** Since the process began */
   readonly uptimeSeconds: number | null;
   /** Of the log on disk */

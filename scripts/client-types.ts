@@ -4,6 +4,7 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { articleSchema } from '../src/contracts/article.ts';
 import {
   candleSchema,
   markSchema,
@@ -23,6 +24,7 @@ interface Schema {
   readonly type?: string;
   readonly enum?: readonly unknown[];
   readonly anyOf?: readonly Schema[];
+  readonly items?: Schema;
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly patternProperties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
@@ -34,6 +36,7 @@ const schemas: readonly Schema[] = [
   candleSchema,
   markSchema,
   signalSchema,
+  articleSchema,
   summarySchema,
   statisticsSchema,
   partSchema,
@@ -79,10 +82,11 @@ function field(head: string, schema: Schema): string[] {
 }
 
 function typeOf(schema: Schema): string {
-  const { title, enum: values, anyOf, type = '', patternProperties } = schema;
+  const { title, enum: values, anyOf, items, type = '', patternProperties } = schema;
   if (title !== undefined) return title;
   if (values) return values.map((value) => `'${String(value)}'`).join(' | ');
   if (anyOf) return anyOf.map(typeOf).join(' | ');
+  if (items) return `readonly ${typeOf(items)}[]`;
   const [value] = Object.values(patternProperties ?? {});
   if (value) return `Readonly<Record<string, ${typeOf(value)}>>`;
   if (basic[type]) return basic[type];

@@ -6,7 +6,7 @@ import type { CandleExplanation, SignalExplanation } from '../../src/contracts/e
 import type { Interval } from '../../src/contracts/interval.ts';
 import type { Candle, Instrument, Signal, Trade } from '../../src/contracts/wire-objects.ts';
 
-export type { Health, PartHealth, Statistics, Summary } from '../../client/index.ts';
+export type { Article, Health, PartHealth, Statistics, Summary } from '../../client/index.ts';
 export type {
   CandleExplanation,
   ExplainedTrade,
@@ -73,6 +73,16 @@ export const api = {
     return { candles: answer.candles, hasOlder: answer.next !== null };
   },
 
+  /** By symbol, those of the last minutes that traded. */
+  closes: async (
+    symbols: readonly string[],
+    limit: number,
+  ): Promise<Readonly<Record<string, readonly string[]>>> => {
+    const query = new URLSearchParams({ symbols: symbols.join(), limit: String(limit) });
+    const answer = await get<{ closes: Record<string, string[]> }>(`/api/v1/closes?${query}`);
+    return answer.closes;
+  },
+
   trades: async (symbol: string, limit: number, signal: AbortSignal): Promise<readonly Trade[]> => {
     const path = `/api/v1/trades/${encodeURIComponent(symbol)}?limit=${limit}`;
     return (await get<{ trades: Trade[] }>(path, signal)).trades;
@@ -110,17 +120,17 @@ export const api = {
     await (await reach('/metrics', signal)).text(),
 };
 
-async function get<Answer>(path: string, signal: AbortSignal): Promise<Answer> {
+async function get<Answer>(path: string, signal?: AbortSignal): Promise<Answer> {
   const response = await reach(path, signal);
   if (response.ok) return (await response.json()) as Answer;
   throw new ProblemError(await problemOf(response));
 }
 
-async function reach(path: string, signal: AbortSignal): Promise<Response> {
+async function reach(path: string, signal?: AbortSignal): Promise<Response> {
   try {
-    return await fetch(path, { signal });
+    return await fetch(path, { signal: signal ?? null });
   } catch (error) {
-    if (signal.aborted) throw error;
+    if (signal?.aborted) throw error;
     throw new ProblemError({
       title: 'The server cannot be reached',
       status: 503,

@@ -23,6 +23,7 @@ export type Wanted =
       readonly interval: Interval;
       readonly indicators?: readonly string[];
     }
+  | { readonly stream: 'news'; readonly symbol: string; readonly history: number }
   /** Of all symbols. */
   | { readonly stream: 'alerts' | 'summary' };
 
@@ -90,7 +91,7 @@ class Line {
     this.#client = client;
     this.#request = request;
     this.#listener = listener;
-    this.#link = link(request.stream !== 'alerts');
+    this.#link = link(request.stream !== 'alerts' && request.stream !== 'news');
     this.#stopListening = client.onState(({ status }) => {
       if (status === 'waiting' || status === 'closed') this.#lose();
       else if (status === 'live' && this.#isLost) this.#find();
@@ -139,6 +140,7 @@ class Line {
       case 'quote':
       case 'candle':
       case 'alert':
+      case 'article':
       case 'summary':
         this.#link.heard();
         this.#listener.next(message);
@@ -173,7 +175,8 @@ function requestOf(wanted: Wanted): Request {
 /** What a server would take for the same: indicators do not tell candles apart. */
 function routeOf(wanted: Wanted): string {
   const { stream } = wanted;
-  const symbol = 'symbol' in wanted ? wanted.symbol : '*';
+  // An article may be of two symbols.
+  const symbol = 'symbol' in wanted && stream !== 'news' ? wanted.symbol : '*';
   return [stream, symbol, stream === 'candles' ? wanted.interval : ''].join(' ');
 }
 

@@ -3,6 +3,7 @@
 
 import { QueryClient, queryOptions } from '@tanstack/react-query';
 import { api, type Interval, ProblemError } from './api.ts';
+import { batched } from './batched.ts';
 
 export const queryClient = new QueryClient({
   defaultOptions: {
@@ -24,16 +25,14 @@ export const askInstruments = queryOptions({
 });
 
 const sparkMinutes = 60;
+const sparksAtOnce = 100;
+const sparkOf = batched(sparksAtOnce, (symbols) => api.closes(symbols, sparkMinutes));
 
 /** The closes of the last hour that traded. */
 export const askSpark = (symbol: string) =>
   queryOptions({
     queryKey: ['spark', symbol],
-    queryFn: async ({ signal }) => {
-      const question = { symbol, interval: '1m' as const, limit: sparkMinutes };
-      const { candles } = await api.candles(question, signal);
-      return candles.map(({ close }) => close);
-    },
+    queryFn: async () => (await sparkOf(symbol)) ?? [],
     staleTime: 60_000,
     refetchInterval: 60_000,
   });

@@ -19,6 +19,7 @@ import { limitRequests } from './request-rate.ts';
 import { revalidate } from './revalidation.ts';
 import { alertRoutes } from './routes/alerts.ts';
 import { candleRoutes } from './routes/candles.ts';
+import { closeRoutes } from './routes/closes.ts';
 import type { RouteContext } from './routes/context.ts';
 import { explainRoutes } from './routes/explain.ts';
 import { marketRoutes } from './routes/market.ts';
@@ -136,6 +137,7 @@ function addRoutes(
         statisticsRoutes(api, context);
         tradeRoutes(api, context);
         candleRoutes(api, context);
+        closeRoutes(api, context);
         explainRoutes(api, context);
       },
       { prefix },

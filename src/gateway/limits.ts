@@ -63,8 +63,9 @@ export interface GatewayLimits {
   readonly recentCandlesTotalMax: number;
   /** Candles held for the indicators of streams, each as often as it has indicators. */
   readonly indicatedCandlesMax: number;
-  /** Signals held in memory. */
+  /** Signals held in memory, and articles. */
   readonly recentSignalsMax: number;
+  readonly recentArticlesMax: number;
   /** Records of the log's end that fill the memory at start. */
   readonly fillRecords: number;
   readonly fillCandles: number;
@@ -109,6 +110,7 @@ export const defaultLimits: GatewayLimits = {
   recentCandlesTotalMax: 1 << 18,
   indicatedCandlesMax: 1 << 18,
   recentSignalsMax: 10_000,
+  recentArticlesMax: 5_000,
   fillRecords: 1 << 16,
   fillCandles: 1 << 17,
   unstoredRecordsMax: 500_000,

@@ -4,6 +4,7 @@
 
 import type { Clock } from '../base/clock.ts';
 import { Failure, messageOf } from '../base/failure.ts';
+import type { Article } from '../contracts/article.ts';
 import {
   type CandleBatch,
   decodeCandles,
@@ -26,6 +27,7 @@ import type { GatewayLogger } from './logger.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import { CandleRing, columnsOf } from './recent/candle-ring.ts';
 import { LatestQuote } from './recent/latest-quote.ts';
+import { RecentArticles } from './recent/recent-articles.ts';
 import { RecentSignals } from './recent/recent-signals.ts';
 import { RowBudget } from './recent/row-budget.ts';
 import { type RowsBySymbol, rowsBySymbol } from './recent/rows-by-symbol.ts';
@@ -49,6 +51,7 @@ export interface LiveListener {
   candles(arrival: Arrival<CandleBatch>): void;
   marks(arrival: Arrival<MarkBatch>): void;
   signals(arrival: Arrival<readonly Signal[]>): void;
+  articles(arrival: Arrival<readonly Article[]>): void;
   lost(topic: Topic, range: LostRange): void;
 }
 
@@ -95,6 +98,7 @@ const undefinedInstrument = {
 export class Live implements TailReader {
   readonly tail: Tail;
   readonly signals: RecentSignals;
+  readonly articles: RecentArticles;
   readonly #options: LiveOptions;
   readonly #symbols = new Map<string, SymbolState>();
   readonly #instruments = new Map<string, Instrument>();
@@ -112,12 +116,14 @@ export class Live implements TailReader {
     this.#tradeBudget = new RowBudget(limits.recentTradesTotalMax);
     this.#candleBudget = new RowBudget(limits.recentCandlesTotalMax);
     this.signals = new RecentSignals(limits.recentSignalsMax);
+    this.articles = new RecentArticles(limits.recentArticlesMax);
     const topics: [Topic, number][] = [
       ['instruments', Number.POSITIVE_INFINITY],
       ['market.trades', limits.fillRecords],
       ['market.quotes', limits.fillRecords],
       ['market.candles', limits.fillCandles],
       ['market.signals', limits.recentSignalsMax],
+      ['news.articles', limits.recentArticlesMax],
     ];
     this.tail = new Tail(log, topics, this, clock, logger);
     for (const [topic] of topics) this.#filledFrom.set(topic, this.tail.position(topic));
@@ -189,6 +195,7 @@ export class Live implements TailReader {
     if (kind === 'candles') this.#takeCandles(offset, decodeCandles(bytes));
     if (kind === 'marks') this.#listener?.marks({ offset, batch: decodeMarks(bytes) });
     if (topic === 'market.signals') this.#takeSignals(offset, decodeJson<Signal>(bytes));
+    if (topic === 'news.articles') this.#takeArticles(offset, decodeJson<Article>(bytes));
     if (topic === 'instruments') this.#introduce(decodeJson<Instrument>(bytes));
   }
 
@@ -235,6 +242,11 @@ export class Live implements TailReader {
   #takeSignals(offset: number, signals: readonly Signal[]): void {
     for (const signal of signals) this.signals.put(signal);
     this.#listener?.signals({ offset, batch: signals });
+  }
+
+  #takeArticles(offset: number, articles: readonly Article[]): void {
+    for (const article of articles) this.articles.put(article);
+    this.#listener?.articles({ offset, batch: articles });
   }
 
   #introduce(instruments: readonly Instrument[]): void {

@@ -13,6 +13,7 @@ export const topics = [
   'market.quotes',
   'market.candles',
   'market.signals',
+  'news.articles',
   'instruments',
   'dead-letter',
 ] as const;

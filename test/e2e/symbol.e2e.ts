@@ -91,6 +91,33 @@ suite('the page of a symbol', { timeout: 300_000 }, () => {
     });
   });
 
+  test('says that there is no news, and shows what comes', async () => {
+    await one.open('/symbols/AAPL', { viewport: wide }, async (page) => {
+      await isLive(page);
+      await page.getByText('No news of AAPL.').waitFor();
+      const time = ago(60);
+      const article = {
+        id: '1',
+        symbols: ['MSFT', 'AAPL'],
+        time,
+        received: time,
+        title: 'AAPL does well',
+        summary: '',
+        author: '',
+        source: 'Example',
+        url: 'https://example.com/1',
+        sentiment: '0.5',
+        revision: 0,
+      };
+      await one.plant.market.tape.articles(article, { ...article, id: '2', symbols: ['MSFT'] });
+      await page.getByRole('link', { name: 'AAPL does well' }).waitFor();
+      assert.equal(await page.locator('.news li').count(), 1);
+      await page.locator('.news [data-direction=up]').getByText('0.5').waitFor();
+      await keep(page, 'news');
+      await assertAccessible(page, '.news');
+    });
+  });
+
   test('explains the candle that is clicked, and a signal', async () => {
     await one.open('/symbols/NVDA', { viewport: wide }, async (page) => {
       await ready(page);

@@ -35,7 +35,7 @@ suite('a bad message is answered with a code and a cure', () => {
       [{ op: 'subscribe' }, 'bad-request', /There is no "id", "stream", "symbols"/],
       [{ ...trades, id: '' }, 'bad-request', /"id" is ""/],
       [{ ...trades, id: 7 }, 'bad-request', /"id" is 7/],
-      [{ ...trades, stream: 'news' }, 'bad-request', /"stream" is "news"/],
+      [{ ...trades, stream: 'weather' }, 'bad-request', /"stream" is "weather"/],
       [{ ...trades, symbols: 'AAPL' }, 'bad-request', /"symbols" is "AAPL"/],
       [{ ...trades, symbols: [] }, 'bad-request', /"symbols" is empty/],
       [{ ...trades, symbols: ['AAPL', 7] }, 'bad-request', /at 1/],

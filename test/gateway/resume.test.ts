@@ -11,6 +11,7 @@ import { Registry } from '@prometheus-io/client';
 import { pino } from 'pino';
 import { systemClock } from '../../src/base/clock.ts';
 import { type Prng, prng } from '../../src/base/prng.ts';
+import type { Article } from '../../src/contracts/article.ts';
 import { formatTime } from '../../src/contracts/time.ts';
 import { cursorHead } from '../../src/gateway/cursor.ts';
 import { defaultLimits } from '../../src/gateway/limits.ts';
@@ -47,7 +48,13 @@ interface Fact {
 type Kind = Exclude<Stream, 'summary'>;
 
 class Market {
-  readonly facts: Record<Kind, Fact[]> = { trades: [], quotes: [], candles: [], alerts: [] };
+  readonly facts: Record<Kind, Fact[]> = {
+    trades: [],
+    quotes: [],
+    candles: [],
+    alerts: [],
+    news: [],
+  };
   readonly #tape: Tape;
   readonly #random: Prng;
   readonly #minutes = new Map<string, number>();
@@ -71,6 +78,7 @@ class Market {
       return { symbol, time: monday + price, price, bid: price, ask: price };
     };
     const [trades, quotes, alerts] = [rows().map(next), rows().map(next), rows().map(next)];
+    const news = rows().map(next);
     const candles = rows().flatMap((symbol) => this.#candles(symbol));
     const tape = this.#tape;
     const signals = alerts.map(({ symbol, price }) => signalOf(symbol, price));
@@ -79,6 +87,9 @@ class Market {
       this.#keep('quotes', quotes, () => tape.quotes(...quotes)),
       this.#keep('candles', candles, () => tape.candles(...candles)),
       this.#keep('alerts', alerts, () => tape.signals(...signals)),
+      this.#keep('news', news, () =>
+        tape.articles(...news.map(({ symbol, price }) => articleOf(symbol, price))),
+      ),
     ]);
   }
 
@@ -128,11 +139,29 @@ function signalOf(symbol: string, value: number) {
   };
 }
 
+function articleOf(symbol: string, value: number): Article {
+  const time = formatTime(monday + value);
+  return {
+    id: `id${value}`,
+    symbols: ['OTHER', symbol],
+    time,
+    received: time,
+    title: String(value / 100),
+    summary: '',
+    author: '',
+    source: 'test',
+    url: '',
+    sentiment: null,
+    revision: 0,
+  };
+}
+
 const shownBy: Record<string, (message: Message) => string> = {
   trade: ({ price }) => price,
   quote: ({ bid }) => bid,
   candle: ({ close }) => close,
   alert: ({ text }) => text,
+  article: ({ title }) => title,
 };
 
 /** The network between: what was written is under way until it is let through, or cut off. */
@@ -233,13 +262,19 @@ class Client {
     this.#cursor = begin.cursor;
     if (Number.isNaN(this.#first)) this.#first = begin.from - 1;
     for (const row of begin.snapshot as Message[]) {
-      const { symbol } = row;
-      const type = { trades: 'trade', quotes: 'quote', candles: 'candle', alerts: 'alert' }[kind];
-      this.newest.set(symbol, shownBy[type](row));
+      this.newest.set(row.symbol, shownBy[typeOf[kind]](row));
     }
     this.#end = this.#subscriber.subscribe(this.wire, wanted, 'w', begin.from);
   }
 }
+
+const typeOf: Record<Kind, string> = {
+  trades: 'trade',
+  quotes: 'quote',
+  candles: 'candle',
+  alerts: 'alert',
+  news: 'article',
+};
 
 const offsetOf = (cursor: string): number => Number(cursor.split(':')[2]);
 
@@ -314,13 +349,15 @@ async function run(log: Log, forget: (market: Market) => void): Promise<Client[]
     ['candles', 'skip'],
     ['alerts', 'lossless'],
     ['alerts', 'close'],
+    ['news', 'lossless'],
+    ['news', 'skip'],
   ];
   const clients: Client[] = [];
   const turn = (): Promise<unknown> => new Promise(setImmediate);
   for (let step = 0; step < 200; step++) {
     await market.write();
     if (random.integer(3) > 0) await turn();
-    if (step < 60) clients.push(new Client(subscriber, ...policies[step % 10], random));
+    if (step < 60) clients.push(new Client(subscriber, ...policies[step % 12], random));
     for (const client of clients) act(client, random);
     forget(market);
   }

@@ -1,6 +1,7 @@
 // Writes a small market to a log: instruments, trades, quotes and candles as ingest and engine
 // would.
 
+import type { Article } from '../../src/contracts/article.ts';
 import { BarColumns, barTime, encodeBars } from '../../src/contracts/bar.ts';
 import {
   type CandleBatch,
@@ -173,6 +174,10 @@ export class Tape {
 
   async signals(...signals: readonly Signal[]): Promise<number> {
     return await this.#append('market.signals', signals.length, encodeJson(signals));
+  }
+
+  async articles(...articles: readonly Article[]): Promise<number> {
+    return await this.#append('news.articles', articles.length, encodeJson(articles));
   }
 
   #number(stream: string, symbol: string, entry: { sequence: number }): void {

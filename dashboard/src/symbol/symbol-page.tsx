@@ -11,6 +11,7 @@ import { Notice, ProblemNotice } from '../shell/notice.tsx';
 import { useTitle } from '../shell/title.ts';
 import { ChartPanel } from './chart-panel.tsx';
 import { useDays } from './days.ts';
+import { NewsPanel } from './news-panel.tsx';
 import { PriceHead } from './price-head.tsx';
 import { QuotePanel } from './quote-panel.tsx';
 import { SignalPanel, useSignals } from './signal-panel.tsx';
@@ -55,6 +56,7 @@ function SymbolView({ instrument }: { readonly instrument: Instrument }) {
       </div>
       <div className="below">
         <SignalPanel symbol={symbol} signals={signals} onExplain={explain} />
+        <NewsPanel symbol={symbol} />
       </div>
       <Explanation subject={explained} onClose={() => explain(null)} />
     </section>

@@ -6,6 +6,7 @@
 import { type Micros, micros } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
 import { calendarOf } from '../../calendars/calendar.ts';
+import type { Article } from '../../contracts/article.ts';
 import type { PriceKind } from '../../contracts/candle.ts';
 import { decodeJson } from '../../contracts/frame.ts';
 import type { Interval } from '../../contracts/interval.ts';
@@ -16,6 +17,7 @@ import type { IndicatorSpec } from '../../engine/indicators/indicators.ts';
 import type { Topic } from '../../log/log.ts';
 import { candlesBefore, indicated, startOf } from '../indicated.ts';
 import type { Live } from '../live.ts';
+import { RecentArticles } from '../recent/recent-articles.ts';
 import { RecentSignals } from '../recent/recent-signals.ts';
 import { candlesSince, newestCandles, withCandlesSince } from './newest-candles.ts';
 import { tradePage, tradesSince, withTradesSince } from './trade-pages.ts';
@@ -125,7 +127,8 @@ export class PastReader {
     };
     const each = symbols ?? [null];
     const { pages, gap } = await this.#read('market.signals', each, read);
-    const since = await this.#signalsSince(gap);
+    const since = new RecentSignals(Number.POSITIVE_INFINITY);
+    for (const signal of await this.#recordsSince<Signal>('market.signals', gap)) since.put(signal);
     const rows = each.flatMap((symbol, index) => {
       const newest = since.with(pages[index], filterOf(symbol), limit + 1);
       const within = newest.filter(({ time }) => from === null || (parseTime(time) ?? 0) >= from);
@@ -134,13 +137,34 @@ export class PastReader {
     return { rows, cut: gap[1] };
   }
 
-  async #signalsSince([from, to]: readonly [from: number, to: number]): Promise<RecentSignals> {
-    const since = new RecentSignals(Number.POSITIVE_INFINITY);
-    const { log, unstoredRecordsMax } = this.#sources;
-    for await (const { bytes } of unstored(log, 'market.signals', from, to, unstoredRecordsMax)) {
-      for (const signal of decodeJson<Signal>(bytes)) since.put(signal);
+  /**
+   * All together, whichever of the symbols they are of. Nothing stores them yet: what there is of
+   * the past is what memory holds.
+   */
+  async articles(symbols: readonly string[] | null, { limit, from }: PastQuery): Promise<Past> {
+    const filter = symbols && new Set(symbols);
+    const read = async (): Promise<readonly Article[]> =>
+      this.#live.articles.with([], filter, limit + 1);
+    const { pages, gap } = await this.#read('news.articles', [null], read);
+    const since = new RecentArticles(Number.POSITIVE_INFINITY);
+    for (const article of await this.#recordsSince<Article>('news.articles', gap)) {
+      since.put(article);
     }
-    return since;
+    const newest = since.with(pages[0], filter, limit + 1);
+    const within = newest.filter(({ time }) => from === null || (parseTime(time) ?? 0) >= from);
+    return { rows: requireAll(within.reverse(), limit, from), cut: gap[1] };
+  }
+
+  async #recordsSince<Row>(
+    topic: Topic,
+    [from, to]: readonly [from: number, to: number],
+  ): Promise<Row[]> {
+    const { log, unstoredRecordsMax } = this.#sources;
+    const rows: Row[] = [];
+    for await (const { bytes } of unstored(log, topic, from, to, unstoredRecordsMax)) {
+      rows.push(...decodeJson<Row>(bytes));
+    }
+    return rows;
   }
 
   /** Reads each symbol; the gap is what may have come to the log meanwhile, up to the cut. */

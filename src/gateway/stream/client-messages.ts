@@ -8,8 +8,13 @@ import { intervals } from '../../contracts/interval.ts';
 import { severities } from '../../contracts/signal.ts';
 
 /** `summary` is made of memory; the others are topics of the log. */
-export const streams = ['trades', 'quotes', 'candles', 'alerts', 'summary'] as const;
+export const streams = ['trades', 'quotes', 'candles', 'alerts', 'news', 'summary'] as const;
 export type Stream = (typeof streams)[number];
+
+/** Whether it tells of rare events, each for itself: their symbols need not be known yet. */
+export function isOfEvents(stream: Stream): boolean {
+  return stream === 'alerts' || stream === 'news';
+}
 
 /** What happens to a subscription while its client is slow; see docs/WEBSOCKET.md. */
 export const policies = ['lossless', 'conflate', 'skip', 'close'] as const;

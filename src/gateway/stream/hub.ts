@@ -1,6 +1,7 @@
 // The fan-out: who is subscribed to what, and for each batch the same bytes for all who want them.
 
 import type { Clock } from '../../base/clock.ts';
+import type { Article } from '../../contracts/article.ts';
 import type { CandleBatch } from '../../contracts/candle.ts';
 import { priceKinds } from '../../contracts/candle.ts';
 import { intervals } from '../../contracts/interval.ts';
@@ -26,6 +27,7 @@ import {
   type CandleStreamBatch,
   candleBatch,
   markBatch,
+  newsBatch,
   quoteBatch,
   type StreamBatch,
   summaryBatch,
@@ -42,6 +44,7 @@ export const topicOf = {
   quotes: 'market.quotes',
   candles: 'market.candles',
   alerts: 'market.signals',
+  news: 'news.articles',
   summary: 'market.candles',
 } as const satisfies Record<Stream, Topic>;
 
@@ -129,6 +132,10 @@ export class Hub implements LiveListener {
 
   signals({ offset, batch }: Arrival<readonly Signal[]>): void {
     this.#tell(this.#watchers.alerts, alertBatch(this.#place(offset), batch));
+  }
+
+  articles({ offset, batch }: Arrival<readonly Article[]>): void {
+    this.#tell(this.#watchers.news, newsBatch(this.#place(offset), batch));
   }
 
   lost(topic: Topic, range: LostRange): void {

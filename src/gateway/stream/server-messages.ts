@@ -2,6 +2,7 @@
 // AsyncAPI is made of them.
 
 import { type TProperties, Type } from 'typebox';
+import { articleSchema } from '../../contracts/article.ts';
 import { priceKinds } from '../../contracts/candle.ts';
 import { intervals } from '../../contracts/interval.ts';
 import { severities } from '../../contracts/signal.ts';
@@ -82,6 +83,7 @@ export const serverMessages = {
   candle: telling('candle', { cursor, ...candleSchema.properties, indicators, indicatorsAbsent }),
   mark: telling('mark', { cursor, ...markSchema.properties }),
   alert: telling('alert', { cursor, ...signalSchema.properties }),
+  article: telling('article', { cursor, ...articleSchema.properties }),
   summary: telling('summary', { cursor, ...summarySchema.properties }),
   gap: telling('gap', {
     ...ofSubscription,

@@ -112,7 +112,7 @@ export function selections<Watcher>(
   watchers: Watchers<Watcher>,
   frames: TextFrames,
 ): Iterable<readonly [Watcher, Selection]> {
-  const byGroup = batch.groups.map(({ symbol, key }) => watchers.of(symbol, key));
+  const byGroup = batch.groups.map((group) => watchersOf(watchers, group));
   const watched = byGroup.map((sets) => sets.some((set) => set.size > 0));
   if (!watched.includes(true)) return [];
   const shared = new SharedMessages(batch, frames, watched);
@@ -133,6 +133,17 @@ export function selections<Watcher>(
     return [watcher, selection];
   };
   return [...groupsOf].map(selected);
+}
+
+/** Whoever wants several of a group's symbols is told once. */
+function watchersOf<Watcher>(
+  watchers: Watchers<Watcher>,
+  { symbol, also = [], key }: Group,
+): readonly ReadonlySet<Watcher>[] {
+  const sets = watchers.of(symbol, key);
+  if (also.length === 0) return sets;
+  const all = [...sets, ...also.flatMap((other) => watchers.of(other, key))];
+  return [new Set(all.flatMap((set) => [...set]))];
 }
 
 /** What a batch that is read again holds for one subscription. */

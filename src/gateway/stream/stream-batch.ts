@@ -1,6 +1,7 @@
 // A batch as a stream tells it: rows in the order of the log, a message each, sorted into groups
 // of one symbol and key (see Watchers). Everything after knows no difference between the streams.
 
+import type { Article } from '../../contracts/article.ts';
 import { type CandleBatch, candleStates } from '../../contracts/candle.ts';
 import type { MarkBatch } from '../../contracts/mark.ts';
 import type { QuoteBatch } from '../../contracts/quote.ts';
@@ -16,6 +17,8 @@ import { writeTrades } from './trade-frames.ts';
 
 export interface Group {
   readonly symbol: string;
+  /** Further symbols that its rows are of: an article may have many. */
+  readonly also?: readonly string[];
   readonly key: number;
 }
 
@@ -108,6 +111,17 @@ export function alertBatch(place: Place, signals: readonly Signal[]): StreamBatc
     groups: signals.map(({ symbol, severity }) => ({ symbol, key: severities.indexOf(severity) })),
     groupOf: signals.map((_, row) => row),
     write: (frames, rows) => writeObjects(frames, 'alert', place, rows, (row) => signals[row]),
+  };
+}
+
+export function newsBatch(place: Place, articles: readonly Article[]): StreamBatch {
+  return {
+    stream: 'news',
+    ...spanOf(place, articles.length),
+    receiveTime: Number.NaN,
+    groups: articles.map(({ symbols: [symbol = '', ...also] }) => ({ symbol, also, key: 0 })),
+    groupOf: articles.map((_, row) => row),
+    write: (frames, rows) => writeObjects(frames, 'article', place, rows, (row) => articles[row]),
   };
 }
 

@@ -5,6 +5,7 @@
 
 import { micros } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
+import type { Article } from '../../contracts/article.ts';
 import { decodeCandles } from '../../contracts/candle.ts';
 import { decodeJson, frameKind } from '../../contracts/frame.ts';
 import { decodeMarks } from '../../contracts/mark.ts';
@@ -20,7 +21,7 @@ import type { GatewayMetrics } from '../metrics.ts';
 import { unknownSymbol } from '../problem.ts';
 import { type Past, PastReader } from '../seam/past.ts';
 import type { SeamSources } from '../seam/unstored.ts';
-import type { Stream } from './client-messages.ts';
+import { isOfEvents, type Stream } from './client-messages.ts';
 import type { Outlet } from './connection.ts';
 import { Gate } from './gate.ts';
 import { type Hub, topicOf } from './hub.ts';
@@ -33,6 +34,7 @@ import {
   candleBatch,
   type Group,
   markBatch,
+  newsBatch,
   quoteBatch,
   type StreamBatch,
   tradeBatch,
@@ -51,6 +53,7 @@ const typeOf = {
   quotes: 'quote',
   candles: 'candle',
   alerts: 'alert',
+  news: 'article',
   summary: 'summary',
 } as const satisfies Record<Stream, string>;
 
@@ -104,7 +107,7 @@ export class Subscriber {
    */
   check(wanted: Wanted): void {
     const { stream, symbols, past } = wanted;
-    const unknown = symbols?.find((symbol) => stream !== 'alerts' && !this.#live.has(symbol));
+    const unknown = symbols?.find((one) => !isOfEvents(stream) && !this.#live.has(one));
     if (unknown !== undefined) throw unknownSymbol(unknown);
     this.#resumed(wanted);
     if (past === null || !('limit' in past)) return;
@@ -134,6 +137,7 @@ export class Subscriber {
     const symbols = wanted.symbols ?? this.#allSymbols();
     return await this.#histories.run(async () => {
       if (stream === 'alerts') return await this.#past.signals(wanted.symbols, query, severity);
+      if (stream === 'news') return await this.#past.articles(wanted.symbols, query);
       if (stream === 'trades') return await this.#past.trades(symbols, query);
       return await this.#past.candles(symbols, query, wanted);
     });
@@ -170,6 +174,7 @@ export class Subscriber {
   }
 
   #pastLists({ stream, symbols }: Wanted): number {
+    if (stream === 'news') return 1;
     return symbols?.length ?? (stream === 'alerts' ? 1 : this.#allSymbols().length);
   }
 
@@ -199,6 +204,9 @@ export class Subscriber {
       const filter = { ...symbols, ...(severity === null ? {} : { severity }) };
       return this.#live.signals.with([], filter, 1);
     }
+    if (stream === 'news') {
+      return this.#live.articles.with([], wanted.symbols && new Set(wanted.symbols), 1);
+    }
     const symbols = wanted.symbols ?? this.#allSymbols();
     return symbols.flatMap((symbol) => this.#newestOf(wanted, { symbol, key }) ?? []);
   }
@@ -217,6 +225,7 @@ export class Subscriber {
       case 'summary':
         return summaryNow(live, symbol);
       case 'alerts':
+      case 'news':
         return null; // each counts
     }
   }
@@ -233,8 +242,8 @@ export class Subscriber {
     const topic = topicOf[stream];
     const keys = keysOf(wanted);
     const ours = symbols && new Set(symbols);
-    const isOurs = ({ symbol, key }: Group): boolean =>
-      keys.includes(key) && (ours?.has(symbol) ?? true);
+    const isOurs = ({ symbol, also = [], key }: Group): boolean =>
+      keys.includes(key) && (!ours || ours.has(symbol) || also.some((one) => ours.has(one)));
     const span = (from: number, to: number) => ({ from: this.#cursor(from), to: this.#cursor(to) });
     const counted = this.#counts(stream);
     return {
@@ -301,6 +310,7 @@ export class Subscriber {
     const kind = frameKind(bytes);
     const place = this.#place(offset);
     if (stream === 'alerts') return alertBatch(place, decodeJson<Signal>(bytes));
+    if (stream === 'news') return newsBatch(place, decodeJson<Article>(bytes));
     if (kind === 'trades') return tradeBatch(place, decodeTrades(bytes));
     if (kind === 'quotes') return quoteBatch(place, decodeQuotes(bytes));
     if (kind === 'marks') return markBatch(place, decodeMarks(bytes));

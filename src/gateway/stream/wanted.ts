@@ -46,6 +46,7 @@ const rules: Record<Stream, Rules> = {
     policies: ['lossless', 'conflate', 'skip', 'close'],
   },
   alerts: { fields: ['severity', ...past], policies: ['lossless', 'skip', 'close'] },
+  news: { fields: past, policies: ['lossless', 'skip', 'close'] },
   summary: { fields: [], policies: ['conflate'] },
 };
 const fieldsOfAll: readonly string[] = ['op', 'id', 'stream', 'symbols', 'policy', 'cursor'];
@@ -91,7 +92,8 @@ export function overlap(a: Wanted, b: Wanted): boolean {
   if (a.stream !== b.stream) return false;
   const keys = keysOf(b);
   if (!keysOf(a).some((key) => keys.includes(key))) return false;
-  if (a.symbols === null || b.symbols === null) return true;
+  // An article may be of symbols of both.
+  if (a.symbols === null || b.symbols === null || a.stream === 'news') return true;
   const symbols = new Set(b.symbols);
   return a.symbols.some((symbol) => symbols.has(symbol));
 }
