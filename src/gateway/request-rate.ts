@@ -11,8 +11,8 @@ const policyName = '"second"';
 const windowSeconds = 1;
 
 /**
- * Holds for every route that is added after it, and for paths that there are none of. `store`: where
- * requests are counted, if not here.
+ * Holds for every route that is added after it, and for paths that there are none of. `store` is
+ * where requests are counted, if not here.
  */
 export async function limitRequests(
   app: HttpServer,

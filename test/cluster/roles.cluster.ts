@@ -178,7 +178,13 @@ test(`${kills} times kill -9 of any role leaves the rows of one undisturbed proc
       KAFKA_PARTITIONS: String(partitions),
       KAFKA_PREFIX: 'kills',
     };
-    const replay = keep(t, folder, env, ['replay', file, '--cluster', '--quiet', '--speed', '600'], 'replay');
+    const replay = keep(
+      t,
+      folder,
+      env,
+      ['replay', file, '--cluster', '--quiet', '--speed', '600'],
+      'replay',
+    );
     const processes = [
       replay,
       ...['engine', 'engine', 'persist', 'persist'].map((role, index) =>
