@@ -40,17 +40,28 @@ function offsetsOf(records: RecordsBatch[], aborted: readonly (readonly [number,
 
 test('what lies between an aborted transaction and the mark of an empty one is kept', () => {
   const records = [
-    ...[data(1, 0), mark(1, 1, 'commit')],
-    ...[data(1, 2), mark(1, 3, 'abort')],
-    ...[data(1, 4), mark(1, 5, 'commit')],
+    data(1, 0),
+    mark(1, 1, 'commit'),
+    data(1, 2),
+    mark(1, 3, 'abort'),
+    data(1, 4),
+    mark(1, 5, 'commit'),
     mark(1, 6, 'abort'),
-    ...[data(1, 7), mark(1, 8, 'commit')],
+    data(1, 7),
+    mark(1, 8, 'commit'),
   ];
   assert.deepEqual(offsetsOf(records, [[1, 2]]), [0, 4, 7]);
 });
 
 test('each of several aborted transactions of one producer is left out', () => {
-  const records = [data(1, 0), mark(1, 1, 'abort'), data(1, 2), mark(1, 3, 'commit'), data(1, 4), mark(1, 5, 'abort')];
+  const records = [
+    data(1, 0),
+    mark(1, 1, 'abort'),
+    data(1, 2),
+    mark(1, 3, 'commit'),
+    data(1, 4),
+    mark(1, 5, 'abort'),
+  ];
   const listed = [
     [1, 4],
     [1, 0],
