@@ -27,6 +27,8 @@ const correctionHours = 24;
 const deriveLingerMs = 20;
 const storeLingerMs = 100;
 const housekeepingMs = 60_000;
+/** How long a job has to finish what it has begun. */
+const stopMsMax = 10_000;
 
 /** Runs the live feeds with the symbols that are the partition's. */
 export async function startIngest(parts: JobParts, partition: number): Promise<Job> {
@@ -147,8 +149,13 @@ function jobOf(log: Log, parts: readonly Promise<void>[], end: () => Promise<voi
   return {
     done,
     async stop() {
-      await end();
+      const ended = end();
+      const waiting = new AbortController();
+      await Promise.race([ended, systemClock.wait(stopMsMax, waiting.signal)]);
+      waiting.abort();
+      // What still waits for servers that are away ends with the log.
       await log.close();
+      await ended;
     },
   };
 }

@@ -29,6 +29,7 @@ export class Shards {
   /** Those that still end, by partition. */
   readonly #ending = new Map<number, Promise<void>>();
   readonly #failed = Promise.withResolvers<never>();
+  #isStopped = false;
 
   constructor(start: StartJob, clock: Clock, logger: PlantLogger) {
     this.#start = start;
@@ -48,6 +49,7 @@ export class Shards {
 
   /** From now on these partitions are ours, and no others. */
   assign(partitions: ReadonlySet<number>): void {
+    if (this.#isStopped) return;
     for (const [partition, { stopped, ended }] of this.#running) {
       if (partitions.has(partition)) continue;
       stopped.abort();
@@ -67,6 +69,7 @@ export class Shards {
 
   async stop(): Promise<void> {
     this.assign(new Set());
+    this.#isStopped = true;
     await Promise.allSettled(this.#ending.values());
   }
 

@@ -21,9 +21,9 @@ export async function runRole(config: Config, role: PartitionedRole): Promise<vo
   await prepareCluster(config, role);
   const start = await jobsOf(role, parts, ends);
   const shards = new Shards(start, systemClock, logger);
-  ends.defer(() => shards.stop());
   const group = await openGroup(config, role, logger, (partitions) => shards.assign(partitions));
   ends.defer(() => group.leave());
+  ends.defer(() => shards.stop());
   const stopping = stopSignal();
   void group.join();
   logger.info({ role, kafka: config.kafka?.servers }, 'joining');

@@ -4,6 +4,7 @@
 
 import { createHash } from 'node:crypto';
 import { Admin, type BaseOptions, findErrorBy } from '@platformatic/kafka';
+import { systemClock } from '../../base/clock.ts';
 import { Failure, messageOf } from '../../base/failure.ts';
 import { type Topic, topics } from '../log.ts';
 
@@ -23,6 +24,8 @@ export type WriterRole = (typeof writerRoles)[number];
 /** Of one message, compressed: a batch of a replay is a few megabytes. */
 const messageBytesMax = 16 * 2 ** 20;
 const stateSegmentBytes = 32 * 2 ** 20;
+const knownTriesMax = 10;
+const knownWaitMs = 300;
 
 export function topicName({ prefix }: ClusterOptions, topic: Topic): string {
   return `${prefix}.${topic}`;
@@ -72,8 +75,7 @@ export async function createTopics(options: ClusterOptions, partitions: number):
       { name: 'segment.bytes', value: String(stateSegmentBytes) },
       { name: 'compression.type', value: 'producer' },
     ]);
-    const { topics: made } = await admin.metadata({ topics: [...names, ...states] });
-    for (const [name, { partitionsCount }] of made) {
+    for (const [name, partitionsCount] of await partitionsOf(admin, [...names, ...states])) {
       if (partitionsCount === partitions) continue;
       throw new Failure(
         'bad-configuration',
@@ -85,6 +87,19 @@ export async function createTopics(options: ClusterOptions, partitions: number):
     throw clusterFailure(options, 'the topics cannot be made', error);
   } finally {
     await admin.close();
+  }
+}
+
+/** By topic. One that was just made is not known to every server at once. */
+async function partitionsOf(admin: Admin, names: string[]): Promise<Map<string, number>> {
+  for (let tries = 1; ; tries++) {
+    try {
+      const { topics: made } = await admin.metadata({ topics: names });
+      return new Map([...made].map(([name, { partitionsCount }]) => [name, partitionsCount]));
+    } catch (error) {
+      if (tries === knownTriesMax) throw error;
+      await systemClock.wait(knownWaitMs);
+    }
   }
 }
 

@@ -4,6 +4,7 @@
 import {
   Consumer,
   type ConsumerOptions,
+  fetchV11,
   fetchV12,
   fetchV13,
   fetchV14,
@@ -41,7 +42,15 @@ const earliest = -2n;
 const latest = -1n;
 const triesMax = 6;
 const retryMs = 100;
-const fetchVersions = [fetchV17, fetchV16, fetchV15, fetchV14, fetchV13, fetchV12] as const;
+const fetchVersions = [
+  fetchV17,
+  fetchV16,
+  fetchV15,
+  fetchV14,
+  fetchV13,
+  fetchV12,
+  fetchV11,
+] as const;
 /** Earlier ones name topics. */
 const firstWithTopicIds = 13;
 

@@ -70,7 +70,13 @@ export class Group {
 
   async leave(): Promise<void> {
     this.#left.abort();
-    await this.#consumer.close(true);
+    try {
+      await this.#consumer.close(true);
+    } catch (error) {
+      // The servers will find out by themselves.
+      const { logger, role } = this.#options;
+      logger.warn({ role }, `the group could not be left: ${messageOf(error)}`);
+    }
   }
 
   #tell(): void {
