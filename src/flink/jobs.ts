@@ -15,7 +15,7 @@ const files: Readonly<Record<JobName, readonly string[]>> = {
 
 export interface Cluster {
   readonly gateway: string;
-  /** Of the job flink. */
+  /** The job manager's REST interface. */
   readonly rest: string;
   readonly clock: Clock;
 }

@@ -36,7 +36,7 @@ export function publishTrades(
   clock: Clock,
   meters: Meters,
 ): Follower {
-  const published = new PublishedTrades(options, clock, meters);
+  const published = new PublishedTrades(options, log.epoch, clock, meters);
   const name = `publish to ${options.topic}`;
   return new Follower(log, 'market.trades', name, published, clock, meters);
 }
@@ -46,11 +46,13 @@ class PublishedTrades implements Operated {
   /** Each commit is one: what was sent is not sent again. */
   readonly checkpointEvery = 0;
   readonly #options: PublishOptions;
+  readonly #epoch: string;
   readonly #clock: Clock;
   readonly #meters: Meters;
 
-  constructor(options: PublishOptions, clock: Clock, meters: Meters) {
+  constructor(options: PublishOptions, epoch: string, clock: Clock, meters: Meters) {
     this.#options = options;
+    this.#epoch = epoch;
     this.#clock = clock;
     this.#meters = meters;
   }
@@ -58,7 +60,7 @@ class PublishedTrades implements Operated {
   async apply({ bytes, offset }: StoredBatch): Promise<readonly Append[]> {
     if (frameKind(bytes) !== 'trades') return [];
     const { rows, topic, keepTrying, signal } = this.#options;
-    const { sent, refused } = tradeRows(decodeTrades(bytes), offset);
+    const { sent, refused } = tradeRows(decodeTrades(bytes), this.#epoch, offset);
     await untilDone(async () => await rows.send(topic, sent), this.#clock, keepTrying, signal);
     if (refused.length === 0) return [];
     for (const { source, reason } of refused) this.#meters.deadLetters.inc({ source, reason });
@@ -80,16 +82,16 @@ const notionalDigits = { whole: 18, fraction: 20 };
 
 /**
  * The rows of the trades that count, and of the cancels, and what has no row: a sum over it would
- * be wrong without a word. `offset` is the batch's in the log.
+ * be wrong without a word. Epoch and offset are the batch's in the log.
  */
-function tradeRows(batch: TradeBatch, offset: number) {
+function tradeRows(batch: TradeBatch, epoch: string, offset: number) {
   const sent: Row[] = [];
   const refused: DeadLetter[] = [];
   for (let row = 0; row < batch.count; row++) {
     const verdict = batch.verdict[row] as number;
     if (!counts(verdict) && verdict !== cancel) continue;
     const { symbol } = batch.instruments[batch.instrument[row] as number] as BatchInstrument;
-    const key = keyOf(batch, row, symbol, offset);
+    const key = keyOf(batch, row, symbol, `${epoch} ${offset + row}`);
     if (verdict === cancel) {
       sent.push({ key, value: null, group: symbol });
       continue;
@@ -109,13 +111,14 @@ function tradeRows(batch: TradeBatch, offset: number) {
   return { sent, refused };
 }
 
-/** A cancel that names another time than its trade's finds no trade, here as everywhere. */
-function keyOf(batch: TradeBatch, row: number, symbol: string, offset: number): string {
+/**
+ * A cancel that names another time than its trade's finds no trade, here as everywhere. What has no
+ * id is known by its place in the log.
+ */
+function keyOf(batch: TradeBatch, row: number, symbol: string, place: string): string {
   const id = batch.id[row] as number;
   const space = idSpace(batch.scope, symbol);
-  return Number.isNaN(id)
-    ? `${space} at ${offset + row}`
-    : `${space} ${id} ${batch.eventTime[row]}`;
+  return Number.isNaN(id) ? `${space} at ${place}` : `${space} ${id} ${batch.eventTime[row]}`;
 }
 
 function tradeRow(batch: TradeBatch, row: number) {

