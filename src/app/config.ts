@@ -21,6 +21,8 @@ export interface Config {
   readonly redisUrl: string | null;
   /** Where the log is; null: in `dataDir`. */
   readonly rabbitMqUrl: string | null;
+  /** Of the processes that `tapeline run` starts; null where there is no Kafka. */
+  readonly kafka: KafkaConfig | null;
   readonly feeds: readonly FeedName[];
   /** Empty: each feed's own default. */
   readonly symbols: readonly string[];
@@ -31,6 +33,16 @@ export interface Config {
   readonly retentionHours: number;
   readonly retentionGigabytes: number;
   readonly logLevel: (typeof logLevels)[number];
+}
+
+export interface KafkaConfig {
+  /** `host:port` of some servers. */
+  readonly servers: readonly string[];
+  readonly partitions: number;
+  /** What the names of topics, groups and transactions begin with. */
+  readonly prefix: string;
+  /** Names this process among those of its role, also after a restart; null for none. */
+  readonly instance: string | null;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -47,6 +59,7 @@ export function readConfig(env: Environment, logLevel: Config['logLevel'] = 'inf
     databaseUrl: databaseUrl(env),
     redisUrl: redisUrl(env),
     rabbitMqUrl: rabbitMqUrl(env),
+    kafka: kafka(env),
     feeds: list(env, 'FEEDS', ['simulator']).map((name) => oneOf('FEEDS', name, feedNames)),
     symbols: list(env, 'SYMBOLS', []).map((symbol) => symbol.toUpperCase()),
     tradesPerSecond: whole(env, 'TRADES_PER_SECOND', 100, 1, 1_000_000),
@@ -130,6 +143,25 @@ function address(
     `${name} is not ${what}.`,
     `Give it as ${cure.as}, or leave it out ${cure.without}.`,
   );
+}
+
+function kafka(env: Environment): KafkaConfig | null {
+  const servers = list(env, 'KAFKA_BOOTSTRAP_SERVERS', []);
+  if (servers.length === 0) return null;
+  const wrong = servers.find((server) => !/^[^\s:/]+:\d{1,5}$/.test(server));
+  if (wrong !== undefined) {
+    throw refused('KAFKA_BOOTSTRAP_SERVERS', wrong, 'host:port, separated by commas');
+  }
+  const prefix = text(env, 'KAFKA_PREFIX', 'tapeline');
+  if (!/^[a-zA-Z0-9._-]{1,100}$/.test(prefix)) {
+    throw refused('KAFKA_PREFIX', prefix, 'up to 100 letters, digits, dots, dashes, underscores');
+  }
+  return {
+    servers,
+    partitions: whole(env, 'KAFKA_PARTITIONS', 3, 1, 1_000),
+    prefix,
+    instance: given(env, 'INSTANCE_ID') ?? null,
+  };
 }
 
 function refused(name: string, value: string, allowed: string): Failure {

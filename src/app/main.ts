@@ -26,6 +26,20 @@ program
   });
 
 program
+  .command('run')
+  .description('run one role in a process of its own; many processes meet in Kafka')
+  .addArgument(new Argument('<role>').choices(['ingest', 'engine', 'persist', 'gateway']))
+  .addHelpText('after', '\nWhat each role needs is in docs/CLUSTER.md.')
+  .action(async (role: 'ingest' | 'engine' | 'persist' | 'gateway') => {
+    if (role === 'gateway') {
+      const { runGateway } = await import('./commands/run-gateway.ts');
+      return await runGateway(readConfig(process.env));
+    }
+    const { runRole } = await import('./commands/run.ts');
+    await runRole(readConfig(process.env), role);
+  });
+
+program
   .command('replay')
   .description('take recorded market data through the same code that runs live')
   .argument('<files...>', 'LEAN ticks or bars, Kraken trades, raw frames, or CSV; found by content')

@@ -6,11 +6,10 @@ import { type Clock, microsPerSecond } from '../base/clock.ts';
 import { Failure, messageOf } from '../base/failure.ts';
 import type { Feed } from '../feeds/feed.ts';
 import type { Log, Retention, Topic } from '../log/log.ts';
-import { deriveCandles } from '../pipeline/derive.ts';
-import { detectSignals } from '../pipeline/detect.ts';
 import type { Follower } from '../pipeline/follower.ts';
 import { Ingest } from '../pipeline/ingest.ts';
 import type { Meters } from '../pipeline/meters.ts';
+import { allowedLateness, Engine } from './engine.ts';
 
 export interface PlantLogger {
   info(fields: object, message: string): void;
@@ -36,26 +35,17 @@ export interface PlantOptions {
   readonly retentionGigabytes: number;
 }
 
-/** Microseconds that a record may be behind its instrument's newest and still be on time. */
-const allowedLateness = 2 * microsPerSecond;
-/** Open candles are published at most this often, microseconds. */
-const openEvery = 250_000;
-
 const housekeepingMs = 60_000;
 const metersMs = 1_000;
 
 export class Plant {
   readonly #options: PlantOptions;
   readonly #ingest: Ingest;
-  readonly #derives: readonly Follower[];
-  readonly #detect: Follower;
+  readonly #engine: Engine;
   readonly #noFeeds = new AbortController();
-  readonly #noDerive = new AbortController();
-  readonly #noDetect = new AbortController();
   /** What runs. The feeds' may reject; the others end in `failed` instead. */
   readonly #feeding: Promise<void>[] = [];
-  readonly #deriving: readonly Promise<void>[];
-  readonly #detecting: Promise<void>;
+  readonly #engineRuns: Promise<void>;
   readonly #housekeeping: Promise<void>;
   readonly #failed = Promise.withResolvers<never>();
 
@@ -63,21 +53,15 @@ export class Plant {
     const { log, clock, meters, correctionHorizon } = options;
     this.#options = options;
     this.#ingest = new Ingest(log, clock, { allowedLateness, correctionHorizon }, meters);
-    this.#derives = (['market.trades', 'market.quotes'] as const).map((topic) =>
-      deriveCandles(log, topic, { allowedLateness, openEvery }, clock, meters),
-    );
-    this.#detect = detectSignals(log, clock, meters);
+    this.#engine = new Engine(log, clock, meters);
     this.#failed.promise.catch(() => undefined);
-    this.#deriving = this.#derives.map((derive) =>
-      this.#watch(derive.run(options, this.#noDerive.signal)),
-    );
-    this.#detecting = this.#watch(this.#detect.run(options, this.#noDetect.signal));
+    this.#engineRuns = this.#watch(this.#engine.run(options));
     this.#housekeeping = this.#watch(this.#keepHouse());
   }
 
   /** The parts of the engine. */
   get followers(): readonly Follower[] {
-    return [...this.#derives, this.#detect];
+    return this.#engine.followers;
   }
 
   /** Rejects when a part of the plant fails for good; never resolves. */
@@ -106,14 +90,11 @@ export class Plant {
     await Promise.race([this.#wind(), this.failed]);
   }
 
-  /** Each part ends after those whose records it follows. */
   async #wind(): Promise<void> {
     this.#noFeeds.abort();
     await Promise.allSettled(this.#feeding);
-    this.#noDerive.abort();
-    await Promise.all(this.#deriving);
-    this.#noDetect.abort();
-    await Promise.all([this.#detecting, this.#housekeeping]);
+    await this.#engine.stop();
+    await Promise.all([this.#engineRuns, this.#housekeeping]);
   }
 
   async #watch(part: Promise<void>): Promise<void> {

@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../base/clock.ts';
-import type { Failure } from '../base/failure.ts';
+import { Failure } from '../base/failure.ts';
 import type { Prng } from '../base/prng.ts';
 import type { PriceKind } from '../contracts/candle.ts';
 import type { Adjustment } from '../contracts/corporate-action.ts';
@@ -22,13 +22,16 @@ import type { KnownTrade } from '../feeds/live-feed.ts';
 import type { ReplayProgress } from '../feeds/replay/replay.ts';
 import type { SharedCounts } from '../gateway/request-counts.ts';
 import { signalBytes } from '../log/embedded/signal.ts';
+import type { ClusterOptions } from '../log/kafka/cluster.ts';
 import type { Log, LogName, Topic } from '../log/log.ts';
+import type { MergedLog } from '../log/log-merged.ts';
+import { isOf, type Shard } from '../pipeline/shard.ts';
 import type { ImportCounts } from '../store/corporate-actions.ts';
 import type { Database } from '../store/database.ts';
 import type { History, Span } from '../store/history.ts';
 import type { Rework } from '../store/rework.ts';
 import type { Sink } from '../store/sink.ts';
-import type { Config, FeedName } from './config.ts';
+import type { Config, FeedName, KafkaConfig } from './config.ts';
 import { type DataFolderLock, lockDataFolder } from './data-folder.ts';
 import type { PlantLogger } from './plant.ts';
 
@@ -148,6 +151,144 @@ export async function openSharedCounts(
   if (redisUrl === null) return null;
   const { openRedisCounts } = await import('../gateway/request-counts-redis.ts');
   return openRedisCounts({ url: redisUrl, clock: systemClock, logger });
+}
+
+/** The cluster of the configuration. Throws Failure `bad-configuration` when there is none. */
+export function kafkaOf({ kafka }: Config): KafkaConfig {
+  if (kafka) return kafka;
+  throw new Failure(
+    'bad-configuration',
+    'KAFKA_BOOTSTRAP_SERVERS is not set, and several processes meet in Kafka.',
+    'Set it to host:port of some servers; or run all in one process: tapeline start.',
+  );
+}
+
+/** What a role writes, and what of others it reads. */
+const topicsOf = {
+  ingest: {
+    writes: ['market.trades', 'market.quotes', 'instruments', 'dead-letter'],
+    follows: [],
+  },
+  engine: {
+    writes: ['market.candles', 'market.signals'],
+    follows: ['market.trades', 'market.quotes'],
+  },
+  persist: {
+    writes: [],
+    follows: ['instruments', 'market.trades', 'market.candles', 'market.signals', 'dead-letter'],
+  },
+  gateway: {
+    writes: [],
+    follows: ['instruments', 'market.trades', 'market.quotes', 'market.candles', 'market.signals'],
+  },
+} as const satisfies Record<string, { writes: readonly Topic[]; follows: readonly Topic[] }>;
+export type Role = keyof typeof topicsOf;
+
+function clusterOf({ servers, prefix }: KafkaConfig, role: Role): ClusterOptions {
+  return { bootstrapServers: servers, clientId: `tapeline-${role}`, prefix };
+}
+
+/** Makes the topics where they are not there yet. */
+export async function prepareCluster(config: Config, role: Role): Promise<void> {
+  const kafka = kafkaOf(config);
+  const { createTopics } = await import('../log/kafka/cluster.ts');
+  await createTopics(clusterOf(kafka, role), kafka.partitions);
+}
+
+/** A partition of the log over Kafka. Where the role writes it takes over from whoever did. */
+export async function openShardLog(
+  config: Config,
+  role: Role,
+  partition: number,
+  logger: PlantLogger,
+): Promise<Log> {
+  const { openKafkaLog } = await import('../log/log-kafka.ts');
+  return await openKafkaLog({
+    ...clusterOf(kafkaOf(config), role),
+    ...topicsOf[role],
+    role: role === 'ingest' || role === 'engine' ? role : null,
+    partition,
+    clock: systemClock,
+    logger,
+  });
+}
+
+export interface OpenPositions {
+  of(topic: string, partition: number): number;
+  refresh(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** All partitions as one log, and how far the store is in each. */
+export async function openMergedShards(
+  config: Config,
+  database: DatabaseConnection,
+  logger: PlantLogger,
+): Promise<{ readonly log: MergedLog; readonly positions: OpenPositions }> {
+  const [{ openMergedLog }, { StoredPositions }, { defaultLimits: limits }] = await Promise.all([
+    import('../log/log-merged.ts'),
+    import('../store/stored-positions.ts'),
+    import('../gateway/limits.ts'),
+  ]);
+  const shards: Log[] = [];
+  for (let partition = 0; partition < kafkaOf(config).partitions; partition++) {
+    shards.push(await openShardLog(config, 'gateway', partition, logger));
+  }
+  const positions = new StoredPositions(database, shards[0]!.epoch);
+  await positions.refresh();
+  const log = await openMergedLog({
+    shards,
+    topics: [
+      ['instruments', Number.POSITIVE_INFINITY],
+      ['market.trades', limits.fillRecords],
+      ['market.quotes', limits.fillRecords],
+      ['market.candles', limits.fillCandles],
+      ['market.signals', limits.recentSignalsMax],
+    ],
+    stored: (topic, partition) => {
+      return topic === 'market.quotes' ? Infinity : positions.of(topic, partition);
+    },
+    clock: systemClock,
+    logger,
+  });
+  return { log, positions };
+}
+
+/** Throws Failure `bad-configuration`: a database of our own is one process's alone. */
+export function sharedDatabase(config: Config): Config {
+  if (config.databaseUrl !== null) return config;
+  throw new Failure(
+    'bad-configuration',
+    'DATABASE_URL is not set, and a database of our own could serve this process alone.',
+    'Set it to the PostgreSQL that all processes share.',
+  );
+}
+
+/** The group that divides the partitions among the processes of a role. */
+export async function openGroup(
+  config: Config,
+  role: Role,
+  logger: PlantLogger,
+  onAssigned: (partitions: ReadonlySet<number>) => void,
+): Promise<{ join(): Promise<void>; leave(): Promise<void> }> {
+  const kafka = kafkaOf(config);
+  const { Group } = await import('../log/kafka/group.ts');
+  const { instance } = kafka;
+  const common = { ...clusterOf(kafka, role), role, instance, clock: systemClock };
+  return new Group({ ...common, logger, onAssigned });
+}
+
+/** Throws Failure `bad-configuration` while processes run ingest, which would be taken over. */
+export async function refuseBesideIngest(config: Config): Promise<void> {
+  const kafka = kafkaOf(config);
+  const { membersOf } = await import('../log/kafka/group.ts');
+  const members = await membersOf(clusterOf(kafka, 'ingest'), 'ingest');
+  if (members === 0) return;
+  throw new Failure(
+    'bad-configuration',
+    `${members} processes run ingest now, and each partition has one writer.`,
+    'Stop them before the replay, and start them again after it.',
+  );
 }
 
 /** The store's writers, one to a topic. */
@@ -271,6 +412,47 @@ export async function liveFeed(
     case 'kraken': {
       const { krakenFeed } = await import('../feeds/kraken/kraken.ts');
       return krakenFeed({ ...symbols, known, clock, random, logger });
+    }
+  }
+}
+
+/** The part of a live feed that is a shard's; null where none of its symbols are. */
+export async function shardFeed(
+  name: FeedName,
+  config: Config,
+  known: ReadonlyMap<string, KnownTrade>,
+  random: Prng,
+  logger: PlantLogger,
+  shard: Shard,
+): Promise<Feed | null> {
+  const { symbols: all, nameOf } = await symbolsOf(name);
+  const wanted = config.symbols.length > 0 ? config.symbols : all;
+  const symbols = wanted.filter((symbol) => isOf(shard, nameOf(symbol)));
+  if (symbols.length === 0) return null;
+  const share = symbols.length / wanted.length;
+  const tradesPerSecond = Math.max(1, Math.round(config.tradesPerSecond * share));
+  const own = { ...config, symbols, tradesPerSecond };
+  return await liveFeed(name, own, known, systemClock, random, logger);
+}
+
+/** A feed's symbols when none are asked for, and what it calls one that is. */
+async function symbolsOf(name: FeedName) {
+  switch (name) {
+    case 'simulator': {
+      const { defaultSymbols } = await import('../feeds/simulator/listing.ts');
+      return { symbols: defaultSymbols, nameOf: (symbol: string) => symbol };
+    }
+    case 'coinbase': {
+      const { defaultSymbols } = await import('../feeds/coinbase/coinbase.ts');
+      return { symbols: defaultSymbols, nameOf: (symbol: string) => symbol.replace('/', '-') };
+    }
+    case 'kraken': {
+      const { defaultSymbols } = await import('../feeds/kraken/kraken.ts');
+      const { pairOf } = await import('../feeds/kraken/pair.ts');
+      return {
+        symbols: defaultSymbols,
+        nameOf: (symbol: string) => pairOf(symbol)?.symbol ?? symbol,
+      };
     }
   }
 }

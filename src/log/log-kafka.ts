@@ -1,11 +1,12 @@
-// The log as a partition of Kafka's topics, for as many machines as there are partitions; see log.ts
-// for what it promises, and kafka/ for how. A role writes its own topics and its own state, one
-// process at a time; it follows topics that others write. Across processes a commit's topics become
-// visible one after the other, each whole.
+// The log as a partition of Kafka's topics, for as many machines as there are partitions; see
+// log.ts for what it promises, and kafka/ for how. A role writes its own topics and its own state,
+// one process at a time; it follows topics that others write. Across processes a commit's topics
+// become visible one after the other, each whole.
 
 import { Admin } from '@platformatic/kafka';
 import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/failure.ts';
+import { Growth } from './growth.ts';
 import {
   type ClusterOptions,
   closedFailure,
@@ -70,8 +71,7 @@ class KafkaLog implements Log {
   readonly #followers: Fetcher[] = [];
   #following: Promise<unknown> = Promise.resolve();
   #epoch = '';
-  #generation = 0;
-  #growth = Promise.withResolvers<void>();
+  readonly #growth = new Growth();
   readonly #closed = new AbortController();
   #closing: Promise<void> | null = null;
 
@@ -88,7 +88,7 @@ class KafkaLog implements Log {
     }
     if (role === null) return;
     const shelves = new Map(writes.map((topic) => [topic, this.#shelf(topic)]));
-    const onWritten = (): void => this.#grow();
+    const onWritten = (): void => this.#growth.grow();
     const common = { cluster: options, role, partition, fetcher: this.#fetcher, clock };
     this.#writer = new KafkaWriter({ ...common, shelves, onWritten });
   }
@@ -103,7 +103,7 @@ class KafkaLog implements Log {
     await this.#writer?.open();
     for (const topic of follows) await this.#shelf(topic).open();
     this.#following = Promise.all(follows.map((topic) => this.#follow(this.#shelf(topic))));
-    this.#grow();
+    this.#growth.grow();
   }
 
   get epoch(): string {
@@ -126,12 +126,7 @@ class KafkaLog implements Log {
   }
 
   async grown(generation: number, signal?: AbortSignal): Promise<number> {
-    const stops = AbortSignal.any([this.#closed.signal, ...(signal ? [signal] : [])]);
-    if (this.#generation !== generation || stops.aborted) return this.#generation;
-    const stopped = Promise.withResolvers<void>();
-    stops.addEventListener('abort', () => stopped.resolve(), { once: true });
-    await Promise.race([this.#growth.promise, stopped.promise]);
-    return this.#generation;
+    return await this.#growth.since(generation, signal);
   }
 
   async state(key: string): Promise<Uint8Array | null> {
@@ -213,6 +208,7 @@ class KafkaLog implements Log {
   async #close(): Promise<void> {
     await this.#writer?.close();
     this.#closed.abort();
+    this.#growth.end();
     await Promise.all([this.#fetcher, ...this.#followers].map((fetcher) => fetcher.close()));
     await this.#following;
   }
@@ -229,7 +225,7 @@ class KafkaLog implements Log {
         const fetched = await fetcher.fetch(shelf.place, next, limits);
         for (const message of fetched.messages) shelf.add(batchOf(message));
         next = fetched.next;
-        if (fetched.messages.length > 0) this.#grow();
+        if (fetched.messages.length > 0) this.#growth.grow();
       } catch (error) {
         if (signal.aborted) return;
         const { cure } = clusterFailure(this.#options, '', error);
@@ -238,12 +234,6 @@ class KafkaLog implements Log {
         await clock.wait(retryMs, signal);
       }
     }
-  }
-
-  #grow(): void {
-    this.#generation += 1;
-    this.#growth.resolve();
-    this.#growth = Promise.withResolvers();
   }
 
   #shelf(topic: Topic): Shelf {

@@ -30,6 +30,8 @@ export interface FollowOptions {
   readonly lingerMs: number;
   /** A plant that serves waits out a full disk; a command fails instead. */
   readonly keepTrying: boolean;
+  /** After an abort it leaves what the log still holds to whoever goes on. */
+  readonly leavesRest?: boolean;
 }
 
 const readBytes = 4 * 2 ** 20;
@@ -88,6 +90,7 @@ export class Follower {
     await this.recover();
     let generation = -1;
     for (;;) {
+      if (signal.aborted && options.leavesRest) break;
       if (await this.step(options, signal)) {
         if (lingerMs > 0 && !signal.aborted) await this.#clock.wait(lingerMs, signal);
         continue;

@@ -48,6 +48,7 @@ import { type Floor, Floors, isGone } from './floors.ts';
 import type { Meters } from './meters.ts';
 import { Refused } from './refusals.ts';
 import { Repeats } from './repeats.ts';
+import { keepShard, type Shard } from './shard.ts';
 import { type Span, surveyOf } from './survey.ts';
 
 export interface IngestOptions {
@@ -58,6 +59,8 @@ export interface IngestOptions {
    * change candles; Infinity for no bound.
    */
   readonly correctionHorizon: number;
+  /** Where symbols are divided among several logs: what is not this one's is passed over. */
+  readonly shard?: Shard;
 }
 
 const streams = { 'market.trades': 'trades', 'market.quotes': 'quotes' } as const;
@@ -127,6 +130,7 @@ export class Ingest {
    * next must know, and ids that left memory are asked of the log.
    */
   async take(observations: Observations, keepTrying: boolean, signal: AbortSignal): Promise<void> {
+    if (this.#options.shard) keepShard(observations, this.#options.shard);
     const before = this.#turn;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#turn = promise;

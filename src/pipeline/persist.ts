@@ -14,6 +14,8 @@ export interface PersistOptions {
   readonly lingerMs: number;
   /** A plant waits for a database that is away; a command fails. */
   readonly keepTrying: boolean;
+  /** After an abort it leaves what the log still holds to whoever goes on. */
+  readonly leavesRest?: boolean;
 }
 
 export interface PersistParts {
@@ -60,6 +62,7 @@ export class Persist {
       try {
         if (!known) this.#reach(await sink.position());
         known = true;
+        if (signal.aborted && this.#options.leavesRest) return;
         if (await this.step()) {
           if (!signal.aborted) await clock.wait(this.#options.lingerMs, signal);
           continue;

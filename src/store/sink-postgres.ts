@@ -45,7 +45,7 @@ export function rowsWithin(
   return { first: Math.max(0, from - offset), end: Math.min(count, to - offset) };
 }
 
-const consumer = 'store';
+export const consumer = 'store';
 const statementSeconds = 60;
 /** Of writers that wait for each other PostgreSQL ends one, which is to begin again. */
 const mostTries = 5;

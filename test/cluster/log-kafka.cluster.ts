@@ -1,8 +1,12 @@
+import { strict as assert } from 'node:assert/strict';
 import { basename, dirname } from 'node:path';
-import type { Clock } from '../../src/base/clock.ts';
+import { test } from 'node:test';
+import { type Clock, systemClock } from '../../src/base/clock.ts';
+import { Failure } from '../../src/base/failure.ts';
 import { createTopics, type WriterRole } from '../../src/log/kafka/cluster.ts';
-import { type Log, topics } from '../../src/log/log.ts';
+import { type Append, type Log, topics } from '../../src/log/log.ts';
 import { openKafkaLog } from '../../src/log/log-kafka.ts';
+import { commitUntilDurable } from '../../src/pipeline/commit.ts';
 import { testLog } from '../conformance/log-suite.ts';
 import { testKafka } from './kafka.ts';
 
@@ -51,4 +55,58 @@ testLog({
   }),
   sharesState: false,
   runs: 10,
+});
+
+function trade(text: string): Append {
+  return { topic: 'market.trades', count: 1, bytes: Buffer.from(text) };
+}
+
+async function textsOf(log: Log): Promise<string[]> {
+  const { batches } = await log.read('market.trades', 0, 2 ** 20);
+  return batches.map(({ bytes }) => Buffer.from(bytes).toString());
+}
+
+test('who opens a partition later takes over: the earlier one can write no more', async (t) => {
+  const earlier = await openAt('zombie/log', systemClock);
+  t.after(() => earlier.close());
+  await earlier.commit({ appends: [trade('one')], state: [{ key: 'a', value: Buffer.of(1) }] });
+  const later = await openAt('zombie/log', systemClock);
+  t.after(() => later.close());
+  assert.deepEqual(await later.state('a'), Uint8Array.of(1));
+  await later.commit({ appends: [trade('two')] });
+  const refused = (error: Failure): boolean =>
+    error instanceof Failure && error.code === 'log-taken-over' && !error.kind.retryable;
+  await assert.rejects(earlier.commit({ appends: [trade('stale')] }), refused);
+  await assert.rejects(earlier.commit({ appends: [trade('stale again')] }), refused);
+  await later.commit({ appends: [trade('three')] });
+  assert.deepEqual(await textsOf(later), ['one', 'two', 'three']);
+});
+
+test('a broker that is killed holds commits up, and each is there once', async (t) => {
+  const log = await openAt('outage/log', systemClock);
+  t.after(() => log.close());
+  const texts = Array.from({ length: 60 }, (_, index) => `commit ${index}`);
+  const { signal } = new AbortController();
+  for (const [index, text] of texts.entries()) {
+    const restarted = index === 20 || index === 40 ? kafka().restart() : null;
+    await commitUntilDurable(log, { appends: [trade(text)] }, systemClock, true, signal);
+    await restarted;
+  }
+  assert.deepEqual(await textsOf(log), texts);
+});
+
+test('a reader of what another process has deleted meanwhile is told so', async (t) => {
+  const writer = await openAt('deleted/log', systemClock);
+  t.after(() => writer.close());
+  for (const text of ['one', 'two', 'three']) await writer.commit({ appends: [trade(text)] });
+  const settings = { ...settingsOf('deleted/log'), role: null, writes: [], follows: topics };
+  const reader = await openKafkaLog({ ...settings, clock: systemClock, logger });
+  t.after(() => reader.close());
+  assert.equal(await writer.trim({ bytesMax: 5, keepFrom: () => 2 }), 2);
+  const { batches, lost } = await reader.read('market.trades', 0, 2 ** 20);
+  assert.deepEqual(lost, [{ from: 0, to: 2, reason: 'retention' }]);
+  assert.deepEqual(
+    batches.map(({ offset, bytes }) => [offset, Buffer.from(bytes).toString()]),
+    [[2, 'three']],
+  );
 });

@@ -21,11 +21,15 @@ interface Partition {
 
 export class MemoryLog implements Log {
   readonly epoch = 'e1';
-  readonly partition = 0;
+  readonly partition: number;
   readonly warnings: readonly string[] = [];
   readonly #topics = new Map<Topic, Partition>();
   #generation = 0;
   #growth = Promise.withResolvers<void>();
+
+  constructor(partition = 0) {
+    this.partition = partition;
+  }
 
   async commit({ appends = [] }: Transaction): Promise<readonly number[]> {
     const offsets = appends.map(({ topic, count, bytes }) => {

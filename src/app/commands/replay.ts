@@ -8,8 +8,19 @@ import { cancelTooLate, tooLate, verdictName } from '../../contracts/verdict.ts'
 import type { Meters } from '../../pipeline/meters.ts';
 import type { Config } from '../config.ts';
 import { openProgress } from '../progress.ts';
+import type { Job } from '../shards.ts';
 import { StoreThread } from '../threads.ts';
-import { growthSignal, lockFolder, openLog, openReplay, type ReplayQuery } from '../wire.ts';
+import {
+  growthSignal,
+  kafkaOf,
+  lockFolder,
+  openLog,
+  openReplay,
+  openShardLog,
+  prepareCluster,
+  type ReplayQuery,
+  refuseBesideIngest,
+} from '../wire.ts';
 
 export interface ReplayOptions extends ReplayQuery {
   readonly quiet?: boolean;
@@ -20,6 +31,7 @@ export async function replay(
   files: readonly string[],
   options: ReplayOptions,
 ): Promise<void> {
+  if (config.kafka !== null) return await replayIntoShards(config, files, options);
   const started = systemClock.now();
   const interrupted = onInterrupt();
   const progress = openProgress(options.quiet !== true);
@@ -66,6 +78,48 @@ export async function replay(
   ends.defer(() => progress.clear());
   store.run();
   await Promise.race([plant.feed(feed), store.failed]);
+}
+
+/**
+ * Into the log over Kafka, in the place of `tapeline run ingest`: engine and persist are processes
+ * of their own. The files are read once for each partition, at the same time.
+ */
+async function replayIntoShards(
+  config: Config,
+  files: readonly string[],
+  options: ReplayOptions,
+): Promise<void> {
+  const started = systemClock.now();
+  const interrupted = onInterrupt();
+  const [{ openLogger }, { feedInto }, { pipelineMeters }, { Registry }] = await Promise.all([
+    import('../logger.ts'),
+    import('../jobs.ts'),
+    import('../../pipeline/meters.ts'),
+    import('@prometheus-io/client'),
+  ]);
+  const logger = openLogger(config.logLevel, 'stderr');
+  const meters = pipelineMeters(new Registry());
+  await prepareCluster(config, 'ingest');
+  await refuseBesideIngest(config);
+  await using ends = new AsyncDisposableStack();
+  ends.defer(async () => await tellSummary(meters, started));
+  const progress = openProgress(options.quiet !== true);
+  ends.defer(() => progress.clear());
+  const of = kafkaOf(config).partitions;
+  const jobs: Job[] = [];
+  for (let partition = 0; partition < of; partition++) {
+    const feed = await openReplay(files, options, systemClock, (at) => progress.show(at));
+    const log = await openShardLog(config, 'ingest', partition, logger);
+    const horizon = config.correctionHours ?? Number.POSITIVE_INFINITY;
+    const parts = { config, meters, logger };
+    const job = feedInto(parts, log, { partition, of }, [feed], horizon, false);
+    ends.defer(() => job.stop());
+    jobs.push(job);
+  }
+  const stop = (): void => void Promise.all(jobs.map((job) => job.stop()));
+  interrupted.addEventListener('abort', stop);
+  if (interrupted.aborted) stop();
+  await Promise.all(jobs.map((job) => job.done));
 }
 
 const interruptedCode = 130;

@@ -12,6 +12,7 @@ import type { Log } from '../../log/log.ts';
 import type { Config } from '../config.ts';
 import { openLogger } from '../logger.ts';
 import type { PipelineHealth } from '../pipeline-thread.ts';
+import { stopSignal } from '../signals.ts';
 import { PipelineThread, StoreThread, type ThreadMetrics } from '../threads.ts';
 import {
   type DatabaseConnection,
@@ -116,17 +117,6 @@ function ownGauges(registry: Registry, log: Log): void {
     collect() {
       this.set(log.stats().bytesOnDisk);
     },
-  });
-}
-
-/**
- * Resolves at the first signal; later ones are ignored, since npm and a terminal both send them.
- */
-async function stopSignal(): Promise<void> {
-  await new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.on(signal, () => resolve());
-    }
   });
 }
 

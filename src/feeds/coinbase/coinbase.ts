@@ -22,7 +22,7 @@ import type { WireProtocol } from '../websocket-session.ts';
 import { coinbaseScope, parse } from './parse.ts';
 import { fetchCoinbaseTrades, fetchProducts, productNamed } from './rest.ts';
 
-const defaultSymbols: readonly string[] = ['BTC-USD', 'ETH-USD', 'SOL-USD'];
+export const defaultSymbols: readonly string[] = ['BTC-USD', 'ETH-USD', 'SOL-USD'];
 
 /** Symbols are products such as `BTC-USD`; `BTC/USD` is understood. */
 export function coinbaseFeed(options: LiveFeedOptions): Feed {

@@ -22,7 +22,7 @@ import { krakenScope } from './parse-v1.ts';
 import { admitTickerRow, admitTradeRow, idOf, type Row, read } from './parse-v2.ts';
 import { fetchKrakenTrades, fetchPairs, instrumentOf } from './rest.ts';
 
-const defaultSymbols = ['BTC/USD', 'ETH/USD', 'SOL/USD'];
+export const defaultSymbols: readonly string[] = ['BTC/USD', 'ETH/USD', 'SOL/USD'];
 
 /**
  * Symbols are pairs: `BTC/USD`, `BTC-USD` and `BTCUSD` all give the symbol `BTCUSD`, and `XBT/USD`

@@ -45,7 +45,7 @@ export function connection({ bootstrapServers, clientId }: ClusterOptions): Base
   return {
     clientId,
     bootstrapBrokers: [...bootstrapServers],
-    timeout: 30_000,
+    timeout: 15_000,
     retries: 8,
     retryDelay: (_client, _operation, attempt) => Math.min(10 * 2 ** (attempt - 1), 500),
     metadataMaxAge: 60_000,

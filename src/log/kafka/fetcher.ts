@@ -1,7 +1,17 @@
 // Fetches of committed messages, one at a time over a connection of its own: a fetch that waits for
 // news holds up whatever shares its connection.
 
-import { Consumer, type ConsumerOptions } from '@platformatic/kafka';
+import {
+  Consumer,
+  type ConsumerOptions,
+  fetchV12,
+  fetchV13,
+  fetchV14,
+  fetchV15,
+  fetchV16,
+  fetchV17,
+} from '@platformatic/kafka';
+import type { Clock } from '../../base/clock.ts';
 import { type ClusterOptions, connection, isSaid } from './cluster.ts';
 import { committed, endOf, type KafkaMessage } from './messages.ts';
 
@@ -15,6 +25,8 @@ export interface Fetched {
   readonly messages: readonly KafkaMessage[];
   /** Kafka's offset to fetch on from. */
   readonly next: number;
+  /** What was asked for is gone: the topic begins at `next`. */
+  readonly isGone?: boolean;
 }
 
 export interface FetchLimits {
@@ -27,13 +39,21 @@ export interface FetchLimits {
 const readCommitted = 1;
 const earliest = -2n;
 const latest = -1n;
+const triesMax = 6;
+const retryMs = 100;
+const fetchVersions = [fetchV17, fetchV16, fetchV15, fetchV14, fetchV13, fetchV12] as const;
+/** Earlier ones name topics. */
+const firstWithTopicIds = 13;
 
 export class Fetcher {
   readonly #consumer: Consumer<Buffer, Buffer, Buffer, Buffer>;
+  readonly #clock: Clock;
+  #api: Promise<typeof fetchV17.api> | null = null;
   #turn: Promise<unknown> = Promise.resolve();
 
   /** `topics` is all that will be fetched from. */
-  constructor(options: ClusterOptions, topics: readonly string[]) {
+  constructor(options: ClusterOptions & { readonly clock: Clock }, topics: readonly string[]) {
+    this.#clock = options.clock;
     // The name of a group is asked for, though none is joined.
     const settings: ConsumerOptions<Buffer, Buffer, Buffer, Buffer> = {
       ...connection(options),
@@ -73,7 +93,7 @@ export class Fetcher {
       // Retention was quicker.
       const begin = await this.begin(place);
       if (begin <= offset) throw error;
-      return { messages: [], next: begin };
+      return { messages: [], next: begin, isGone: true };
     } finally {
       resolve();
     }
@@ -83,16 +103,38 @@ export class Fetcher {
     await this.#consumer.close(true);
   }
 
-  async #fetch(
+  /** Tries again where that may help: a partition may just have moved to another server. */
+  async #fetch(place: Place, offset: number, limits: FetchLimits): Promise<Fetched> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#fetchOnce(place, offset, limits);
+      } catch (error) {
+        const isFinal = isSaid(error, 'OFFSET_OUT_OF_RANGE') || this.#consumer.closed;
+        if (isFinal || tries === triesMax) throw error;
+        this.#consumer.clearMetadata();
+        await this.#clock.wait(retryMs * tries);
+      }
+    }
+  }
+
+  /**
+   * Asks by the protocol's own request. The client's `fetch` would also leave out what lies between
+   * an aborted transaction and the mark of a later one that wrote nothing, committed or not.
+   */
+  async #fetchOnce(
     { topic, partition }: Place,
     offset: number,
     { bytesMax, waitMs }: FetchLimits,
   ): Promise<Fetched> {
     const { topics } = await this.#consumer.metadata({ topics: [topic] });
     const found = topics.get(topic);
-    const node = found?.partitions[partition]?.leader;
-    if (!found || node === undefined)
+    const leader = found?.partitions[partition]?.leader;
+    if (!found || leader === undefined) {
       throw new Error(`there is no partition ${partition} of ${topic}`);
+    }
+    const connection = (await this.#consumer.connectToBrokers([leader])).get(leader);
+    if (!connection) throw new Error(`the server ${leader} is not known`);
+    const api = await this.#fetchApi();
     const wanted = {
       partition,
       currentLeaderEpoch: -1,
@@ -100,19 +142,43 @@ export class Fetcher {
       lastFetchedEpoch: -1,
       partitionMaxBytes: bytesMax,
     };
-    const { responses } = await this.#consumer.fetch({
-      node,
-      topics: [{ topicId: found.id, partitions: [wanted] }],
-      isolationLevel: readCommitted,
-      minBytes: 1,
-      maxBytes: bytesMax,
-      maxWaitTime: waitMs,
-    });
+    const topicId = api.version < firstWithTopicIds ? topic : found.id;
+    const asked = [{ topicId, partitions: [wanted] }];
+    const session = [0, -1] as const;
+    const { responses } = await api.async(
+      connection,
+      waitMs,
+      1,
+      bytesMax,
+      readCommitted,
+      ...session,
+      asked,
+      [],
+      '',
+    );
     const fetched = responses[0]?.partitions[0];
     const last = fetched?.records?.at(-1);
     if (!fetched || !last) return { messages: [], next: offset };
     const messages = [...committed(fetched)].filter((message) => message.offset >= offset);
     return { messages, next: Math.max(offset, endOf(last)) };
+  }
+
+  /** The newest version of the request that the servers know too. */
+  async #fetchApi(): Promise<typeof fetchV17.api> {
+    this.#api ??= (async () => {
+      const spoken = (await this.#consumer.listApis()).find(({ name }) => name === 'Fetch');
+      const known = fetchVersions.find(({ api: { version } }) => {
+        return spoken && spoken.minVersion <= version && version <= spoken.maxVersion;
+      });
+      if (!known) throw new Error('the servers speak none of the versions of Fetch known here');
+      return known.api as typeof fetchV17.api;
+    })();
+    try {
+      return await this.#api;
+    } catch (error) {
+      this.#api = null;
+      throw error;
+    }
   }
 
   async #offset({ topic, partition }: Place, timestamp: bigint): Promise<number> {

@@ -2,7 +2,7 @@
 // Kafka's count messages and the marks of transactions, so each message says its own in headers:
 // of its first record, how many there are, and the bytes of the topic before it.
 
-import type { Consumer } from '@platformatic/kafka';
+import type { fetchV17 } from '@platformatic/kafka';
 import type { Append, StoredBatch } from '../log.ts';
 
 export interface KafkaMessage {
@@ -48,7 +48,7 @@ export function batchOf(message: KafkaMessage): PlacedBatch {
   return { offset, count, bytes, bytesBefore, kafkaOffset, timeMs };
 }
 
-type FetchResponse = Awaited<ReturnType<Consumer['fetch']>>;
+type FetchResponse = Awaited<ReturnType<typeof fetchV17.api.async>>;
 type FetchedPartition = FetchResponse['responses'][number]['partitions'][number];
 type RecordsBatch = NonNullable<FetchedPartition['records']>[number];
 
@@ -61,8 +61,8 @@ export function endOf({ firstOffset, lastOffsetDelta }: RecordsBatch): number {
 }
 
 /**
- * The messages of committed transactions, in order. The servers list those that were aborted; the
- * client leaves out their messages itself only where each producer has one of them.
+ * The messages of committed transactions, in order. The servers send all up to the first that is
+ * not decided, and list those that were aborted: each from an offset to the producer's next mark.
  */
 export function* committed({
   records,

@@ -102,13 +102,15 @@ export class Shelf {
   }
 
   async #read(offset: number, bytesMax: number): Promise<ReadResult> {
-    const { start, end } = this.#reach;
+    const { end } = this.#reach;
     const found = new Found(offset);
-    found.lose(Math.min(start, end), 'retention');
     let waits = 0;
-    while (found.next < end && found.bytes < bytesMax) {
+    for (;;) {
+      found.lose(Math.min(this.#reach.start, end), 'retention');
+      if (found.next >= end || found.bytes >= bytesMax) break;
       const from = found.next;
-      for (const { offset: at, count, bytes } of (await this.#pageFrom(from, bytesMax)).batches) {
+      const { batches } = await this.#pageFrom(from, bytesMax);
+      for (const { offset: at, count, bytes } of batches) {
         if (at + count <= found.next) continue;
         if (at >= end || found.bytes >= bytesMax) break;
         found.add({ offset: at, count, bytes }, at + count);
@@ -130,11 +132,20 @@ export class Shelf {
     const from = this.#places.get(offset) ?? (await this.#find(offset));
     const limit = Math.min(Math.max(bytesMax, pageBytesMin), pageBytesMax);
     const fetched = await this.#fetcher.fetch(this.place, from, { bytesMax: limit, waitMs });
+    if (fetched.isGone) await this.#beginAt(fetched.next);
     this.#page = pageOf(fetched);
     const behind = this.#page.batches.at(-1);
     if (behind) this.#remember(behind.offset + behind.count, fetched.next);
     else this.#remember(offset, fetched.next);
     return this.#page;
+  }
+
+  /** Another process has deleted what was before. */
+  async #beginAt(kafkaOffset: number): Promise<void> {
+    this.#begin = kafkaOffset;
+    this.#places.clear();
+    const first = await this.#firstFrom(kafkaOffset);
+    this.withdraw(Math.max(first?.offset ?? this.#reach.end, this.#reach.start), first);
   }
 
   #remember(offset: number, kafkaOffset: number): void {

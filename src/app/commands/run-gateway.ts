@@ -1,0 +1,106 @@
+// `tapeline run gateway`: serves all partitions of the log, and the store, as one. Any number of
+// them may run; what a cursor names is a place in one of them, so a client that comes back to
+// another begins anew and is told so.
+
+import { collectDefaultMetrics, Registry } from '@prometheus-io/client';
+import { systemClock } from '../../base/clock.ts';
+import { Failure, messageOf } from '../../base/failure.ts';
+import { startGateway } from '../../gateway/gateway.ts';
+import type { HealthReport } from '../../gateway/health.ts';
+import { listen } from '../../gateway/listener.ts';
+import type { MergedLog } from '../../log/log-merged.ts';
+import type { Config } from '../config.ts';
+import { openLogger } from '../logger.ts';
+import { notStored } from '../positions.ts';
+import { stopSignal } from '../signals.ts';
+import {
+  type OpenPositions,
+  openDatabase,
+  openHistory,
+  openMergedShards,
+  openSharedCounts,
+  prepareCluster,
+  sharedDatabase,
+} from '../wire.ts';
+
+const refreshMs = 500;
+
+export async function runGateway(config: Config): Promise<void> {
+  const logger = openLogger(config.logLevel, 'stdout');
+  await using ends = new AsyncDisposableStack();
+  let waitsFor = 'the database and Kafka are asked';
+  const listener = await listen({ ...config, waitsFor: () => waitsFor });
+  ends.defer(() => listener.close());
+  await prepareCluster(config, 'gateway');
+  const database = await openDatabase(sharedDatabase(config), logger);
+  ends.defer(() => database.stop());
+  waitsFor = 'the end of the log is read';
+  const { log, positions } = await openMergedShards(config, database.connection, logger);
+  ends.defer(() => log.close());
+  ends.defer(() => positions.close());
+  const history = await openHistory(database.connection);
+  ends.defer(() => history.close());
+  const sharedCounts = await openSharedCounts(config, logger);
+  if (sharedCounts) ends.defer(() => sharedCounts.close());
+  const watch = new StoreWatch(log, positions);
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const gateway = await startGateway({
+    listener,
+    log,
+    history,
+    stored: (topic) => {
+      return topic === 'market.quotes'
+        ? notStored
+        : log.storedThrough(topic, (partition) => positions.of(topic, partition));
+    },
+    registry,
+    metricsText: async () => await registry.metrics(),
+    health: async () => watch.report(),
+    clock: systemClock,
+    logger,
+    allowedOrigins: config.allowedOrigins,
+    ...(sharedCounts ? { sharedCounts } : {}),
+  });
+  ends.defer(() => gateway.close());
+  logger.info({ url: gateway.url, kafka: config.kafka?.servers }, 'ready');
+  const stopped = new AbortController();
+  const stopping = stopSignal().finally(() => stopped.abort());
+  await Promise.race([stopping, watch.run(stopped.signal)]);
+}
+
+/** Keeps asking how far the store is. */
+class StoreWatch {
+  readonly #log: MergedLog;
+  readonly #positions: OpenPositions;
+  #trouble: string | null = null;
+
+  constructor(log: MergedLog, positions: OpenPositions) {
+    this.#log = log;
+    this.#positions = positions;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.#positions.refresh();
+        this.#trouble = null;
+      } catch (error) {
+        if (!(error instanceof Failure)) throw error;
+        this.#trouble = `${messageOf(error)} ${error.cure}`;
+      }
+      await systemClock.wait(refreshMs, signal);
+    }
+  }
+
+  /** Of other processes nothing is known here but what they leave in log and store. */
+  report(): HealthReport {
+    const elsewhere = { state: 'ok', detail: 'processes of their own' } as const;
+    return {
+      log: { state: 'ok', detail: `epoch ${this.#log.epoch}` },
+      engine: elsewhere,
+      store: this.#trouble ? { state: 'degraded', detail: this.#trouble } : elsewhere,
+      feeds: {},
+    };
+  }
+}

@@ -1,0 +1,160 @@
+// What each role does with a partition of the log: the same ingest, engine and sinks that run
+// together in one process, each on a log of its own.
+
+import { microsPerSecond, systemClock } from '../base/clock.ts';
+import { Failure, messageOf } from '../base/failure.ts';
+import { prng } from '../base/prng.ts';
+import type { Feed } from '../feeds/feed.ts';
+import type { Log, Topic } from '../log/log.ts';
+import { Ingest, knownTrades } from '../pipeline/ingest.ts';
+import type { Meters } from '../pipeline/meters.ts';
+import { Persist } from '../pipeline/persist.ts';
+import type { Shard } from '../pipeline/shard.ts';
+import type { Config } from './config.ts';
+import { allowedLateness, Engine } from './engine.ts';
+import type { PlantLogger } from './plant.ts';
+import type { Job } from './shards.ts';
+import { type DatabaseConnection, kafkaOf, openShardLog, openSinks, shardFeed } from './wire.ts';
+
+export interface JobParts {
+  readonly config: Config;
+  readonly meters: Meters;
+  readonly logger: PlantLogger;
+}
+
+/** What a day's data may still change, unless CORRECTION_HORIZON_HOURS says otherwise. */
+const correctionHours = 24;
+const deriveLingerMs = 20;
+const storeLingerMs = 100;
+const housekeepingMs = 60_000;
+
+/** Runs the live feeds with the symbols that are the partition's. */
+export async function startIngest(parts: JobParts, partition: number): Promise<Job> {
+  const { config, logger } = parts;
+  const shard = { partition, of: kafkaOf(config).partitions };
+  const log = await openShardLog(config, 'ingest', partition, logger);
+  const random = prng(Number(systemClock.now() % 2 ** 32));
+  const feeds: Feed[] = [];
+  for (const name of config.feeds) {
+    const known = await knownTrades(log, name);
+    const feed = await shardFeed(name, config, known, random, logger, shard);
+    if (feed) feeds.push(feed);
+  }
+  const horizon = config.correctionHours ?? correctionHours;
+  return feedInto(parts, log, shard, feeds, horizon, true);
+}
+
+/** Takes feeds in, of which what is the partition's is kept. `done` once they have ended. */
+export function feedInto(
+  { meters, logger }: JobParts,
+  log: Log,
+  shard: Shard,
+  feeds: readonly Feed[],
+  horizonHours: number,
+  keepTrying: boolean,
+): Job {
+  const correctionHorizon = horizonHours * 3_600 * microsPerSecond;
+  const options = { allowedLateness, correctionHorizon, shard };
+  const ingest = new Ingest(log, systemClock, options, meters);
+  const stopped = new AbortController();
+  const feeding = feeds.map(async (feed) => {
+    try {
+      await ingest.run(feed, stopped.signal, keepTrying);
+    } catch (error) {
+      logger.error({ feed: feed.name, err: error }, `${feed.name} ended: ${messageOf(error)}`);
+      throw error;
+    }
+  });
+  const idle = feeds.length > 0 ? [] : [untilAborted(stopped.signal)];
+  return jobOf(log, [...feeding, ...idle], async () => {
+    stopped.abort();
+    await Promise.allSettled(feeding);
+  });
+}
+
+/** Quotes, which nobody stores, leave the log once they are derived. */
+export async function startEngine(parts: JobParts, partition: number): Promise<Job> {
+  const { config, meters, logger } = parts;
+  const log = await openShardLog(config, 'engine', partition, logger);
+  const engine = new Engine(log, systemClock, meters);
+  const running = engine.run({ lingerMs: deriveLingerMs, keepTrying: true, leavesRest: true });
+  const stopped = new AbortController();
+  const quotes = engine.followers.find(({ topic }) => topic === 'market.quotes');
+  const needed = (topic: Topic): number => (topic === quotes?.topic ? quotes.checkpointed : 0);
+  const keeping = keepHouse(parts, log, needed, stopped.signal);
+  return jobOf(log, [running, keeping], async () => {
+    stopped.abort();
+    await engine.stop();
+  });
+}
+
+/** What is old and stored leaves the log: an engine may be away for as long as the log keeps it. */
+export async function startPersist(
+  parts: JobParts,
+  database: DatabaseConnection,
+  partition: number,
+): Promise<Job> {
+  const { config, meters, logger } = parts;
+  const log = await openShardLog(config, 'persist', partition, logger);
+  const sinks = await openSinks(database, log);
+  const stored = new Map<Topic, number>();
+  const stopped = new AbortController();
+  const shared = {
+    log,
+    clock: systemClock,
+    random: prng(Number(systemClock.now() % 2 ** 32)),
+    meters,
+    logger,
+    onStored: (topic: Topic, offset: number) => stored.set(topic, offset),
+    onLost: () => undefined,
+  };
+  const options = { lingerMs: storeLingerMs, keepTrying: true, leavesRest: true };
+  const storing = sinks.map(async (sink) => {
+    await new Persist({ ...shared, sink }, options).run(stopped.signal);
+  });
+  const keeping = keepHouse(parts, log, (topic) => stored.get(topic) ?? 0, stopped.signal);
+  return jobOf(log, [...storing, keeping], async () => {
+    stopped.abort();
+    await Promise.allSettled([...storing, keeping]);
+    await Promise.all(sinks.map((sink) => sink.close()));
+  });
+}
+
+async function keepHouse(
+  { config, logger }: JobParts,
+  log: Log,
+  keepFrom: (topic: Topic) => number,
+  signal: AbortSignal,
+): Promise<void> {
+  const { retentionHours, retentionGigabytes } = config;
+  for (;;) {
+    await systemClock.wait(housekeepingMs, signal);
+    if (signal.aborted) return;
+    const before = systemClock.now() - retentionHours * 3_600 * microsPerSecond;
+    try {
+      await log.trim({ before, bytesMax: retentionGigabytes * 2 ** 30, keepFrom });
+    } catch (error) {
+      if (!(error instanceof Failure && error.kind.retryable)) throw error;
+      logger.warn({ cure: error.cure }, `retention waits: ${error.message}`);
+    }
+  }
+}
+
+/** A job over a log that is its own, of parts that are stopped together. */
+function jobOf(log: Log, parts: readonly Promise<void>[], end: () => Promise<void>): Job {
+  const done = Promise.all(parts).then(() => undefined);
+  done.catch(() => undefined);
+  return {
+    done,
+    async stop() {
+      await end();
+      await log.close();
+    },
+  };
+}
+
+async function untilAborted(signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
