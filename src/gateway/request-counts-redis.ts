@@ -100,7 +100,9 @@ class RedisCounts implements SharedCounts {
 
   async #inTime<T>(answer: Promise<T>): Promise<T> {
     const answered = new AbortController();
-    const late = this.#options.clock.wait(answerMsMax, answered.signal).then(() => {
+    const late = this.#options.clock.wait(answerMsMax, answered.signal).then(async () => {
+      // It may be us who were late: what has come by now is heard first.
+      await new Promise(setImmediate);
       throw new Error(`no answer within ${answerMsMax} ms`);
     });
     // Whichever of the two loses may still reject, with nobody to hear it.

@@ -19,6 +19,7 @@ import {
   openExports,
   openHistory,
   openMergedShards,
+  openSharedCounts,
   prepareCluster,
   sharedDatabase,
 } from '../wire.ts';
@@ -40,6 +41,8 @@ export async function runGateway(config: Config): Promise<void> {
   ends.defer(() => positions.close());
   const history = await openHistory(database.connection);
   ends.defer(() => history.close());
+  const sharedCounts = await openSharedCounts(config, logger);
+  if (sharedCounts) ends.defer(() => sharedCounts.close());
   const watch = new StoreWatch(log, positions);
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -59,6 +62,7 @@ export async function runGateway(config: Config): Promise<void> {
     clock: systemClock,
     logger,
     allowedOrigins: config.allowedOrigins,
+    ...(sharedCounts ? { sharedCounts } : {}),
   });
   ends.defer(() => gateway.close());
   logger.info({ url: gateway.url, kafka: config.kafka?.servers }, 'ready');

@@ -41,6 +41,8 @@ export class Writer {
   readonly #parts: WriterParts;
   readonly #ends = new Map<Topic, number>();
   #id = '';
+  /** All under which it ever opened the log, also where it was not told whether it had. */
+  readonly #ids = new Set<string>();
   #channel: Channel | null = null;
   #pending: Pending[] = [];
   /** Commits that wait for the next segment. */
@@ -190,6 +192,7 @@ export class Writer {
     const channel = await this.#openChannel();
     const { promise, resolve } = Promise.withResolvers<Sight>();
     const id = randomUUID();
+    this.#ids.add(id);
     this.#sight = { id, resolve };
     channel.once('close', () => resolve('refused'));
     const headers = { kind: 'opened', writer: id, id, after: this.#id } as const;
@@ -221,7 +224,8 @@ export class Writer {
           for (const pending of this.#pending) this.#publish(pending);
           return;
         }
-        if (follower.writer !== this.#id) follower.fail(this.#takenOver());
+        if (!this.#ids.has(follower.writer)) follower.fail(this.#takenOver());
+        this.#id = follower.writer;
       } catch {
         await systemClock.wait(retryMs);
       }
