@@ -58,11 +58,14 @@ class LogOnDisk implements Log {
     await commit();
     const file = readFileSync(this.#file);
     for (const batch of bytes) {
-      const at = file.lastIndexOf(batch);
+      let at = file.indexOf(batch);
       assert(at >= 0, 'the batch is in the file');
       const handle = await open(this.#file, 'r+');
-      const place = at + batch.length - 9;
-      await handle.write(Buffer.of((file[place] ?? 0) ^ 1), 0, 1, place);
+      // Pages that were copied and left hold it too: which of them counts is the log's to know.
+      for (; at >= 0; at = file.indexOf(batch, at + 1)) {
+        const place = at + batch.length - 9;
+        await handle.write(Buffer.of((file[place] ?? 0) ^ 1), 0, 1, place);
+      }
       await handle.close();
     }
     this.#written = null;
