@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '../base/clock.ts';
 import type { Log, LogStats, LostRange, ReadResult, Retention, StoredBatch } from './log.ts';
 import { type Topic, type Transaction, topics } from './log.ts';
-import { Broker } from './rabbitmq/broker.ts';
+import { answerMsMax, Broker } from './rabbitmq/broker.ts';
 import { type Followed, Follower } from './rabbitmq/follower.ts';
 import type { Page, Trim } from './rabbitmq/message.ts';
 import { PageCache } from './rabbitmq/page-cache.ts';
@@ -81,7 +81,10 @@ async function openReader(broker: Broker, partition: number): Promise<Log> {
       id = randomUUID();
       const segment = broker.segmentName(follower.segment);
       await broker.publish(channel, segment, { kind: 'mark', writer: '', id });
-      isAtEnd = await Promise.race([seen.promise, follower.failed]);
+      const waiting = new AbortController();
+      const late = systemClock.wait(answerMsMax, waiting.signal).then(() => false);
+      isAtEnd = await Promise.race([seen.promise, follower.failed, late]);
+      waiting.abort();
     }
     await channel.close();
   };

@@ -15,6 +15,8 @@ export interface Headers {
   readonly kind: 'opened' | 'checkpoint' | 'transaction' | 'trim' | 'moved' | 'mark' | 'root';
   readonly writer: string;
   readonly id: string;
+  /** Counts what was written under one name; what comes after a gap does not count. */
+  readonly number?: number;
   readonly after?: string;
   /** Of a checkpoint. */
   readonly part?: number;
@@ -34,6 +36,8 @@ export type From = 'first' | 'last' | number;
 const prefetch = 256;
 /** The root holds a few bytes for each opening and each segment. */
 const rootBytesMax = 16 * 2 ** 20;
+/** A stream that only comes up with its broker may lose what is written to it, unsaid. */
+export const answerMsMax = 5_000;
 const lockTriesMax = 100;
 const lockRetryMs = 50;
 
@@ -176,7 +180,7 @@ export class Broker {
         if (id === mark) resolve(streamOffset);
       });
       await this.publish(channel, queue, { kind: 'mark', writer: '', id: mark });
-      return await promise;
+      return await inTime(promise);
     } finally {
       // Also when nobody has waited for it.
       promise.catch(() => undefined);
@@ -217,7 +221,7 @@ export class Broker {
       if (kind === 'root') found = Math.max(found ?? 0, segment);
       if (id === mark) resolve(found);
     });
-    return await promise;
+    return await inTime(promise);
   }
 
   async close(): Promise<void> {
@@ -252,6 +256,19 @@ export class Broker {
   #missing(): Failure {
     const message = `there is no log ${this.name} in ${this.#where} yet`;
     return new Failure('log-unavailable', message, 'Start the process that writes it.');
+  }
+}
+
+async function inTime<T>(answer: Promise<T>): Promise<T> {
+  const answered = new AbortController();
+  const late = systemClock.wait(answerMsMax, answered.signal).then(() => {
+    throw new Error(`no answer within ${answerMsMax} ms`);
+  });
+  late.catch(() => undefined);
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    answered.abort();
   }
 }
 

@@ -22,7 +22,7 @@ export class Follower {
   readonly #broker: Broker;
   readonly #shard: Shard;
   readonly #onMessage: (followed: Followed) => void;
-  readonly #succession = new Succession('');
+  #succession = new Succession('');
   segment: number;
   /** The newest message read of this segment. */
   #last: StreamMessage | null = null;
@@ -124,11 +124,12 @@ export class Follower {
     }
     // A segment is begun by who may.
     if (this.writer === '') {
-      this.#succession.writer = message.kind === 'opened' ? (message.after ?? '') : message.writer;
+      const { kind, after = '', writer, number } = message;
+      this.#succession = new Succession(kind === 'opened' ? after : writer, number);
     }
     const counts = this.#succession.accepts(message);
     this.#last = message;
-    const offsets = counts ? this.#shard.apply(message, this.segment, this.writer) : [];
+    const offsets = counts ? this.#shard.apply(message, this.segment) : [];
     if (counts && message.kind === 'moved') {
       this.segment += 1;
       this.#last = null;

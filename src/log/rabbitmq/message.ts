@@ -26,9 +26,10 @@ export type ByTopic = readonly number[];
 export interface Page {
   /** Of the stream. */
   readonly segment: number;
-  /** The offset in the stream of its first message, and who wrote then. */
+  /** Of its first message: the offset in the stream, who wrote it, and the number they gave it. */
   readonly at: number;
   readonly writer: string;
+  readonly number: number;
   /** Of each topic: the offset of its first record, and the bytes of its batches. */
   readonly starts: ByTopic;
   readonly bytes: ByTopic;

@@ -70,7 +70,7 @@ export class PageCache {
     const { promise, resolve, reject } = Promise.withResolvers<PageBatches>();
     channel.once('close', () => reject(new Error('the connection was lost')));
     const batches: DatedBatch[][] = topics.map(() => []);
-    const succession = new Succession(page.writer);
+    const succession = new Succession(page.writer, page.number);
     let bytes = page.bytes.reduce((sum, size) => sum + size, 0);
     const name = this.#broker.segmentName(page.segment);
     await this.#broker.consume(channel, name, page.at, (message) => {

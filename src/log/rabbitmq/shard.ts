@@ -34,18 +34,26 @@ interface OpenPage extends Page {
 const pageBytes = 2 ** 20;
 const pageMessages = 1_024;
 
-/** Which messages count: those of the writer that was the last to open the log. */
+/** Which messages count: those of the last to open the log, as far as none of them is missing. */
 export class Succession {
   writer: string;
+  #next: number;
 
-  constructor(writer: string) {
+  /** `next`: the number of the message with which reading begins. */
+  constructor(writer: string, next = 0) {
     this.writer = writer;
+    this.#next = next;
   }
 
-  accepts({ kind, writer, after }: Headers): boolean {
-    if (kind !== 'opened') return writer === this.writer;
+  accepts({ kind, writer, after, number = 0 }: Headers): boolean {
+    if (kind !== 'opened') {
+      if (writer !== this.writer || number !== this.#next) return false;
+      this.#next += 1;
+      return true;
+    }
     if (after !== this.writer) return false;
     this.writer = writer;
+    this.#next = 0;
     return true;
   }
 }
@@ -117,11 +125,11 @@ export class Shard {
   }
 
   /** Takes in the next message that counts; returns the offsets of a transaction's appends. */
-  apply(message: StreamMessage, segment: number, writer: string): readonly number[] {
+  apply(message: StreamMessage, segment: number): readonly number[] {
     this.segmentBytes += message.body.length;
     const { kind, body } = message;
     if (kind === 'transaction') {
-      return this.#append(decodeTransaction(body), message, segment, writer);
+      return this.#append(decodeTransaction(body), message, segment);
     }
     if (kind === 'trim') this.#trim(decodeTrim(body));
     if (kind === 'checkpoint') this.#collect(message);
@@ -145,15 +153,15 @@ export class Shard {
 
   #append(
     { time, appends, state }: PlacedTransaction,
-    { streamOffset: at }: StreamMessage,
+    { streamOffset: at, writer, number = 0 }: StreamMessage,
     segment: number,
-    writer: string,
   ): readonly number[] {
     if (appends.length > 0) {
       this.#open ??= {
         segment,
         at,
         writer,
+        number,
         time,
         bytes: zeros(),
         starts: [...this.#ends],

@@ -9,7 +9,7 @@ import type { Channel } from 'rabbitmq-client';
 import { type Clock, systemClock } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
 import { type Topic, type Transaction, topics } from '../log.ts';
-import type { Broker, Headers } from './broker.ts';
+import { answerMsMax, type Broker, type Headers } from './broker.ts';
 import type { Followed, Follower } from './follower.ts';
 import { encodeCheckpoint, encodeTransaction, encodeTrim, type Trim } from './message.ts';
 import type { Shard } from './shard.ts';
@@ -49,6 +49,9 @@ export class Writer {
   #waiting: (() => void)[] | null = null;
   #sight: { readonly id: string; readonly resolve: (sight: Sight) => void } | null = null;
   #numbers = 0;
+  /** Messages under the present name. */
+  #published = 0;
+  readonly #closed = new AbortController();
   #isClosed = false;
   #working: Promise<void> = Promise.resolve();
   commits = 0;
@@ -84,6 +87,17 @@ export class Writer {
     for (const topic of topics) this.#ends.set(topic, shard.end(topic));
     if (root !== follower.segment || shard.epoch === '') {
       await this.#writeCheckpoint(shard.epoch || randomUUID());
+    }
+    void this.#watch();
+  }
+
+  /** Opens the log anew when what was sent does not come back: the broker may have lost it. */
+  async #watch(): Promise<void> {
+    const { signal } = this.#closed;
+    for (let first: Pending | undefined; !signal.aborted; first = this.#pending[0]) {
+      await systemClock.wait(answerMsMax, signal);
+      const isStuck = first !== undefined && first === this.#pending[0];
+      if (isStuck && !this.#parts.broker.isFull) await this.#channel?.close();
     }
   }
 
@@ -128,6 +142,7 @@ export class Writer {
 
   /** Once it is closed, or takes too long. */
   leave(): void {
+    this.#closed.abort();
     this.#abandon(unknownFailure());
   }
 
@@ -175,7 +190,7 @@ export class Writer {
     const { broker, follower } = this.#parts;
     if (!this.#channel) return;
     const queue = broker.segmentName(follower.segment);
-    const headers = { kind, id, writer: this.#id, ...extra };
+    const headers = { kind, id, writer: this.#id, number: this.#published++, ...extra };
     // A failure closes the channel, which has everything sent again.
     broker.publish(this.#channel, queue, headers, body).catch(() => undefined);
   }
@@ -197,7 +212,10 @@ export class Writer {
     channel.once('close', () => resolve('refused'));
     const headers = { kind: 'opened', writer: id, id, after: this.#id } as const;
     broker.publish(channel, broker.segmentName(follower.segment), headers).catch(() => undefined);
+    const patience = new AbortController();
+    void systemClock.wait(answerMsMax, patience.signal).then(() => resolve('refused'));
     const sight = await promise;
+    patience.abort();
     if (sight === 'refused') {
       await channel.close();
       if (follower.failure) throw follower.failure;
@@ -205,7 +223,9 @@ export class Writer {
     }
     this.#id = id;
     this.#channel = channel;
+    this.#published = 0;
     channel.once('close', () => this.#lose());
+    for (const pending of this.#pending) this.#publish(pending);
     return sight;
   }
 
@@ -220,10 +240,7 @@ export class Writer {
     while (!this.#isClosed && !follower.failure) {
       try {
         await broker.lock();
-        if ((await this.#takeOver()) === 'accepted') {
-          for (const pending of this.#pending) this.#publish(pending);
-          return;
-        }
+        if ((await this.#takeOver()) === 'accepted') return;
         if (!this.#ids.has(follower.writer)) follower.fail(this.#takenOver());
         this.#id = follower.writer;
       } catch {
