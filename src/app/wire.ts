@@ -35,6 +35,7 @@ import type { Sink } from '../store/sink.ts';
 import type { Config, FeedName, KafkaConfig } from './config.ts';
 import { type DataFolderLock, lockDataFolder } from './data-folder.ts';
 import type { PlantLogger } from './plant.ts';
+import { notStored } from './positions.ts';
 
 export type DatabaseConnection = Database;
 
@@ -170,7 +171,14 @@ const topicsOf = {
   },
   gateway: {
     writes: [],
-    follows: ['instruments', 'market.trades', 'market.quotes', 'market.candles', 'market.signals'],
+    follows: [
+      'instruments',
+      'market.trades',
+      'market.quotes',
+      'market.candles',
+      'market.signals',
+      'news.articles',
+    ],
   },
 } as const satisfies Record<string, { writes: readonly Topic[]; follows: readonly Topic[] }>;
 export type Role = keyof typeof topicsOf;
@@ -204,6 +212,11 @@ export async function openShardLog(
   });
 }
 
+/** Whether a sink keeps the topic. */
+export function isStored(topic: Topic): boolean {
+  return topic !== 'market.quotes' && topic !== 'news.articles';
+}
+
 export interface OpenPositions {
   of(topic: string, partition: number): number;
   refresh(): Promise<void>;
@@ -216,11 +229,13 @@ export async function openMergedShards(
   database: DatabaseConnection,
   logger: PlantLogger,
 ): Promise<{ readonly log: MergedLog; readonly positions: OpenPositions }> {
-  const [{ openMergedLog }, { StoredPositions }, { defaultLimits: limits }] = await Promise.all([
-    import('../log/log-merged.ts'),
-    import('../store/stored-positions.ts'),
-    import('../gateway/limits.ts'),
-  ]);
+  const [{ openMergedLog }, { StoredPositions }, { defaultLimits }, { tailedTopics }] =
+    await Promise.all([
+      import('../log/log-merged.ts'),
+      import('../store/stored-positions.ts'),
+      import('../gateway/limits.ts'),
+      import('../gateway/live.ts'),
+    ]);
   const shards: Log[] = [];
   for (let partition = 0; partition < kafkaOf(config).partitions; partition++) {
     shards.push(await openShardLog(config, 'gateway', partition, logger));
@@ -229,16 +244,8 @@ export async function openMergedShards(
   await positions.refresh();
   const log = await openMergedLog({
     shards,
-    topics: [
-      ['instruments', Number.POSITIVE_INFINITY],
-      ['market.trades', limits.fillRecords],
-      ['market.quotes', limits.fillRecords],
-      ['market.candles', limits.fillCandles],
-      ['market.signals', limits.recentSignalsMax],
-    ],
-    stored: (topic, partition) => {
-      return topic === 'market.quotes' ? Infinity : positions.of(topic, partition);
-    },
+    topics: tailedTopics(defaultLimits),
+    stored: (topic, partition) => (isStored(topic) ? positions.of(topic, partition) : notStored),
     clock: systemClock,
     logger,
   });

@@ -12,6 +12,7 @@ import type { AddressInfo } from 'node:net';
 import { Failure, messageOf } from '../base/failure.ts';
 import { type Health, healthOf, unknownFigures } from './health.ts';
 import { defaultLimits, type GatewayLimits } from './limits.ts';
+import { sharing } from './origin.ts';
 import { problemOf, problemType, refuseUpgrade } from './problem.ts';
 import { answerLater, wantsEvents } from './stream/transport-sse.ts';
 
@@ -108,11 +109,13 @@ export class Listener {
 
 function answerStarting(request: IncomingMessage, response: ServerResponse, waitsFor: string) {
   const url = request.url ?? '';
-  if (wantsEvents(request)) {
-    answerLater(response);
+  const path = url.split('?', 1)[0] ?? '';
+  if (wantsEvents(request) && /^\/api(\/v1)?\/stream$/.test(path)) {
+    // It says nothing, so any page may have it: one that may not connect hears that later.
+    answerLater(response, { ...securityHeaders, ...sharing(request) });
     return;
   }
-  const isHealth = url.split('?', 1)[0] === '/health';
+  const isHealth = path === '/health';
   const body = isHealth ? healthStarting(waitsFor) : problemOf(notReady(waitsFor), url);
   response.writeHead(isHealth ? 200 : 503, {
     ...securityHeaders,

@@ -95,6 +95,18 @@ const undefinedInstrument = {
   source: '',
 } as const;
 
+/** What the gateway reads of the log, and how many records of the end of each at first. */
+export function tailedTopics(limits: GatewayLimits): readonly (readonly [Topic, number])[] {
+  return [
+    ['instruments', Number.POSITIVE_INFINITY],
+    ['market.trades', limits.fillRecords],
+    ['market.quotes', limits.fillRecords],
+    ['market.candles', limits.fillCandles],
+    ['market.signals', limits.recentSignalsMax],
+    ['news.articles', limits.recentArticlesMax],
+  ];
+}
+
 export class Live implements TailReader {
   readonly tail: Tail;
   readonly signals: RecentSignals;
@@ -117,14 +129,7 @@ export class Live implements TailReader {
     this.#candleBudget = new RowBudget(limits.recentCandlesTotalMax);
     this.signals = new RecentSignals(limits.recentSignalsMax);
     this.articles = new RecentArticles(limits.recentArticlesMax);
-    const topics: [Topic, number][] = [
-      ['instruments', Number.POSITIVE_INFINITY],
-      ['market.trades', limits.fillRecords],
-      ['market.quotes', limits.fillRecords],
-      ['market.candles', limits.fillCandles],
-      ['market.signals', limits.recentSignalsMax],
-      ['news.articles', limits.recentArticlesMax],
-    ];
+    const topics = tailedTopics(limits);
     this.tail = new Tail(log, topics, this, clock, logger);
     for (const [topic] of topics) this.#filledFrom.set(topic, this.tail.position(topic));
   }

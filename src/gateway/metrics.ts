@@ -46,49 +46,49 @@ export function gatewayMetrics(registry: Registry) {
 function webSocketCounters(registers: Registry[]) {
   return {
     messages: new Counter({
-      name: 'tapeline_websocket_messages_total',
+      name: 'tapeline_stream_messages_total',
       help: 'Messages written to WebSocket clients.',
       labelNames: ['stream'],
       registers,
     }),
     conflated: new Counter({
-      name: 'tapeline_websocket_conflated_total',
+      name: 'tapeline_stream_conflated_total',
       help: 'Messages that a slow client was not sent, because a newer value followed.',
       labelNames: ['stream'],
       registers,
     }),
     fallbacks: new Counter({
-      name: 'tapeline_websocket_fallbacks_total',
+      name: 'tapeline_stream_fallbacks_total',
       help: 'Times that a slow client was left to read on from the log.',
       labelNames: ['stream'],
       registers,
     }),
     skipped: new Counter({
-      name: 'tapeline_websocket_skipped_total',
+      name: 'tapeline_stream_missed_records_total',
       help: 'Log records that gap messages told clients they have missed.',
       labelNames: ['stream'],
       registers,
     }),
     dropped: new Counter({
-      name: 'tapeline_websocket_dropped_total',
+      name: 'tapeline_stream_skipped_total',
       help: 'Messages that a slow client was not sent, and told so in a skip message.',
       labelNames: ['stream'],
       registers,
     }),
     errors: new Counter({
-      name: 'tapeline_websocket_errors_total',
+      name: 'tapeline_stream_errors_total',
       help: 'Messages of WebSocket clients that were refused.',
       labelNames: ['code'],
       registers,
     }),
     closed: new Counter({
-      name: 'tapeline_websocket_closed_total',
+      name: 'tapeline_stream_closed_total',
       help: 'WebSockets that ended, by what ended them.',
       labelNames: ['reason'],
       registers,
     }),
     refused: new Counter({
-      name: 'tapeline_websocket_refused_total',
+      name: 'tapeline_stream_refused_total',
       help: 'WebSocket handshakes that were refused.',
       labelNames: ['reason'],
       registers,
@@ -108,7 +108,7 @@ export function gatewayGauges(registry: Registry, gauges: GatewayGauges): void {
     },
   });
   new Gauge({
-    name: 'tapeline_websocket_connections',
+    name: 'tapeline_stream_connections',
     help: 'WebSockets that are open.',
     registers,
     collect() {
@@ -116,7 +116,7 @@ export function gatewayGauges(registry: Registry, gauges: GatewayGauges): void {
     },
   });
   new Gauge({
-    name: 'tapeline_websocket_subscriptions',
+    name: 'tapeline_stream_subscriptions',
     help: 'Streams that WebSockets are subscribed to.',
     labelNames: ['stream'],
     registers,

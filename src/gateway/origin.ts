@@ -1,6 +1,7 @@
 // Which pages may connect. A browser says of what origin the page is that opens a WebSocket, and
 // asks nobody else; so without this any page could read what only this machine may.
 
+import type { IncomingMessage } from 'node:http';
 import { isLoopback } from './address.ts';
 
 /**
@@ -19,4 +20,10 @@ export function mayConnect(
   if (page.host === host) return true;
   const name = page.hostname.replace(/^\[(.*)\]$/, '$1');
   return isLoopback(address) && (name === 'localhost' || isLoopback(name));
+}
+
+/** What lets the page read an answer that may connect. */
+export function sharing({ headers }: IncomingMessage): Readonly<Record<string, string>> {
+  const { origin } = headers;
+  return origin === undefined ? {} : { 'access-control-allow-origin': origin, vary: 'Origin' };
 }

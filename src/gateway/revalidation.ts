@@ -19,7 +19,7 @@ export function revalidate(app: HttpServer): void {
     reply.header('etag', etag);
     if (!isAmong(request.headers['if-none-match'], etag)) return payload;
     reply.code(304);
-    return '';
+    return null;
   });
 }
 

@@ -123,7 +123,8 @@ async function describe(app: HttpServer): Promise<void> {
           'times ISO 8601 in UTC, errors problem documents (RFC 9457). /api/X is the same as ' +
           '/api/v1/X. Live streams are at /ws, many on one socket, and ready-made at ' +
           '/ws/trades/{symbol}, /ws/quotes/{symbol}, ' +
-          '/ws/candles/{symbol}?interval=&price=&indicators= and /ws/alerts.',
+          '/ws/candles/{symbol}?interval=&price=&indicators= and /ws/alerts; as server-sent ' +
+          'events at /api/v1/stream.',
       },
     },
     refResolver: {

@@ -80,7 +80,7 @@ suite('a bad message is answered with a code and a cure', () => {
     await one.tape.trades({ symbol: 'MSFT', time: monday, price: 1 });
     assert.equal((await client.next()).price, '0.01', 'what was subscribed before goes on');
     const { body } = await one.get('/metrics');
-    assert.match(body, /tapeline_websocket_errors_total\{code="not-found"\} 3/);
+    assert.match(body, /tapeline_stream_errors_total\{code="not-found"\} 3/);
   });
 
   test('whatever it is made of', async (t) => {

@@ -205,8 +205,8 @@ suite('a client of events', () => {
     const other = await one.get('/api/v1/stream?stream=trades&symbols=AAPL', { headers });
     assert.match(other.body.detail, /is of 2 subscriptions, and there are 1/);
     const { body } = await one.get('/metrics');
-    assert.match(body, /tapeline_websocket_connections 0/);
-    assert.match(body, /tapeline_websocket_refused_total\{reason="not-found"\} 1/);
+    assert.match(body, /tapeline_stream_connections 0/);
+    assert.match(body, /tapeline_stream_refused_total\{reason="not-found"\} 1/);
   });
 
   test('may be of an origin that is allowed, and of no other', async (t) => {
@@ -226,20 +226,25 @@ suite('a client of events', () => {
     const client = await EventClient.open(one, 'stream=trades&symbols=AAPL');
     await client.take(2);
     assert.equal((await one.get(path)).status, 429);
-    const headers = { accept: 'text/event-stream' };
+    const origin = 'http://localhost:3000';
+    const headers = { accept: 'text/event-stream', origin };
     const later = await one.get(path, { headers });
     assert.deepEqual([later.status, later.body], [200, 'retry: 1000\n\n']);
+    // Or a browser shows a page of another origin an error, and never comes back.
+    assert.equal(later.headers.get('access-control-allow-origin'), origin);
     client.cut();
-    while ((await one.get('/metrics')).body.includes('tapeline_websocket_connections 1'));
+    while ((await one.get('/metrics')).body.includes('tapeline_stream_connections 1'));
     await (await EventClient.open(one, 'stream=trades&symbols=AAPL')).take(2);
   });
 
   test('comes back to a server that starts, and is let go by one that stops', async (t) => {
     const listener = await listen({ host: '127.0.0.1', port: 0 });
     t.after(() => listener.close());
-    const headers = { accept: 'text/event-stream' };
+    const origin = 'https://example.com';
+    const headers = { accept: 'text/event-stream', origin };
     const early = await fetch(`${listener.url}/api/v1/stream?stream=trades&symbols=*`, { headers });
     assert.deepEqual([early.status, await early.text()], [200, 'retry: 1000\n\n']);
+    assert.equal(early.headers.get('access-control-allow-origin'), origin);
     const one = await rig(t);
     const client = await EventClient.open(one, 'stream=trades&symbols=AAPL');
     await client.take(2);

@@ -38,6 +38,8 @@ suite('a JSON answer', () => {
       const again = await ask(one, path, { 'if-none-match': known });
       assert.deepEqual([again.status, again.bytes.length, again.headers.etag], [304, 0, etag]);
       assert.equal(again.headers['cache-control'], 'no-cache');
+      // RFC 9110, 8.6: no length but that of the answer it stands for.
+      assert.equal(again.headers['content-length'], undefined);
     }
     assert.equal((await ask(one, path, { 'if-none-match': '"other"' })).status, 200);
     await one.tape.trades({ time: monday + 1_000 * second, price: 17_001 });

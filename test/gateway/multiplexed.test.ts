@@ -118,7 +118,7 @@ suite('a socket at /ws', () => {
     await one.tape.trades({ time: monday, price: 1 }, { symbol: 'MSFT', time: monday, price: 2 });
     assert.equal((await client.next()).symbol, 'MSFT');
     const { body } = await one.get('/metrics');
-    assert.match(body, /tapeline_websocket_subscriptions\{stream="trades"\} 1/);
+    assert.match(body, /tapeline_stream_subscriptions\{stream="trades"\} 1/);
     await client.subscribe({ id: 'a', stream: 'trades', symbols: ['AAPL'] });
     client.say({ op: 'ping' });
     assert.deepEqual(await client.next(), { type: 'pong' });

@@ -30,7 +30,7 @@ async function metric(one: Rig, name: string): Promise<number> {
 
 /** Resolves when the kernel takes no more for a client that does not read. */
 async function stuck(one: Rig): Promise<void> {
-  const written = () => metric(one, 'tapeline_websocket_messages_total{stream="trades"}');
+  const written = () => metric(one, 'tapeline_stream_messages_total{stream="trades"}');
   for (let [known, same] = [-1, 0]; same < 5; ) {
     const now = await written();
     same = now === known ? same + 1 : 0;
@@ -49,7 +49,7 @@ suite('a client that stops reading', () => {
     await flood(one);
     await live.take(total);
     // The live one may have had to catch up too, on a busy machine; the paused one surely did.
-    const fallbacks = await metric(one, 'tapeline_websocket_fallbacks_total{stream="trades"}');
+    const fallbacks = await metric(one, 'tapeline_stream_fallbacks_total{stream="trades"}');
     assert(fallbacks >= 1, `${fallbacks} fallbacks`);
     slow.resume();
     const told = await slow.take(total);
@@ -114,7 +114,7 @@ suite('a client that stops reading', () => {
       await one.tape.quotes(...quotes);
     }
     await one.settled();
-    const conflated = await metric(one, 'tapeline_websocket_conflated_total{stream="quotes"}');
+    const conflated = await metric(one, 'tapeline_stream_conflated_total{stream="quotes"}');
     assert.ok(conflated > 0 && conflated < total, `${conflated} conflated`);
     slow.resume();
     let told = 0;
@@ -177,7 +177,7 @@ suite('a client that stops reading', () => {
       dropped += count;
     }
     assert(dropped > 0 && dropped < total, `${dropped} dropped`);
-    const counted = await metric(one, 'tapeline_websocket_dropped_total{stream="trades"}');
+    const counted = await metric(one, 'tapeline_stream_skipped_total{stream="trades"}');
     assert.equal(counted, dropped);
     await one.tape.trades({ time: monday + total, price: 1 });
     assert.equal((await slow.next()).sequence, total);
@@ -245,12 +245,12 @@ suite('a client that stops reading', () => {
     await one.settled();
     const closed = slow.closed();
     await clock.advance(59_000);
-    assert.equal(await metric(one, 'tapeline_websocket_connections'), 1);
+    assert.equal(await metric(one, 'tapeline_stream_connections'), 1);
     await clock.advance(2_000);
     slow.resume();
     const { code, reason } = await closed;
     assert.equal(code, 4006);
     assert.match(reason, /Too slow for 60 s/);
-    assert.equal(await metric(one, 'tapeline_websocket_closed_total{reason="slow-consumer"}'), 1);
+    assert.equal(await metric(one, 'tapeline_stream_closed_total{reason="slow-consumer"}'), 1);
   });
 });

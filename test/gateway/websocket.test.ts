@@ -116,7 +116,7 @@ suite('a stream', () => {
     assert.equal((await clients[0].next()).price, '0.03');
     const { body } = await one.get('/metrics');
     assert.match(body, /tapeline_gateway_lost_records_total\{.*reason="damaged".*\} 2/);
-    assert.match(body, /tapeline_websocket_skipped_total\{stream="trades"\} 4/);
+    assert.match(body, /tapeline_stream_missed_records_total\{stream="trades"\} 4/);
   });
 });
 
@@ -168,7 +168,7 @@ suite('a handshake is refused as an HTTP problem', () => {
     assert.equal(problem.status, 429);
     first.socket.close();
     await first.closed();
-    while ((await one.get('/metrics')).body.includes('tapeline_websocket_connections 2'));
+    while ((await one.get('/metrics')).body.includes('tapeline_stream_connections 2'));
     await one.connect('/ws/trades/AAPL');
   });
 
@@ -250,7 +250,7 @@ suite('a connection', () => {
       await one.get('/health'); // the pong travels ahead of this answer
     }
     await gone;
-    while (!(await one.get('/metrics')).body.includes('tapeline_websocket_connections 1'));
+    while (!(await one.get('/metrics')).body.includes('tapeline_stream_connections 1'));
     assert.match((await one.get('/metrics')).body, /websocket_closed_total\{reason="no-pong"\} 1/);
     assert.equal(alive.socket.readyState, WebSocket.OPEN);
   });

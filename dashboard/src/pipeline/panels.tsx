@@ -17,7 +17,7 @@ const flows: readonly (readonly [name: string, count: (metrics: Metrics) => numb
   ['quotes in', (all) => sum(all, 'tapeline_ingest_records_total', { stream: 'quotes' })],
   ['candles', (all) => sum(all, 'tapeline_candles_total')],
   ['signals', (all) => sum(all, 'tapeline_signals_total')],
-  ['messages to clients', (all) => sum(all, 'tapeline_websocket_messages_total')],
+  ['messages to clients', (all) => sum(all, 'tapeline_stream_messages_total')],
   ['HTTP requests', (all) => sum(all, 'tapeline_http_request_seconds_count')],
 ];
 
@@ -108,10 +108,11 @@ const losses: readonly (readonly [name: string, metric: string, by: string])[] =
   ['unknown conditions', 'tapeline_tape_unknown_conditions_total', 'tape'],
   ['log records lost', 'tapeline_log_lost_records_total', 'reason'],
   ['gateway: records lost', 'tapeline_gateway_lost_records_total', 'reason'],
-  ['clients: conflated', 'tapeline_websocket_conflated_total', 'stream'],
-  ['clients: skipped', 'tapeline_websocket_skipped_total', 'stream'],
-  ['clients: closed', 'tapeline_websocket_closed_total', 'reason'],
-  ['clients: refused', 'tapeline_websocket_refused_total', 'reason'],
+  ['clients: conflated', 'tapeline_stream_conflated_total', 'stream'],
+  ['clients: skipped', 'tapeline_stream_skipped_total', 'stream'],
+  ['clients: told a gap', 'tapeline_stream_missed_records_total', 'stream'],
+  ['clients: closed', 'tapeline_stream_closed_total', 'reason'],
+  ['clients: refused', 'tapeline_stream_refused_total', 'reason'],
 ];
 
 export function Gaps({ readings }: PanelProps) {
@@ -141,8 +142,8 @@ export function System({ readings, health }: SystemProps) {
     ['database on disk', told(health?.databaseBytes, format.bytes)],
     ['candles in memory', told(sum(metrics, 'tapeline_engine_candles_held'), format.count)],
     ['memory', told(sum(metrics, 'process_resident_memory_bytes'), format.bytes)],
-    ['open WebSockets', format.count(sum(metrics, 'tapeline_websocket_connections'))],
-    ['subscriptions', format.count(sum(metrics, 'tapeline_websocket_subscriptions'))],
+    ['open streams', format.count(sum(metrics, 'tapeline_stream_connections'))],
+    ['subscriptions', format.count(sum(metrics, 'tapeline_stream_subscriptions'))],
     ['Tapeline', metrics.get('tapeline_info')?.[0]?.labels.version ?? '–'],
     ['Node', metrics.get('nodejs_version_info')?.[0]?.labels.version?.replace('v', '') ?? '–'],
   ];

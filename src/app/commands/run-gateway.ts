@@ -14,6 +14,7 @@ import { openLogger } from '../logger.ts';
 import { notStored } from '../positions.ts';
 import { stopSignal } from '../signals.ts';
 import {
+  isStored,
   type OpenPositions,
   openDatabase,
   openExports,
@@ -52,9 +53,9 @@ export async function runGateway(config: Config): Promise<void> {
     history,
     exports: await openExports(database.connection),
     stored: (topic) => {
-      return topic === 'market.quotes'
-        ? notStored
-        : log.storedThrough(topic, (partition) => positions.of(topic, partition));
+      return isStored(topic)
+        ? log.storedThrough(topic, (partition) => positions.of(topic, partition))
+        : notStored;
     },
     registry,
     metricsText: async () => await registry.metrics(),
@@ -62,6 +63,7 @@ export async function runGateway(config: Config): Promise<void> {
     clock: systemClock,
     logger,
     allowedOrigins: config.allowedOrigins,
+    compression: config.webSocketCompression,
     ...(sharedCounts ? { sharedCounts } : {}),
   });
   ends.defer(() => gateway.close());

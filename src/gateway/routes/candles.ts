@@ -128,7 +128,7 @@ export function candleRoutes(app: HttpServer, context: RouteContext): void {
       const which = { interval, price, adjustment, asof: series.asof, empty };
       return await files.send(request, reply, {
         format,
-        name: `candles-${symbol}-${interval}`,
+        name: `candles-${symbol}-${interval}${price === 'trade' ? '' : `-${price}`}`,
         topics: ['market.candles'],
         rows: (exports, signal) => exports.candles({ format, symbol, ...which, ...times, signal }),
       });

@@ -1,9 +1,11 @@
 // Streams as server-sent events: what /ws tells, for whoever has HTTP only. Docs: WEBSOCKET.md.
 
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import { Failure } from '../../base/failure.ts';
 import type { GatewayMetrics } from '../metrics.ts';
+import { sharing } from '../origin.ts';
 import type { HttpServer } from '../server.ts';
 import { clientMessages, type Subscribe } from '../stream/client-messages.ts';
 import { subscribesByQuery } from '../stream/event-query.ts';
@@ -61,7 +63,7 @@ export function streamRoutes(app: HttpServer, streams: Streams, metrics: Gateway
         const asked = askedBy(raw);
         if (!isLetIn(streams, raw)) {
           reply.hijack();
-          answerLater(reply.raw);
+          answerLater(reply.raw, headersOf(reply, raw));
           return;
         }
         const cursors = new Map(asked.map((one) => [one.id, one.cursor ?? '']));
@@ -70,7 +72,7 @@ export function streamRoutes(app: HttpServer, streams: Streams, metrics: Gateway
         streams.admit(raw, reply.raw);
         const open = (): void => {
           reply.hijack();
-          transport.open({ ...(reply.getHeaders() as OutgoingHttpHeaders), ...sharing(raw) });
+          transport.open(headersOf(reply, raw));
         };
         session.fixAll(asked, open, streams.epoch);
       } catch (error) {
@@ -94,9 +96,8 @@ function isLetIn(streams: Streams, request: IncomingMessage): boolean {
 }
 
 /** What has a browser show the answer to a page of another origin, which may have it. */
-function sharing({ headers }: IncomingMessage): Readonly<Record<string, string>> {
-  const { origin } = headers;
-  return origin === undefined ? {} : { 'access-control-allow-origin': origin, vary: 'Origin' };
+function headersOf(reply: FastifyReply, request: IncomingMessage): OutgoingHttpHeaders {
+  return { ...(reply.getHeaders() as OutgoingHttpHeaders), ...sharing(request) };
 }
 
 function askedBy({ url = '', headers }: IncomingMessage): readonly Subscribe[] {

@@ -38,8 +38,8 @@ export function wantsEvents({ headers }: IncomingMessage): boolean {
 }
 
 /** A stream that ends at once: a browser comes back, and says again what it heard last. */
-export function answerLater(response: ServerResponse): void {
-  response.writeHead(200, headers);
+export function answerLater(response: ServerResponse, more: OutgoingHttpHeaders): void {
+  response.writeHead(200, { ...more, ...headers });
   response.end(opening);
 }
 
