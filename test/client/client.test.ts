@@ -357,7 +357,7 @@ suite('a server', () => {
     for (let wait = 0; wait < 4; wait++) {
       // It is quiet, but it answers pings.
       await clock.advance(15_000);
-      while (!/_websocket_connections 1/.test((await one.get('/metrics')).body));
+      while (!/_stream_connections 1/.test((await one.get('/metrics')).body));
       await one.tape.trades({ time: monday + wait, price: 1 });
       await nextOf(trades);
     }

@@ -251,7 +251,7 @@ suite('a connection', () => {
     }
     await gone;
     while (!(await one.get('/metrics')).body.includes('tapeline_stream_connections 1'));
-    assert.match((await one.get('/metrics')).body, /websocket_closed_total\{reason="no-pong"\} 1/);
+    assert.match((await one.get('/metrics')).body, /stream_closed_total\{reason="no-pong"\} 1/);
     assert.equal(alive.socket.readyState, WebSocket.OPEN);
   });
 
