@@ -7,7 +7,7 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { systemClock } from '../../src/base/clock.ts';
+import { eventually } from '../eventually.ts';
 import { run, start, withDataFolder } from './command.ts';
 
 const limit = { timeout: 60_000 };
@@ -48,7 +48,7 @@ test('a replay that is interrupted before it has begun ends', limit, async (t) =
     const args = ['replay', '--symbol', 'ACME', '--speed', '1', file];
     const { child, finished } = start(folder, args);
     t.after(() => child.kill('SIGKILL'));
-    while (!existsSync(join(folder, 'instance.json'))) await systemClock.wait(1);
+    await eventually(() => existsSync(join(folder, 'instance.json')), 'the folder is locked');
     child.kill('SIGINT');
     const { code, stderr } = await finished;
     assert.equal(code, 130, stderr);

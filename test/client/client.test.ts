@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { connect, type Message, TapelineError } from '../../client/index.ts';
+import { eventually } from '../eventually.ts';
 import { MemoryLog } from '../gateway/memory-log.ts';
 import { rig } from '../gateway/rig.ts';
 import { monday, second } from '../gateway/tape.ts';
@@ -151,7 +152,7 @@ suite('a subscription', () => {
     await nextOf(client.subscribe({ stream: 'quotes', symbols: '*' }));
     const trades = client.subscribe({ ...aapl, history: 3 });
     const waiting = clock.sleeping;
-    while (clock.sleeping === waiting) await one.get('/health');
+    await eventually(() => clock.sleeping !== waiting, 'the client waits for its next try');
     Reflect.deleteProperty(history, 'trades');
     await clock.advance(1_000);
     assert.deepEqual(await trades.snapshot, []);
@@ -357,7 +358,7 @@ suite('a server', () => {
     for (let wait = 0; wait < 4; wait++) {
       // It is quiet, but it answers pings.
       await clock.advance(15_000);
-      while (!/_stream_connections 1/.test((await one.get('/metrics')).body));
+      await one.measures(/^tapeline_stream_connections 1$/m);
       await one.tape.trades({ time: monday + wait, price: 1 });
       await nextOf(trades);
     }

@@ -142,7 +142,8 @@ async function run(t: TestContext, forget: (log: MemoryLog, random: Prng) => voi
     forget(log, random);
     if (random.integer(40) === 0) network.leadTo(gateways[step % 2].gateway.url);
   }
-  while (reading > 0) {
+  for (let rounds = 0; reading > 0; rounds++) {
+    assert.ok(rounds < 10_000, `${reading} readers still wait`);
     await market.end();
     for (let turns = 0; turns < 50; turns++) await turn();
   }

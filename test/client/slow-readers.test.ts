@@ -35,8 +35,7 @@ const shown = (message: Message): string =>
   message.type === 'trade' ? message.price : message.type;
 
 async function subscribed(one: Rig, count: number): Promise<void> {
-  const pattern = new RegExp(`_subscriptions\\{stream="trades"\\} ${count}\n`);
-  while (!pattern.test((await one.get('/metrics')).body));
+  await one.measures(new RegExp(`_subscriptions\\{stream="trades"\\} ${count}$`, 'm'));
 }
 
 suite('a reader that stands still', () => {

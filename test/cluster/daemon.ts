@@ -5,19 +5,21 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { systemClock } from '../../src/base/clock.ts';
 
 export interface Program {
+  /** Names the log file, and the server in errors. */
   readonly name: string;
   readonly folder: string;
   readonly command: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** Asked again and again until it is true: the server can be used. */
-  isReady(): Promise<boolean>;
+  readonly isReady: (log: () => string) => boolean | Promise<boolean>;
 }
 
 const secondsToStart = 120;
+const askEveryMs = 50;
 
 /**
  * In a group of its own, so that what the program started ends with it. The shell outlives signals
@@ -33,11 +35,13 @@ wait $server
 `;
 
 export class Daemon {
+  readonly name: string;
   readonly #shell: ChildProcess;
   readonly #ended: Promise<unknown>;
   readonly #logFile: string;
   #group = 0;
 
+  /** Resolves once the server is ready; throws with the end of its log when it ends before. */
   static async start(program: Program): Promise<Daemon> {
     const daemon = new Daemon(program);
     try {
@@ -50,8 +54,9 @@ export class Daemon {
   }
 
   private constructor({ name, folder, command, env }: Program) {
+    this.name = name;
     this.#logFile = join(folder, `${name}.log`);
-    const log = openSync(this.#logFile, 'a');
+    const log = openSync(this.#logFile, 'w');
     this.#shell = spawn('sh', ['-c', warden, 'warden', ...command], {
       cwd: folder,
       env: { ...process.env, ...env },
@@ -61,20 +66,31 @@ export class Daemon {
     this.#ended = once(this.#shell, 'exit');
   }
 
-  async #comeUp(program: Program): Promise<void> {
+  async #comeUp({ isReady }: Program): Promise<void> {
     const [first] = await once(this.#shell.stdout!, 'data');
     this.#group = Number(String(first).split('\n', 1)[0]);
     this.#shell.stdout!.resume();
-    for (let tries = 0; tries < secondsToStart * 20; tries++) {
-      if (this.#shell.exitCode !== null) throw new Error(`${program.name} ended:\n${this.tail()}`);
-      if (await program.isReady()) return;
-      await systemClock.wait(50);
+    const end = systemClock.now() + secondsToStart * 1e6;
+    while (systemClock.now() < end) {
+      if (this.#hasEnded) throw new Error(`${this.name} ended while it started:\n${this.tail()}`);
+      if (await isReady(() => this.log())) return;
+      await systemClock.wait(askEveryMs);
     }
-    throw new Error(`${program.name} is not ready in ${secondsToStart} s:\n${this.tail()}`);
+    throw new Error(`${this.name} is not ready in ${secondsToStart} s:\n${this.tail()}`);
   }
 
-  tail(): string {
-    return readFileSync(this.#logFile, 'utf8').split('\n').slice(-40).join('\n');
+  get #hasEnded(): boolean {
+    return this.#shell.exitCode !== null || this.#shell.signalCode !== null;
+  }
+
+  /** What it has said since it was started. */
+  log(): string {
+    return readFileSync(this.#logFile, 'utf8');
+  }
+
+  tail(lines = 40): string {
+    const all = this.log().trimEnd().split('\n');
+    return [`(${basename(this.#logFile)})`, ...all.slice(-lines)].join('\n');
   }
 
   /** SIGSTOP and SIGCONT: connections stay, and nothing is answered in between. */
@@ -94,12 +110,16 @@ export class Daemon {
   }
 }
 
-/** A port of loopback that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+/** Ports of loopback that were free a moment ago. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map(async (server) => await once(server, 'listening')));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(
+    servers.map(async (server) => {
+      server.close();
+      await once(server, 'close');
+    }),
+  );
+  return ports;
 }

@@ -5,8 +5,9 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before } from 'node:test';
+import { type Daemon, freePorts } from './daemon.ts';
 import { jarsOf } from './jars.ts';
-import { freePorts, Server } from './server.ts';
+import { type JavaServer, startJava } from './java.ts';
 
 const version = '2.2.1';
 
@@ -40,7 +41,7 @@ export class Flink {
   readonly #rest: number;
   readonly #rpc: number;
   readonly #gateway: number;
-  readonly #running = new Map<string, Server>();
+  readonly #running = new Map<string, Daemon>();
 
   static async start(): Promise<Flink> {
     const folder = await mkdtemp(join(tmpdir(), 'tapeline-flink-'));
@@ -115,11 +116,11 @@ export class Flink {
 
   async #run(
     name: string,
-    launch: Omit<Parameters<typeof Server.start>[0], 'name' | 'folder' | 'jars' | 'java'>,
+    launch: Omit<JavaServer, 'name' | 'folder' | 'jars' | 'java'>,
   ): Promise<void> {
     const java = [...exported, ...opens, `-Djava.io.tmpdir=${join(this.#folder, 'tmp')}`];
     const place = { name, folder: this.#folder, jars: [this.#jars], java };
-    this.#running.set(name, await Server.start({ ...launch, ...place }));
+    this.#running.set(name, await startJava({ ...launch, ...place }));
   }
 
   async #ask(url: string): Promise<Record<string, unknown> | null> {

@@ -4,8 +4,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before } from 'node:test';
+import { type Daemon, freePorts } from './daemon.ts';
 import { jarsOf } from './jars.ts';
-import { freePorts, runJava, Server } from './server.ts';
+import { runJava, startJava } from './java.ts';
 
 const pom = join(import.meta.dirname, 'servers', 'kafka.xml');
 
@@ -16,7 +17,7 @@ export class Kafka {
   readonly #folder: string;
   readonly #jars: string;
   readonly #ports: readonly number[];
-  #server: Server | undefined;
+  #server: Daemon | undefined;
 
   static async start(): Promise<Kafka> {
     const jars = await jarsOf({ pom });
@@ -57,7 +58,7 @@ export class Kafka {
 
   async restart(): Promise<void> {
     await this.kill();
-    this.#server = await Server.start({
+    this.#server = await startJava({
       name: 'kafka',
       folder: this.#folder,
       jars: [this.#jars],

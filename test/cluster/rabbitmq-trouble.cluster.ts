@@ -4,6 +4,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { Failure } from '../../src/base/failure.ts';
 import type { Append, Log, Topic } from '../../src/log/log.ts';
 import { openRabbitMqLog } from '../../src/log/log-rabbitmq.ts';
+import { eventually } from '../eventually.ts';
 import { testRabbitMq } from './rabbitmq.ts';
 
 const broker = testRabbitMq({ isSettled: true });
@@ -79,7 +80,10 @@ class Committing {
   }
 
   async until(count: number): Promise<void> {
-    while (this.acknowledged.length < count) await systemClock.wait(5);
+    await eventually(
+      () => this.acknowledged.length >= count,
+      () => `${count} commits, only ${this.acknowledged.length}: ${this.failures.at(-1)}`,
+    );
   }
 
   async stop(): Promise<void> {
@@ -107,7 +111,7 @@ suite('a log whose broker is in trouble', { timeout: 240_000 }, () => {
     );
     for (const { code } of committing.failures) assert.equal(code, 'log-unavailable');
     // A reader who was there all along, and one who comes now, have the same.
-    for (let seen = 0; reader.range(topic).end < stored.length; ) seen = await reader.grown(seen);
+    await eventually(() => reader.range(topic).end >= stored.length, 'the reader has it all');
     assert.deepEqual(await numbers(reader), stored);
     await log.close();
     assert.deepEqual(await numbers(await opened(t, { prefix })), stored);
@@ -178,13 +182,15 @@ suite('a log whose broker is in trouble', { timeout: 240_000 }, () => {
     await broker().kill();
     await broker().restore();
     await broker().restart();
-    for (let failed = false; !failed; ) {
+    let failure = '';
+    const hasFailed = async (): Promise<boolean> => {
       await log.commit({ appends: [batch(1_000)] }).catch((error: Failure) => {
-        failed = error.code !== 'log-unavailable';
-        if (failed) assert.match(error.message, /older data/);
+        if (error.code !== 'log-unavailable') failure = error.message;
       });
-      await systemClock.wait(20);
-    }
+      return failure !== '';
+    };
+    await eventually(hasFailed, 'commits go on');
+    assert.match(failure, /older data/);
   });
 
   test('cannot be opened while the broker is away, nor read where there is none', async (t) => {

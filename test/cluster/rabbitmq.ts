@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before } from 'node:test';
 import { Connection } from 'rabbitmq-client';
-import { Daemon, freePort } from './daemon.ts';
+import { Daemon, freePorts } from './daemon.ts';
 
 /** The server itself: the command of that name first becomes the user of the system's service. */
 const programs = '/usr/lib/rabbitmq/bin';
@@ -23,7 +23,8 @@ export class RabbitMq {
 
   static async start(): Promise<RabbitMq> {
     const folder = await mkdtemp(join(tmpdir(), 'tapeline-rabbitmq-'));
-    const ports = { amqp: await freePort(), peers: await freePort(), mapper: await freePort() };
+    const [amqp, peers, mapper] = (await freePorts(3)) as [number, number, number];
+    const ports = { amqp, peers, mapper };
     const broker = new RabbitMq(folder, ports);
     try {
       await writeFile(join(folder, 'enabled_plugins'), '[].');

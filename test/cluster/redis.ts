@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { createClient } from 'redis';
-import { Daemon, freePort } from './daemon.ts';
+import { Daemon, freePorts } from './daemon.ts';
 
 export class Redis {
   readonly url: string;
@@ -15,7 +15,8 @@ export class Redis {
   /** Ends with the test. */
   static async start(test: TestContext): Promise<Redis> {
     const folder = await mkdtemp(join(tmpdir(), 'tapeline-redis-'));
-    const redis = new Redis(folder, await freePort());
+    const [port] = (await freePorts(1)) as [number];
+    const redis = new Redis(folder, port);
     test.after(async () => {
       await redis.kill();
       await rm(folder, { recursive: true, force: true });

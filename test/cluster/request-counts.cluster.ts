@@ -10,6 +10,7 @@ import { type SharedCounts, sharedStore } from '../../src/gateway/request-counts
 import { openRedisCounts } from '../../src/gateway/request-counts-redis.ts';
 import { limitRequests } from '../../src/gateway/request-rate.ts';
 import { type HttpServer, httpApp } from '../../src/gateway/server.ts';
+import { eventually } from '../eventually.ts';
 import { Redis } from './redis.ts';
 
 const silent = pino({ level: 'silent' });
@@ -53,7 +54,10 @@ async function ask(app: HttpServer, requests: number, remoteAddress = elsewhere)
 
 async function settled(state: 'ok' | 'degraded', ...gateways: readonly Gateway[]): Promise<void> {
   for (const { counts } of gateways) {
-    while (counts.health().state !== state) await systemClock.wait(10);
+    await eventually(
+      () => counts.health().state === state,
+      () => JSON.stringify(counts.health()),
+    );
   }
 }
 

@@ -16,8 +16,8 @@ import { openKafkaLog } from '../../src/log/log-kafka.ts';
 import type { DatabaseAddress } from '../../src/store/database.ts';
 import { run, start, withDataFolder } from '../app/command.ts';
 import { connected, linesOf, testCluster } from '../store/cluster.ts';
+import { freePorts } from './daemon.ts';
 import { testKafka } from './kafka.ts';
-import { freePorts } from './server.ts';
 
 const kills = Number(process.env.TAPELINE_KILLS ?? 5);
 const seed = Number(process.env.TAPELINE_SEED ?? 20261121);

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { eventually } from '../eventually.ts';
 import { dashboard, isLive, keep, wide } from './dashboard.ts';
 
 const count = 500;
@@ -29,8 +30,9 @@ suite('the market overview of 500 symbols', { timeout: 300_000 }, () => {
       const nodes = async (): Promise<number> =>
         Number(await page.evaluate('document.querySelectorAll("*").length'));
       const before = await nodes();
-      const text = await rows.allInnerTexts();
-      while ((await rows.allInnerTexts()).join() === text.join()) await page.waitForTimeout(50);
+      const shown = async () => (await rows.allInnerTexts()).join();
+      const text = await shown();
+      await eventually(async () => (await shown()) !== text, 'a price moves');
       assert.equal(await nodes(), before);
       await keep(page, 'many-list');
     });

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { Page } from 'playwright-core';
+import { eventually } from '../eventually.ts';
 import { assertAccessible, dashboard, isLive, keep, wide } from './dashboard.ts';
 
 suite('the market overview', { timeout: 300_000 }, () => {
@@ -39,7 +40,7 @@ suite('the market overview', { timeout: 300_000 }, () => {
       const text = (): Promise<string> => page.locator('tbody').innerText();
       for (let round = 0; round < 2; round++) {
         const before = await text();
-        while ((await text()) === before) await page.waitForTimeout(50);
+        await eventually(async () => (await text()) !== before, 'a price moves');
       }
       assert.equal(await page.evaluate('globalThis.shifts'), 0);
     });

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { Page } from 'playwright-core';
 import type { Signal } from '../../src/contracts/wire-objects.ts';
+import { eventually } from '../eventually.ts';
 import { ago, assertAccessible, dashboard, isLive, keep, wide } from './dashboard.ts';
 
 const signals = [
@@ -145,7 +146,7 @@ suite('the page of a symbol', { timeout: 300_000 }, () => {
       const legend = page.locator('.legend');
       const newest = await legend.innerText();
       for (let step = 0; step < 5; step++) await page.keyboard.press('ArrowLeft');
-      while ((await legend.innerText()) === newest) await page.waitForTimeout(20);
+      await eventually(async () => (await legend.innerText()) !== newest, 'an older candle');
       one.plant.tradesPerTick = 10;
       await page.keyboard.press('Enter');
       await page.getByRole('dialog', { name: /candle of 1m/ }).waitFor();
@@ -188,7 +189,8 @@ suite('the page of a symbol', { timeout: 300_000 }, () => {
       const { trades } = (await answer.json()) as { trades: { price: string }[] };
       const told = trades.map(({ price }) => Number(price).toFixed(2)).join();
       const lines = page.locator('.tape tbody td:nth-child(2)');
-      while ((await lines.allInnerTexts()).join() !== told) await page.waitForTimeout(50);
+      const shown = async () => (await lines.allInnerTexts()).join();
+      await eventually(async () => (await shown()) === told, shown);
       assert.ok(!asked.includes('/api/v1/trades/MSFT'), 'it went on from its cursor');
       one.plant.tradesPerTick = 10;
     });

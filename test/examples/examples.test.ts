@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { eventually } from '../eventually.ts';
 import { type Rig, rig } from '../gateway/rig.ts';
 import { monday, second } from '../gateway/tape.ts';
 
@@ -20,8 +21,7 @@ function run(t: TestContext, name: string, ...args: readonly string[]): ChildPro
 }
 
 async function subscribed(one: Rig, stream: string, count: number): Promise<void> {
-  const pattern = new RegExp(`_subscriptions\\{stream="${stream}"\\} ${count}\n`);
-  while (!pattern.test((await one.get('/metrics')).body));
+  await one.measures(new RegExp(`_subscriptions\\{stream="${stream}"\\} ${count}$`, 'm'));
 }
 
 test('the watcher prints trades', async (t) => {
@@ -56,13 +56,18 @@ test('the collector has each minute once, however it ended', async (t) => {
     const messages = lines.map((line) => JSON.parse(line));
     return messages.flatMap(({ rows, ...row }) => rows ?? [row]).map(({ start }) => start);
   };
+  const collected = async (count: number): Promise<void> =>
+    await eventually(
+      async () => (await minutes()).length >= count,
+      async () => `${count} minutes, but ${(await minutes()).join()}`,
+    );
   await minute(0);
   await one.settled();
   for (let round = 1; round <= 3; round++) {
     const child = run(t, 'candle-collector.ts', one.gateway.url, 'AAPL', path);
     await subscribed(one, 'candles', 1);
     await minute(2 * round - 1);
-    while ((await minutes()).length < 2 * round);
+    await collected(2 * round);
     child.kill('SIGKILL');
     await once(child, 'exit');
     await subscribed(one, 'candles', 0);
@@ -70,7 +75,7 @@ test('the collector has each minute once, however it ended', async (t) => {
     await minute(2 * round);
   }
   run(t, 'candle-collector.ts', one.gateway.url, 'AAPL', path);
-  while ((await minutes()).length < 7);
+  await collected(7);
   const expected = Array.from({ length: 7 }, (_, index) => `2024-05-06T14:3${index}:00Z`);
   assert.deepEqual(await minutes(), expected);
 });

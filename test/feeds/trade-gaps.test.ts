@@ -233,7 +233,8 @@ class Search {
       done = true;
     });
     settled?.catch(() => undefined);
-    while (!done) {
+    for (let turns = 0; !done; turns++) {
+      assert.ok(turns < 100_000, 'it is done while the clock goes on');
       await new Promise(setImmediate);
       if (!done) await this.clock.advance(1_000);
     }

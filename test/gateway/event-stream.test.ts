@@ -233,7 +233,7 @@ suite('a client of events', () => {
     // Or a browser shows a page of another origin an error, and never comes back.
     assert.equal(later.headers.get('access-control-allow-origin'), origin);
     client.cut();
-    while ((await one.get('/metrics')).body.includes('tapeline_stream_connections 1'));
+    await one.measures(/^tapeline_stream_connections 0$/m);
     await (await EventClient.open(one, 'stream=trades&symbols=AAPL')).take(2);
   });
 

@@ -8,6 +8,7 @@ import { suite, type TestContext, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { formatTime } from '../../src/contracts/time.ts';
 import type { GatewayLimits } from '../../src/gateway/limits.ts';
+import { eventually } from '../eventually.ts';
 import { connected, linesOf, testCluster } from '../store/cluster.ts';
 import { RealStore } from './real-store.ts';
 import { type Rig, rig } from './rig.ts';
@@ -192,7 +193,10 @@ suite('a file goes at the pace of its reader', { timeout: 90_000 }, () => {
          where application_name = 'tapeline exports' order by query like 'copy%' desc, query`,
       );
     const until = async (is: (lines: readonly string[]) => boolean): Promise<void> => {
-      while (!is(await exports()));
+      await eventually(
+        async () => is(await exports()),
+        async () => (await exports()).join(),
+      );
     };
     return { one, store, client, until };
   }

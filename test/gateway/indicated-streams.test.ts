@@ -161,10 +161,10 @@ suite('indicators on streams', () => {
     assert.equal(status, 429);
     assert.match(detail, /take 254 values.* 0 more/);
     clients[0].socket.terminate();
-    while ((await one.get('/metrics')).body.includes('tapeline_stream_connections 2'));
+    await one.measures(/^tapeline_stream_connections 1$/m);
     assert.equal((await refusal(one, other)).status, 429, 'one is still there');
     clients[1].socket.terminate();
-    while ((await one.get('/metrics')).body.includes('tapeline_stream_connections 1'));
+    await one.measures(/^tapeline_stream_connections 0$/m);
     const { hello } = await one.connect(other);
     assert.deepEqual(hello.indicators, ['sma:19']);
   });

@@ -10,6 +10,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { Failure } from '../../src/base/failure.ts';
 import { startGateway } from '../../src/gateway/gateway.ts';
 import { type Listener, listen } from '../../src/gateway/listener.ts';
+import { eventually } from '../eventually.ts';
 import { MemoryHistory, noExports } from './memory-history.ts';
 import { MemoryLog } from './memory-log.ts';
 import { fetchJson, healthy } from './rig.ts';
@@ -59,7 +60,8 @@ suite('a listener', () => {
     const gateway = await gatewayAt(listener);
     t.after(() => gateway.close());
     assert.equal(gateway.url, listener.url);
-    while ((await fetch(`${listener.url}/ready`)).status !== 200);
+    const isReady = async () => (await fetch(`${listener.url}/ready`)).ok;
+    await eventually(isReady, 'the gateway is ready');
     assert.equal((await fetch(`${listener.url}/api/v1/symbols`)).status, 200);
     const stream = new WebSocket(`${listener.url.replace('http', 'ws')}/ws/alerts`);
     await once(stream, 'open');

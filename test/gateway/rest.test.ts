@@ -7,7 +7,7 @@ import { calendarOf } from '../../src/calendars/calendar.ts';
 import { formatTime } from '../../src/contracts/time.ts';
 import { changeBetween } from '../../src/gateway/market-summary.ts';
 import { parseSpan } from '../../src/gateway/routes/context.ts';
-import { type Answer, healthy, type Rig, rig } from './rig.ts';
+import { healthy, type Rig, rig } from './rig.ts';
 import { seeded } from './seed.ts';
 import { monday, second } from './tape.ts';
 
@@ -270,9 +270,7 @@ suite('health and readiness', () => {
       assert.equal((await one.get(path)).status, 503);
     }
     one.history.failure = null;
-    let ready: Answer;
-    do ready = await one.get('/ready');
-    while (ready.status !== 200);
+    await one.ready();
     assert.equal((await one.get('/api/v1/symbols')).status, 200);
   });
 

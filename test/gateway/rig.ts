@@ -19,6 +19,7 @@ import { listen } from '../../src/gateway/listener.ts';
 import { serverMessages, streamHello } from '../../src/gateway/stream/server-messages.ts';
 import type { Log } from '../../src/log/log.ts';
 import { openEmbeddedLog } from '../../src/log/log-embedded.ts';
+import { eventually } from '../eventually.ts';
 import { MemoryHistory, noExports } from './memory-history.ts';
 import { Tape } from './tape.ts';
 
@@ -44,6 +45,10 @@ export interface Rig {
   get(path: string, init?: RequestInit): Promise<Answer>;
   /** A client of a stream, past its hello. */
   connect(path: string): Promise<StreamClient>;
+  /** Resolves when the gateway is ready. */
+  ready(): Promise<void>;
+  /** Resolves when the gateway's metrics are so. */
+  measures(pattern: RegExp): Promise<void>;
   /** Resolves when the gateway has read all that the log holds. */
   settled(): Promise<void>;
 }
@@ -116,7 +121,10 @@ export async function rig(test: TestContext, options: RigOptions = {}): Promise<
   });
   const get = (path: string, init?: RequestInit): Promise<Answer> =>
     fetchJson(`${gateway.url}${path}`, init);
-  while (!options.isUnready && (await get('/ready')).status !== 200);
+  const metrics = async (): Promise<string> => await (await fetch(`${gateway.url}/metrics`)).text();
+  const ready = async (): Promise<void> =>
+    await eventually(async () => (await get('/ready')).status === 200, 'the gateway is ready');
+  if (!options.isUnready) await ready();
   return {
     gateway,
     log,
@@ -129,12 +137,21 @@ export async function rig(test: TestContext, options: RigOptions = {}): Promise<
       clients.push(client);
       return client;
     },
+    ready,
+    async measures(pattern) {
+      await eventually(
+        async () => pattern.test(await metrics()),
+        async () => `${pattern} in\n${await metrics()}`,
+      );
+    },
     async settled() {
-      for (;;) {
-        const text = await (await fetch(`${gateway.url}/metrics`)).text();
-        const lags = [...text.matchAll(/^tapeline_gateway_lag_records\{.*\} (\d+)$/gm)];
-        if (lags.length > 0 && lags.every(([, lag]) => lag === '0')) return;
-      }
+      const hasRead = async (): Promise<boolean> => {
+        const lags = [
+          ...(await metrics()).matchAll(/^tapeline_gateway_lag_records\{.*\} (\d+)$/gm),
+        ];
+        return lags.length > 0 && lags.every(([, lag]) => lag === '0');
+      };
+      await eventually(hasRead, metrics);
     },
   };
 }

@@ -168,7 +168,7 @@ suite('a handshake is refused as an HTTP problem', () => {
     assert.equal(problem.status, 429);
     first.socket.close();
     await first.closed();
-    while ((await one.get('/metrics')).body.includes('tapeline_stream_connections 2'));
+    await one.measures(/^tapeline_stream_connections 1$/m);
     await one.connect('/ws/trades/AAPL');
   });
 
@@ -250,7 +250,7 @@ suite('a connection', () => {
       await one.get('/health'); // the pong travels ahead of this answer
     }
     await gone;
-    while (!(await one.get('/metrics')).body.includes('tapeline_stream_connections 1'));
+    await one.measures(/^tapeline_stream_connections 1$/m);
     assert.match((await one.get('/metrics')).body, /stream_closed_total\{reason="no-pong"\} 1/);
     assert.equal(alive.socket.readyState, WebSocket.OPEN);
   });

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -12,7 +13,6 @@ import { after, before, describe, type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { systemClock } from '../../src/base/clock.ts';
 import { Failure } from '../../src/base/failure.ts';
 import {
   type PostgresConnection,
@@ -21,6 +21,7 @@ import {
   runningPostgres,
   startPostgres,
 } from '../../src/store/embedded-postgres.ts';
+import { eventually } from '../eventually.ts';
 
 const modulePath = fileURLToPath(import.meta.resolve('../../src/store/embedded-postgres.ts'));
 const isRoot = process.getuid?.() === 0;
@@ -297,14 +298,15 @@ describe('what was cut short', { concurrency: 2 }, () => {
 
 /** The name of the unfinished cluster, as soon as initdb has begun to fill it. */
 async function untilHalfMade(folder: string): Promise<string> {
-  for (;;) {
-    const names = await fs.readdir(folder).catch(() => []);
-    for (const name of names) {
-      const path = join(folder, name, 'PG_VERSION');
-      if (await fs.stat(path).catch(() => undefined)) return name;
+  let half = '';
+  const isHalfMade = async (): Promise<boolean> => {
+    for (const name of await fs.readdir(folder).catch(() => [])) {
+      if (existsSync(join(folder, name, 'PG_VERSION'))) half = name;
     }
-    await systemClock.wait(1);
-  }
+    return half !== '';
+  };
+  await eventually(isHalfMade, 'initdb has begun', { everyMs: 1 });
+  return half;
 }
 
 describe('each user that it may be started by', { concurrency: 2 }, () => {

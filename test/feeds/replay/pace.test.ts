@@ -3,6 +3,7 @@ import { suite, type TestContext, test } from 'node:test';
 import { ManualClock } from '../../../src/base/clock.ts';
 import { Intake } from '../../../src/feeds/feed.ts';
 import { type ReplayOptions, replayFeed } from '../../../src/feeds/replay/replay.ts';
+import { until } from '../live-run.ts';
 import { copyOf, pick } from '../parsed.ts';
 import { Replayed, replayed, scratch } from './replayed.ts';
 import { zip } from './zip.ts';
@@ -27,7 +28,7 @@ function play(path: string, options: Partial<ReplayOptions>) {
     void running.finally(() => {
       ended = true;
     });
-    while (!ended && clock.sleeping === 0) await new Promise(setImmediate);
+    await until(() => ended || clock.sleeping > 0, 'the replay waits or has ended');
     for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
   };
   const advance = async (ms: number): Promise<void> => {
@@ -157,7 +158,7 @@ suite('back-pressure', () => {
     const intake = new Intake(feed.name, feed.name, 64);
     const abort = new AbortController();
     const running = feed.run(intake, abort.signal);
-    while (intake.free > 0) await new Promise(setImmediate);
+    await until(() => intake.free <= 0, 'there is no room left');
     abort.abort();
     intake.end();
     await running;
