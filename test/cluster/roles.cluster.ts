@@ -7,212 +7,127 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import type { Client } from 'pg';
 import { systemClock } from '../../src/base/clock.ts';
-import { type Prng, prng } from '../../src/base/prng.ts';
-import { decodeJson } from '../../src/contracts/frame.ts';
-import type { Signal, Trade } from '../../src/contracts/wire-objects.ts';
-import { openKafkaLog } from '../../src/log/log-kafka.ts';
-import type { DatabaseAddress } from '../../src/store/database.ts';
-import { run, start, withDataFolder } from '../app/command.ts';
+import { prng } from '../../src/base/prng.ts';
+import type { Trade } from '../../src/contracts/wire-objects.ts';
+import { run, withDataFolder } from '../app/command.ts';
+import { eventually } from '../eventually.ts';
 import { connected, linesOf, testCluster } from '../store/cluster.ts';
 import { freePorts } from './daemon.ts';
 import { testKafka } from './kafka.ts';
+import {
+  addressOf,
+  brokenSequences,
+  counts,
+  environmentOf,
+  type Kept,
+  keep,
+  rowsOf,
+  signalsIn,
+  TestTape,
+} from './roles.ts';
 
 const kills = Number(process.env.TAPELINE_KILLS ?? 5);
 const seed = Number(process.env.TAPELINE_SEED ?? 20261121);
-const partitions = 3;
 
 const kafka = testKafka();
 const store = testCluster();
 
-/** What must be the same: all but how candles came to be, and where in a log records stand. */
-const queries = {
-  trades: `select symbol, source, time, price, size, id, verdict from trades
-    order by symbol, time, id`,
-  candles: `select symbol, price, interval, start, open, high, low, close, volume, notional,
-      trades, priced
-    from candles order by symbol, price, interval, start`,
-  signals: `select id, kind, symbol, time, start, severity, state, text, "values" from signals
-    order by id`,
-};
+/** Minutes: what is waited for may have to begin with a process that was just killed. */
+const patience = { secondsMax: 240, everyMs: 300 };
+/** A file of trades is played in so many seconds, at so many times the speed of its times. */
+const fileSeconds = 4;
+const speed = 160;
+const filesMin = 4;
 
-function addressOf({ user, host, port, database }: DatabaseAddress): string {
-  return `postgres://${user}@${encodeURIComponent(host)}:${port}/${database}`;
-}
-
-/** Trades of several symbols over some hours, with quiet and wild times. */
-function tape(random: Prng, trades: number): string {
-  const symbols = ['AAA', 'BBB', 'CCC', 'DDD', 'EEE', 'FFF', 'GGG'];
-  const prices = symbols.map(() => 5_000 + random.integer(5_000));
-  const lines = ['symbol,time,price,size'];
-  let time = Date.UTC(2024, 4, 6, 14);
-  for (let index = 0; index < trades; index++) {
-    time += random.integer(140);
-    const at = random.integer(symbols.length);
-    const isWild = random.integer(2_000) === 0;
-    prices[at] = Math.max(100, prices[at]! + random.integer(7) - 3 + (isWild ? 700 : 0));
-    const size = 1 + random.integer(100) + (isWild ? 5_000 : 0);
-    const price = (prices[at]! / 100).toFixed(2);
-    lines.push(`${symbols[at]},${new Date(time).toISOString()},${price},${size}`);
-  }
-  return `${lines.join('\n')}\n`;
-}
-
-type Args = readonly string[];
-
-/** A process that is started again whenever it is killed. */
-class Kept {
-  readonly name: string;
+/** Replays one file of trades after the other, until it is told that it is enough. */
+class Load {
+  readonly files: string[] = [];
+  readonly finished: Promise<void>;
+  readonly #keep: (args: readonly string[]) => Kept;
   readonly #folder: string;
-  readonly #args: Args;
-  readonly #env: Readonly<Record<string, string>>;
-  #running: ReturnType<typeof start>;
+  readonly #tape = new TestTape(seed);
+  #isEnough = false;
+  #replay: Kept | null = null;
 
-  constructor(name: string, folder: string, args: Args, env: Readonly<Record<string, string>>) {
-    this.name = name;
+  constructor(folder: string, keep: (args: readonly string[]) => Kept) {
     this.#folder = folder;
-    this.#args = args;
-    this.#env = { ...env, INSTANCE_ID: name };
-    this.#running = start(folder, args, this.#env);
+    this.#keep = keep;
+    this.finished = this.#run();
   }
 
-  get finished() {
-    return this.#running.finished;
-  }
-
-  get isOver(): boolean {
-    const { exitCode, signalCode } = this.#running.child;
-    return exitCode !== null || signalCode !== null;
-  }
-
-  async killAndRestart(): Promise<void> {
-    if (this.isOver) return;
-    await this.end('SIGKILL');
-    this.#running = start(this.#folder, this.#args, this.#env);
-  }
-
-  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
-    if (!this.isOver) process.kill(-(this.#running.child.pid as number), signal);
-    await this.#running.finished;
-  }
-}
-
-async function counts(client: Client): Promise<string> {
-  const of = Object.values(queries).map((query) => `(select count(*) from (${query}) rows)`);
-  return (await linesOf(client, `select ${of.join(', ')}`)).join();
-}
-
-async function rowsOf(client: Client) {
-  const rows: Record<string, string[]> = {};
-  for (const [name, query] of Object.entries(queries)) rows[name] = await linesOf(client, query);
-  return rows;
-}
-
-/** All versions of signals in the log, as `id revision`. */
-async function signalsIn(prefix: string): Promise<string[]> {
-  const found: string[] = [];
-  for (let partition = 0; partition < partitions; partition++) {
-    const log = await openKafkaLog({
-      bootstrapServers: [kafka().bootstrap],
-      clientId: 'test',
-      prefix,
-      partition,
-      role: null,
-      writes: [],
-      follows: ['market.signals'],
-      clock: systemClock,
-      logger: { warn: () => undefined },
-    });
-    for (let next = 0; next < log.range('market.signals').end; ) {
-      const read = await log.read('market.signals', next, 2 ** 20);
-      const signals = read.batches.flatMap(({ bytes }) => decodeJson<Signal>(bytes));
-      found.push(...signals.map(({ id, revision }) => `${id} ${revision}`));
-      next = read.next;
+  async #run(): Promise<void> {
+    while (!this.#isEnough || this.files.length < filesMin) {
+      const file = join(this.#folder, `tape-${this.files.length}.csv`);
+      await writeFile(file, this.#tape.next(fileSeconds, speed));
+      this.files.push(file);
+      this.#replay = this.#keep(['replay', file, '--cluster', '--quiet', '--speed', `${speed}`]);
+      const { code, stderr } = await this.#replay.finished;
+      assert.equal(code, 0, stderr);
     }
-    await log.close();
   }
-  return found;
-}
 
-/** Asks until it holds, for minutes at most. */
-async function eventually(holds: () => Promise<boolean>, told: () => Promise<string>) {
-  for (let tries = 0; tries < 600; tries++) {
-    if (await holds()) return;
-    await systemClock.wait(300);
+  kill(): boolean {
+    return this.#replay?.kill() ?? false;
   }
-  assert.fail(await told());
+
+  enough(): void {
+    this.#isEnough = true;
+  }
 }
 
-function keep(
-  t: TestContext,
-  folder: string,
-  env: Readonly<Record<string, string>>,
-  args: Args,
-  name: string,
-) {
-  const kept = new Kept(name, folder, args, env);
-  t.after(async () => await kept.end('SIGKILL'));
-  return kept;
-}
-
-test(`${kills} times kill -9 of any role leaves the rows of one undisturbed process`, async (t) => {
+test(`${kills} times kill -9 of any role leaves the rows of one undisturbed process`, {
+  timeout: 300_000 + kills * 9_000,
+}, async (t) => {
   await withDataFolder(async (folder) => {
     const random = prng(seed);
-    const file = join(folder, 'tape.csv');
-    await writeFile(file, tape(random, 120_000));
+    const database = await store.migratedDatabase();
+    const place = { database, bootstrap: kafka().bootstrap, prefix: 'kills' };
+    const env = environmentOf(place);
+    const [port] = await freePorts(1);
+    const roles = ['engine', 'engine', 'persist', 'persist', 'gateway'].map((role, index) =>
+      keep(t, folder, { ...env, PORT: String(port) }, ['run', role], `${role}-${index}`),
+    );
+    const load = new Load(folder, (args) => keep(t, folder, env, args, 'replay'));
+    load.finished.catch(() => undefined);
+    const victims = [{ name: 'replay', kill: () => load.kill() }, ...roles];
+    const killed: string[] = [];
+    while (killed.length < kills) {
+      await Promise.race([systemClock.wait(500 + random.integer(2_000)), load.finished]);
+      const victim = victims[random.integer(victims.length)]!;
+      if (victim.kill()) killed.push(victim.name);
+      const gone = roles.find(({ isOver, name }) => isOver && name !== victim.name);
+      assert.equal(gone?.said, undefined, `${gone?.name} ended by itself`);
+    }
+    load.enough();
+    const told = `seed ${seed}, killed ${killed.join(', ')}`;
+    await load.finished;
     const alone = await store.emptyDatabase();
-    const single = await run(join(folder, 'alone'), ['replay', file], {
+    const single = await run(join(folder, 'alone'), ['replay', ...load.files], {
       DATABASE_URL: addressOf(alone),
     });
     assert.equal(single.code, 0, single.stderr);
-    const shared = await store.migratedDatabase();
     const expectedClient = await connected(t, alone);
-    const client = await connected(t, shared);
+    const client = await connected(t, database);
     const expected = await counts(expectedClient);
-    assert.match(expected, /^120000\|\d{4,}\|[1-9]\d*$/);
-
-    const env = {
-      DATABASE_URL: addressOf(shared),
-      KAFKA_BOOTSTRAP_SERVERS: kafka().bootstrap,
-      KAFKA_PARTITIONS: String(partitions),
-      KAFKA_PREFIX: 'kills',
-    };
-    const replay = keep(
-      t,
-      folder,
-      env,
-      ['replay', file, '--cluster', '--quiet', '--speed', '600'],
-      'replay',
-    );
-    const processes = [
-      replay,
-      ...['engine', 'engine', 'persist', 'persist'].map((role, index) =>
-        keep(t, folder, env, ['run', role], `${role}-${index}`),
-      ),
-    ];
-    const killed: string[] = [];
-    for (let kill = 0; kill < kills; kill++) {
-      await systemClock.wait(500 + random.integer(2_000));
-      const victim = processes[random.integer(processes.length)]!;
-      killed.push(victim.name);
-      await victim.killAndRestart();
-    }
-    const told = `seed ${seed}, killed ${killed.join(', ')}`;
-    const last = await replay.finished;
-    assert.equal(last.code, 0, `${told}: ${last.stderr}`);
+    assert.match(expected, /^\d{5,}\|\d{4,}\|[1-9]\d*$/);
+    t.diagnostic(`${told}; trades|candles|signals: ${expected}`);
     await eventually(
       async () => (await counts(client)) === expected,
       async () => `${told}: ${await counts(client)} rows, not ${expected}`,
+      patience,
     );
     assert.deepEqual(await rowsOf(client), await rowsOf(expectedClient), told);
-    const signals = await signalsIn('kills');
+    const signals = await signalsIn(place);
     assert.deepEqual(
       signals.filter((signal, index) => signals.indexOf(signal) !== index),
       [],
       `${told}: these are twice in the log`,
     );
-    for (const one of processes.slice(1)) await one.end('SIGTERM');
+    const isReady = async (): Promise<boolean> =>
+      (await fetch(`http://127.0.0.1:${port}/ready`).catch(() => null))?.ok === true;
+    await eventually(isReady, () => `${told}: the gateway is not ready`, patience);
+    for (const role of roles) await role.end('SIGTERM');
   });
 });
 
@@ -220,13 +135,8 @@ test('partitions move between processes that ingest, and no sequence has a gap',
   await withDataFolder(async (folder) => {
     const database = await store.migratedDatabase();
     const client = await connected(t, database);
-    const env = {
-      DATABASE_URL: addressOf(database),
-      KAFKA_BOOTSTRAP_SERVERS: kafka().bootstrap,
-      KAFKA_PARTITIONS: String(partitions),
-      KAFKA_PREFIX: 'moves',
-      TRADES_PER_SECOND: '500',
-    };
+    const place = { database, bootstrap: kafka().bootstrap, prefix: 'moves' };
+    const env = { ...environmentOf(place), TRADES_PER_SECOND: '500' };
     const first = keep(t, folder, env, ['run', 'ingest'], 'ingest-1');
     keep(t, folder, env, ['run', 'persist'], 'persist-1');
     const symbolsAbove = async (trades: number): Promise<boolean> => {
@@ -238,19 +148,13 @@ test('partitions move between processes that ingest, and no sequence has a gap',
     };
     const told = async (): Promise<string> =>
       (await linesOf(client, 'select symbol, count(*) from trades group by 1')).join();
-    await eventually(async () => await symbolsAbove(20), told);
+    await eventually(async () => await symbolsAbove(20), told, patience);
     const second = keep(t, folder, env, ['run', 'ingest'], 'ingest-2');
-    await eventually(async () => await symbolsAbove(300), told);
+    await eventually(async () => await symbolsAbove(300), told, patience);
     await first.end('SIGKILL');
-    await eventually(async () => await symbolsAbove(900), told);
+    await eventually(async () => await symbolsAbove(900), told, patience);
     await second.end('SIGTERM');
-    const broken = await linesOf(
-      client,
-      `select symbol, count(*), min(sequence), max(sequence) from trades group by 1
-       having min(sequence) <> 0 or max(sequence) <> count(*) - 1
-         or count(distinct sequence) <> count(*)`,
-    );
-    assert.deepEqual(broken, []);
+    assert.deepEqual(await brokenSequences(client), []);
   });
 });
 
@@ -281,14 +185,9 @@ async function subscribeToAll(t: TestContext, port: number): Promise<Map<string,
 test('a gateway tells every trade of all partitions once, past and live', async (t) => {
   await withDataFolder(async (folder) => {
     const [port] = await freePorts(1);
-    const env = {
-      DATABASE_URL: addressOf(await store.migratedDatabase()),
-      KAFKA_BOOTSTRAP_SERVERS: kafka().bootstrap,
-      KAFKA_PARTITIONS: String(partitions),
-      KAFKA_PREFIX: 'serves',
-      PORT: String(port),
-      TRADES_PER_SECOND: '300',
-    };
+    const database = await store.migratedDatabase();
+    const place = { database, bootstrap: kafka().bootstrap, prefix: 'serves' };
+    const env = { ...environmentOf(place), PORT: String(port), TRADES_PER_SECOND: '300' };
     keep(t, folder, env, ['run', 'ingest'], 'ingest');
     const persist = keep(t, folder, env, ['run', 'persist'], 'persist');
     keep(t, folder, env, ['run', 'gateway'], 'gateway');
@@ -297,7 +196,7 @@ test('a gateway tells every trade of all partitions once, past and live', async 
       const answer = await fetch(url).catch(() => null);
       return answer?.ok === true && ((await answer.json()) as Page).trades.length === 100;
     };
-    await eventually(isServing, async () => 'the gateway does not serve');
+    await eventually(isServing, 'the gateway does not serve', patience);
     const sequences = await subscribeToAll(t, port as number);
     // What the store does not have comes from the log.
     await persist.end('SIGTERM');
@@ -307,7 +206,8 @@ test('a gateway tells every trade of all partitions once, past and live', async 
     };
     await eventually(
       async () => least() > 120,
-      async () => `${least()} trades of the rarest symbol`,
+      () => `${least()} trades of the rarest symbol`,
+      patience,
     );
     for (const [symbol, told] of sequences) {
       assert.deepEqual(
