@@ -184,6 +184,7 @@ class OpenLog implements EmbeddedLog {
       commitMs: writer?.takeCommitMs() ?? [],
       bytesOnDisk: statSync(join(folder, dataFile)).size,
       damagedBatches: signal.damagedBatches,
+      trouble: null,
     };
   }
 

@@ -5,7 +5,7 @@
 
 import { Admin } from '@platformatic/kafka';
 import type { Clock } from '../base/clock.ts';
-import { messageOf } from '../base/failure.ts';
+import type { Failure } from '../base/failure.ts';
 import { Growth } from './growth.ts';
 import {
   type ClusterOptions,
@@ -21,6 +21,7 @@ import {
 import { Fetcher } from './kafka/fetcher.ts';
 import { batchOf, type PlacedBatch } from './kafka/messages.ts';
 import { Shelf } from './kafka/shelf.ts';
+import { Trouble } from './kafka/trouble.ts';
 import { KafkaWriter } from './kafka/writer.ts';
 import {
   type Log,
@@ -72,6 +73,9 @@ class KafkaLog implements Log {
   #following: Promise<unknown> = Promise.resolve();
   #epoch = '';
   readonly #growth = new Growth();
+  readonly #trouble: Trouble;
+  /** Why it has ended, if it has. */
+  #failure: Failure | null = null;
   readonly #closed = new AbortController();
   #closing: Promise<void> | null = null;
 
@@ -79,6 +83,7 @@ class KafkaLog implements Log {
     const { partition, role, writes, follows, clock } = options;
     this.#options = options;
     this.partition = partition;
+    this.#trouble = new Trouble(partition, options.logger);
     const names = topics.map((topic) => topicName(options, topic));
     const states = writerRoles.map((writer) => stateTopicName(options, writer));
     this.#fetcher = new Fetcher(options, [...names, ...states]);
@@ -90,7 +95,8 @@ class KafkaLog implements Log {
     const shelves = new Map(writes.map((topic) => [topic, this.#shelf(topic)]));
     const onWritten = (): void => this.#growth.grow();
     const common = { cluster: options, role, partition, fetcher: this.#fetcher, clock };
-    this.#writer = new KafkaWriter({ ...common, shelves, onWritten });
+    const trouble = this.#trouble;
+    this.#writer = new KafkaWriter({ ...common, shelves, onWritten, trouble });
   }
 
   async open(): Promise<void> {
@@ -112,6 +118,7 @@ class KafkaLog implements Log {
 
   async commit(transaction: Transaction): Promise<readonly number[]> {
     if (!this.#writer) throw new TypeError('this log was opened for reading');
+    if (this.#failure) throw this.#failure;
     return await this.#writer.commit(transaction);
   }
 
@@ -197,6 +204,7 @@ class KafkaLog implements Log {
       commitMs: this.#writer?.takeCommitMs() ?? [],
       bytesOnDisk: held.reduce((sum, bytes) => sum + bytes, 0),
       damagedBatches: 0,
+      trouble: this.#failure ?? this.#trouble.now,
     };
   }
 
@@ -215,7 +223,8 @@ class KafkaLog implements Log {
 
   /** Shows what others append, as it becomes durable. */
   async #follow(shelf: Shelf): Promise<void> {
-    const { clock, logger } = this.#options;
+    const { clock } = this.#options;
+    const { topic } = shelf.place;
     const fetcher = new Fetcher(this.#options, [shelf.place.topic]);
     this.#followers.push(fetcher);
     const { signal } = this.#closed;
@@ -223,17 +232,25 @@ class KafkaLog implements Log {
     for (let next = shelf.behind; !signal.aborted; ) {
       try {
         const fetched = await fetcher.fetch(shelf.place, next, limits);
-        for (const message of fetched.messages) shelf.add(batchOf(message));
+        for (const message of fetched.messages) shelf.follow(batchOf(message));
         next = fetched.next;
+        this.#trouble.end(topic);
         if (fetched.messages.length > 0) this.#growth.grow();
       } catch (error) {
         if (signal.aborted) return;
-        const { cure } = clusterFailure(this.#options, '', error);
-        const { topic } = shelf.place;
-        logger.warn({ topic, cure }, `${topic} cannot be followed: ${messageOf(error)}`);
+        const failure = clusterFailure(this.#options, `${topic} cannot be followed`, error);
+        if (!failure.kind.retryable) return this.#fail(failure);
+        this.#trouble.begin(topic, failure);
         await clock.wait(retryMs, signal);
       }
     }
+  }
+
+  /** For good: who sleeps wakes to read, and is told. */
+  #fail(failure: Failure): void {
+    this.#failure ??= failure;
+    this.#trouble.begin('the log', failure);
+    this.#growth.grow();
   }
 
   #shelf(topic: Topic): Shelf {
@@ -244,6 +261,7 @@ class KafkaLog implements Log {
 
   async #reachable<T>(what: string, act: () => Promise<T>): Promise<T> {
     if (this.#closed.signal.aborted) throw closedFailure();
+    if (this.#failure) throw this.#failure;
     try {
       return await act();
     } catch (error) {

@@ -172,9 +172,10 @@ export class MergedLog implements Log {
   }
 
   stats(): LogStats {
-    const bytes = this.#options.shards.map((shard) => shard.stats().bytesOnDisk);
-    const bytesOnDisk = bytes.reduce((sum, one) => sum + one, 0);
-    return { commits: 0, commitMs: [], bytesOnDisk, damagedBatches: 0 };
+    const all = this.#options.shards.map((shard) => shard.stats());
+    const bytesOnDisk = all.reduce((sum, one) => sum + one.bytesOnDisk, 0);
+    const trouble = all.map((one) => one.trouble).find((one) => one !== null) ?? null;
+    return { commits: 0, commitMs: [], bytesOnDisk, damagedBatches: 0, trouble };
   }
 
   async close(): Promise<void> {

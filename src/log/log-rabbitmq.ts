@@ -226,6 +226,7 @@ class OpenLog implements Log {
       commitMs: writer?.takeCommitMs() ?? [],
       bytesOnDisk: shard.bytes,
       damagedBatches: 0,
+      trouble: this.#parts.follower.failure,
     };
   }
 

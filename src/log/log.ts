@@ -8,6 +8,8 @@
 // Delivery    `read` returns every batch from an offset on, or says in `lost` what is missing.
 // Ownership   One process writes at a time; any thread may read. Nobody changes bytes returned.
 
+import type { Failure } from '../base/failure.ts';
+
 export const topics = [
   'market.trades',
   'market.quotes',
@@ -116,4 +118,6 @@ export interface LogStats {
   readonly commitMs: readonly number[];
   readonly bytesOnDisk: number;
   readonly damagedBatches: number;
+  /** What keeps it from following or writing now; null when all is well. */
+  readonly trouble: Failure | null;
 }

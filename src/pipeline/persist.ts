@@ -6,7 +6,7 @@ import type { Clock } from '../base/clock.ts';
 import { Failure, messageOf } from '../base/failure.ts';
 import type { Prng } from '../base/prng.ts';
 import type { Log, Topic } from '../log/log.ts';
-import type { Sink } from '../store/sink.ts';
+import { checksumOf, type Sink } from '../store/sink.ts';
 import type { Meters } from './meters.ts';
 
 export interface PersistOptions {
@@ -32,6 +32,9 @@ export interface PersistParts {
 }
 
 const readBytes = 16 * 2 ** 20;
+/** What another process has stored of a log that all share is seen here in milliseconds. */
+const behindMsMax = 3_000;
+const behindMs = 50;
 
 export class Persist {
   readonly topic: Topic;
@@ -55,12 +58,12 @@ export class Persist {
 
   /** Stores for ever. After an abort, what the log holds by then is stored before it returns. */
   async run(signal: AbortSignal): Promise<void> {
-    const { log, sink, clock } = this.#parts;
+    const { log, clock } = this.#parts;
     let generation = -1;
     let known = false;
     for (;;) {
       try {
-        if (!known) this.#reach(await sink.position());
+        if (!known) await this.#begin();
         known = true;
         if (signal.aborted && this.#options.leavesRest) return;
         if (await this.step()) {
@@ -74,6 +77,35 @@ export class Persist {
         known = false;
       }
     }
+  }
+
+  /** Where the sink stands. Throws a Failure when that is no place in this log. */
+  async #begin(): Promise<void> {
+    const { log, sink, clock } = this.#parts;
+    const position = await sink.position();
+    const end = (): number => log.range(this.topic).end;
+    for (let ms = 0; position > end() && ms < behindMsMax; ms += behindMs) {
+      await clock.wait(behindMs);
+    }
+    if (position > end()) throw this.#mismatch(position, `ends at ${end()}`);
+    const checksum = await sink.newestChecksum();
+    if (checksum !== null && position > log.range(this.topic).start) {
+      const [newest] = (await log.read(this.topic, position - 1, 1)).batches;
+      const isOther = newest && newest.offset < position && checksumOf(newest) !== checksum;
+      if (isOther) throw this.#mismatch(position, 'has other records there');
+    }
+    this.#reach(position);
+  }
+
+  #mismatch(position: number, what: string): Failure {
+    const { log } = this.#parts;
+    return new Failure(
+      'database-mismatch',
+      `the database has ${this.topic} of partition ${log.partition} up to ${position}, ` +
+        `and the log ${what}: the log was put back to older data`,
+      'Restore the newest copy of the log; or a copy of the database that is older than the log ' +
+        'is, or an empty one: what the log still holds is stored anew.',
+    );
   }
 
   /** Stores what can be read at once; false when there was nothing. */

@@ -7,7 +7,7 @@ import { strict as assert } from 'node:assert/strict';
 import type { Client } from 'pg';
 import { Failure } from '../base/failure.ts';
 import { connect, type Database, explained, inTransaction, sqlState } from './database.ts';
-import type { Sink, SinkBatch } from './sink.ts';
+import { checksumOf, type Sink, type SinkBatch } from './sink.ts';
 
 export interface SinkOptions {
   readonly database: Database;
@@ -65,7 +65,11 @@ export class PostgresSink implements Sink {
   }
 
   async position(): Promise<number> {
-    return await this.#use(async (client) => await this.#readPosition(client, ''));
+    return (await this.#use(async (client) => await this.#read(client, ''))).position;
+  }
+
+  async newestChecksum(): Promise<number | null> {
+    return (await this.#use(async (client) => await this.#read(client, ''))).checksum;
   }
 
   async write(batches: readonly SinkBatch[], next: number): Promise<void> {
@@ -79,16 +83,17 @@ export class PostgresSink implements Sink {
   }
 
   async #write(batches: readonly SinkBatch[], next: number): Promise<void> {
+    const newest = batches.find(({ offset, count }) => offset + count === next);
     await this.#use(async (client) => {
       const store = await this.#rows.prepare(client, batches);
       await inTransaction(client, async () => {
-        const position = await this.#readPosition(client, 'for update');
+        const { position } = await this.#read(client, 'for update');
         if (next <= position) return;
         await store({ from: position, to: next });
         await client.query(
-          `update consumed set next_offset = $5
+          `update consumed set next_offset = $5, newest_checksum = $6
            where (consumer, topic, partition, epoch) = ($1, $2, $3, $4)`,
-          [...this.#key(), next],
+          [...this.#key(), next, newest ? checksumOf(newest) : null],
         );
       });
     });
@@ -99,14 +104,15 @@ export class PostgresSink implements Sink {
     this.#client = null;
   }
 
-  async #readPosition(client: Client, lock: '' | 'for update'): Promise<number> {
-    const { rows } = await client.query<{ next_offset: string }>(
-      `select next_offset from consumed
+  async #read(client: Client, lock: '' | 'for update') {
+    const { rows } = await client.query<Consumed>(
+      `select next_offset, newest_checksum from consumed
        where (consumer, topic, partition, epoch) = ($1, $2, $3, $4) ${lock}`,
       this.#key(),
     );
     assert(rows[0], 'connecting made the row of this position');
-    return Number(rows[0].next_offset);
+    const { next_offset: position, newest_checksum: checksum } = rows[0];
+    return { position: Number(position), checksum: checksum === null ? null : Number(checksum) };
   }
 
   #key(): [string, string, number, string] {
@@ -148,6 +154,11 @@ export class PostgresSink implements Sink {
     void this.#client?.end().catch(() => undefined);
     this.#client = null;
   }
+}
+
+interface Consumed {
+  readonly next_offset: string;
+  readonly newest_checksum: string | null;
 }
 
 function isDeadlock(error: unknown): boolean {

@@ -7,6 +7,8 @@
 // Failures    Failure 'database-unavailable' or 'disk-full' is worth another try: the next call
 //             connects again.
 
+import { crc32 } from 'node:zlib';
+
 /** A batch as the log holds it. */
 export interface SinkBatch {
   /** Offset of the batch's first record. */
@@ -16,10 +18,19 @@ export interface SinkBatch {
   readonly bytes: Uint8Array;
 }
 
+export function checksumOf({ bytes }: SinkBatch): number {
+  return crc32(bytes);
+}
+
 export interface Sink {
   readonly topic: string;
   /** The offset from which it wants to be written, as last committed; 0 in a new epoch. */
   position(): Promise<number>;
+  /**
+   * The `checksumOf` the batch that ends at the position, by which a log is known again; null when
+   * it is not known.
+   */
+  newestChecksum(): Promise<number | null>;
   /**
    * Stores the records of the batches, which are in log order, that lie between the position and
    * `next`, and moves the position to `next`.

@@ -116,7 +116,7 @@ export class MemoryLog implements Log {
   }
 
   stats(): LogStats {
-    return { commits: 0, commitMs: [], bytesOnDisk: 0, damagedBatches: 0 };
+    return { commits: 0, commitMs: [], bytesOnDisk: 0, damagedBatches: 0, trouble: null };
   }
 
   async close(): Promise<void> {}

@@ -4,20 +4,21 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { suite, test } from 'node:test';
 import { Registry } from '@prometheus-io/client';
 import { systemClock } from '../../src/base/clock.ts';
 import { prng } from '../../src/base/prng.ts';
 import { openEmbeddedLog } from '../../src/log/log-embedded.ts';
 import { pipelineMeters } from '../../src/pipeline/meters.ts';
 import { Persist } from '../../src/pipeline/persist.ts';
+import { connect, type DatabaseAddress } from '../../src/store/database.ts';
 import { startPostgres } from '../../src/store/embedded-postgres.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { openTradesSink } from '../../src/store/sink-trades.ts';
 import { eventually } from '../eventually.ts';
 import { MemoryLog } from '../gateway/memory-log.ts';
 import { tradeBatch } from '../store/batches.ts';
-import { testCluster } from '../store/cluster.ts';
+import { linesOf, session, testCluster } from '../store/cluster.ts';
 
 const cluster = testCluster();
 const quiet = { info: () => undefined, warn: () => undefined };
@@ -90,4 +91,55 @@ test('what the log has lost is told before what is stored beyond it', async () =
     ['lost', 2],
     ['stored', 3],
   ]);
+});
+
+suite('a database is ahead of a log that was put back to older data', () => {
+  const symbols = ['AAA', 'BBB', 'CCC'];
+
+  async function logOf(...rows: readonly string[]): Promise<MemoryLog> {
+    const log = new MemoryLog();
+    for (const [offset, symbol] of rows.entries()) {
+      const { bytes } = tradeBatch(offset, [{ symbol, time: offset }]);
+      await log.commit({ appends: [{ topic: 'market.trades', count: 1, bytes }] });
+    }
+    return log;
+  }
+
+  async function store(database: DatabaseAddress, log: MemoryLog): Promise<string[]> {
+    const sink = openTradesSink({ database, epoch: log.epoch, partition: 0 });
+    const meters = pipelineMeters(new Registry());
+    const told = { onStored: () => undefined, onLost: () => undefined };
+    const common = { clock: systemClock, random: prng(1), meters, logger: quiet, ...told };
+    const options = { lingerMs: 0, keepTrying: true };
+    try {
+      await new Persist({ log, sink, ...common }, options).run(AbortSignal.abort());
+      const client = await connect(database, session);
+      const stored = await linesOf(client, 'select symbol from trades order by log_offset');
+      await client.end();
+      return stored;
+    } finally {
+      await sink.close();
+    }
+  }
+
+  test('that is shorter than what is stored', async () => {
+    const database = await cluster.migratedDatabase();
+    assert.deepEqual(await store(database, await logOf(...symbols)), symbols);
+    const shorter = store(database, await logOf('AAA'));
+    await assert.rejects(shorter, { code: 'database-mismatch', message: /up to 3.* ends at 1:/ });
+  });
+
+  test('that has grown beyond it since, with other records', async () => {
+    const database = await cluster.migratedDatabase();
+    await store(database, await logOf(...symbols));
+    const other = store(database, await logOf('AAA', 'DDD', 'EEE', 'FFF'));
+    await assert.rejects(other, { code: 'database-mismatch', message: /has other records there/ });
+  });
+
+  test('and stores on what has grown after the same records', async () => {
+    const database = await cluster.migratedDatabase();
+    await store(database, await logOf(...symbols));
+    const all = [...symbols, 'DDD'];
+    assert.deepEqual(await store(database, await logOf(...all)), all);
+  });
 });

@@ -10,9 +10,11 @@ import { type HealthReport, unknownFigures } from '../../gateway/health.ts';
 import { listen } from '../../gateway/listener.ts';
 import type { MergedLog } from '../../log/log-merged.ts';
 import type { Config } from '../config.ts';
+import { logHealth } from '../log-health.ts';
 import { openLogger } from '../logger.ts';
 import { notStored } from '../positions.ts';
 import { stopSignal } from '../signals.ts';
+import { onceReachable } from '../waiting.ts';
 import {
   isStored,
   type OpenPositions,
@@ -33,11 +35,16 @@ export async function runGateway(config: Config): Promise<void> {
   let waitsFor = 'the database and Kafka are asked';
   const listener = await listen({ ...config, waitsFor: () => waitsFor });
   ends.defer(() => listener.close());
-  await prepareCluster(config, 'gateway');
-  const database = await openDatabase(sharedDatabase(config), logger);
+  const wait = { clock: systemClock, logger, onWait: (why: string) => (waitsFor = why) };
+  await onceReachable(async () => await prepareCluster(config, 'gateway'), wait);
+  const shared = sharedDatabase(config);
+  const database = await onceReachable(async () => await openDatabase(shared, logger), wait);
   ends.defer(() => database.stop());
   waitsFor = 'the end of the log is read';
-  const { log, positions } = await openMergedShards(config, database.connection, logger);
+  const { log, positions } = await onceReachable(
+    async () => await openMergedShards(config, database.connection, logger),
+    wait,
+  );
   ends.defer(() => log.close());
   ends.defer(() => positions.close());
   const history = await openHistory(database.connection);
@@ -84,8 +91,11 @@ class StoreWatch {
     this.#positions = positions;
   }
 
+  /** Rejects when the log has ended: what is in memory is no longer what the log holds. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      const { trouble } = this.#log.stats();
+      if (trouble?.kind.retryable === false) throw trouble;
       try {
         await this.#positions.refresh();
         this.#trouble = null;
@@ -101,7 +111,7 @@ class StoreWatch {
   report(): HealthReport {
     const elsewhere = { state: 'ok', detail: 'processes of their own' } as const;
     return {
-      log: { state: 'ok', detail: `epoch ${this.#log.epoch}` },
+      log: logHealth(this.#log),
       engine: elsewhere,
       store: this.#trouble ? { state: 'degraded', detail: this.#trouble } : elsewhere,
       feeds: {},

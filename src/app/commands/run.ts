@@ -9,6 +9,7 @@ import { type JobParts, startEngine, startIngest, startPersist } from '../jobs.t
 import { openLogger } from '../logger.ts';
 import { Shards, type StartJob } from '../shards.ts';
 import { stopSignal } from '../signals.ts';
+import { onceReachable } from '../waiting.ts';
 import { openDatabase, openGroup, prepareCluster, sharedDatabase } from '../wire.ts';
 
 export type PartitionedRole = 'ingest' | 'engine' | 'persist';
@@ -18,7 +19,8 @@ export async function runRole(config: Config, role: PartitionedRole): Promise<vo
   await using ends = new AsyncDisposableStack();
   const registry = new Registry();
   const parts = { config, logger, meters: pipelineMeters(registry) };
-  await prepareCluster(config, role);
+  const wait = { clock: systemClock, logger };
+  await onceReachable(async () => await prepareCluster(config, role), wait);
   const start = await jobsOf(role, parts, ends);
   const shards = new Shards(start, systemClock, logger);
   const group = await openGroup(config, role, logger, (partitions) => shards.assign(partitions));
@@ -42,7 +44,10 @@ async function jobsOf(
     case 'engine':
       return async (partition) => await startEngine(parts, partition);
     case 'persist': {
-      const database = await openDatabase(sharedDatabase(parts.config), parts.logger);
+      const { logger } = parts;
+      const shared = sharedDatabase(parts.config);
+      const wait = { clock: systemClock, logger };
+      const database = await onceReachable(async () => await openDatabase(shared, logger), wait);
       ends.defer(() => database.stop());
       return async (partition) => await startPersist(parts, database.connection, partition);
     }

@@ -11,6 +11,7 @@ import { type Listener, listen } from '../../gateway/listener.ts';
 import type { Log } from '../../log/log.ts';
 import type { History } from '../../store/history.ts';
 import type { Config } from '../config.ts';
+import { logHealth } from '../log-health.ts';
 import { openLogger } from '../logger.ts';
 import type { PipelineHealth } from '../pipeline-thread.ts';
 import { stopSignal } from '../signals.ts';
@@ -179,12 +180,8 @@ export class HealthWatch {
   report(): HealthReport {
     const trouble = this.#troubles.join('; ');
     const { engine, feeds } = this.#pipeline;
-    const { damagedBatches, bytesOnDisk } = this.#log.stats();
     return {
-      log:
-        damagedBatches > 0
-          ? { state: 'degraded', detail: `${damagedBatches} damaged batches are in quarantine` }
-          : { state: 'ok', detail: `epoch ${this.#log.epoch}` },
+      log: logHealth(this.#log),
       engine,
       store: trouble ? { state: 'degraded', detail: trouble } : { state: 'ok', detail: 'storing' },
       feeds: Object.fromEntries(
@@ -194,7 +191,7 @@ export class HealthWatch {
         ]),
       ),
       uptimeSeconds: Math.floor(process.uptime()),
-      logBytes: bytesOnDisk,
+      logBytes: this.#log.stats().bytesOnDisk,
       databaseBytes: this.#databaseBytes,
     };
   }

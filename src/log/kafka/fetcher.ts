@@ -13,6 +13,7 @@ import {
   fetchV17,
 } from '@platformatic/kafka';
 import type { Clock } from '../../base/clock.ts';
+import { Failure } from '../../base/failure.ts';
 import { type ClusterOptions, connection, isSaid } from './cluster.ts';
 import { committed, endOf, type KafkaMessage } from './messages.ts';
 
@@ -54,6 +55,16 @@ const fetchVersions = [
 /** Earlier ones name topics. */
 const firstWithTopicIds = 13;
 
+/** Only messages that were committed are ever asked for, so all of them have been there. */
+export function olderData({ topic, partition }: Place, cause?: unknown): Failure {
+  return new Failure(
+    'data-folder-unusable',
+    `Kafka has older data than it had: ${topic}, partition ${partition}, ends before what was read`,
+    'Restore the newest copy of its data. Without one Tapeline goes on from what is there.',
+    { cause },
+  );
+}
+
 export class Fetcher {
   readonly #consumer: Consumer<Buffer, Buffer, Buffer, Buffer>;
   readonly #clock: Clock;
@@ -90,6 +101,7 @@ export class Fetcher {
     return await this.#offset(place, latest);
   }
 
+  /** Rejects with Failure `data-folder-unusable` when the topic ends before `offset`. */
   async fetch(place: Place, offset: number, limits: FetchLimits): Promise<Fetched> {
     const before = this.#turn;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -101,7 +113,7 @@ export class Fetcher {
       if (!isSaid(error, 'OFFSET_OUT_OF_RANGE')) throw error;
       // Retention was quicker.
       const begin = await this.begin(place);
-      if (begin <= offset) throw error;
+      if (begin <= offset) throw olderData(place, error);
       return { messages: [], next: begin, isGone: true };
     } finally {
       resolve();

@@ -6,7 +6,7 @@ import { Failure } from '../../base/failure.ts';
 import { Found } from '../found.ts';
 import type { ReadResult } from '../log.ts';
 import { Tail } from '../tail.ts';
-import type { Fetched, Fetcher, Place } from './fetcher.ts';
+import { type Fetched, type Fetcher, olderData, type Place } from './fetcher.ts';
 import { batchOf, type PlacedBatch } from './messages.ts';
 
 /** How far a topic reaches; `bytes` are those of all its batches ever. */
@@ -86,6 +86,13 @@ export class Shelf {
     const start = this.#reach.start === this.#reach.end ? offset : this.#reach.start;
     this.#reach = { start, end: offset + count, bytes: bytesBefore + bytes.length };
     this.#tail.add({ offset, count, bytes });
+  }
+
+  /** As `add`, of what another writes. Throws a Failure when that was written before. */
+  follow(batch: PlacedBatch): void {
+    const { end, bytes } = this.#reach;
+    if (batch.offset < end || batch.bytesBefore < bytes) throw olderData(this.place);
+    this.add(batch);
   }
 
   /** What lies before `start` is withdrawn; `staying` is the batch that begins there, if any. */

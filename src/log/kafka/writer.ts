@@ -6,7 +6,7 @@
 
 import { Producer } from '@platformatic/kafka';
 import type { Clock } from '../../base/clock.ts';
-import type { Failure } from '../../base/failure.ts';
+import { Failure } from '../../base/failure.ts';
 import { GroupCommit } from '../group-commit.ts';
 import type { Append, StateWrite, Topic, Transaction } from '../log.ts';
 import {
@@ -25,6 +25,7 @@ import type { Fetcher, Place } from './fetcher.ts';
 import { headersOf, type KafkaMessage, type PlacedBatch } from './messages.ts';
 import type { Reach, Shelf } from './shelf.ts';
 import { State } from './state.ts';
+import type { Trouble } from './trouble.ts';
 
 export interface WriterOptions {
   readonly cluster: ClusterOptions;
@@ -36,6 +37,7 @@ export interface WriterOptions {
   readonly shelves: ReadonlyMap<Topic, Shelf>;
   /** Told after each transaction. */
   readonly onWritten: () => void;
+  readonly trouble: Trouble;
 }
 
 interface Pending {
@@ -77,6 +79,7 @@ interface Plan {
 
 const statePrefix = 'state ';
 const reachKey = 'reach';
+const troubled = 'writer';
 /** Of one request, before compression. */
 const requestBytesMax = 4 * 2 ** 20;
 const stateFetchBytes = 4 * 2 ** 20;
@@ -96,7 +99,7 @@ export class KafkaWriter {
   readonly #groups: GroupCommit<Pending>;
   readonly #closing = new AbortController();
   #reached: Reached = { commit: 0, topics: {} };
-  /** Up to where the topic of the state was read. */
+  /** Up to where all that the topic of the state holds is known. */
   #stateNext = 0;
   #dead: Failure | null = null;
   #commits = 0;
@@ -177,6 +180,7 @@ export class KafkaWriter {
     try {
       const transaction = await this.#producer.beginTransaction();
       let sent = 0;
+      let stateNext = this.#stateNext;
       for (const request of requestsOf(messages)) {
         const { offsets = [] } = await transaction.send({ messages: request });
         const next = new Map(offsets.map(({ topic, offset }) => [topic, Number(offset)]));
@@ -184,15 +188,18 @@ export class KafkaWriter {
         for (const { topic } of request) {
           const kafkaOffset = next.get(topic)!;
           next.set(topic, kafkaOffset + 1);
+          if (topic === this.#statePlace.topic) stateNext = kafkaOffset + 1;
           if (sent < batches.length) batches[sent]!.batch.kafkaOffset = kafkaOffset;
           sent += 1;
         }
       }
       await transaction.commit();
+      this.#stateNext = stateNext;
     } catch (error) {
       const failure = await this.#settle(reached.commit, error);
       if (failure) return failure;
     }
+    this.#options.trouble.end(troubled);
     this.#commits += 1;
     this.#commitMs.push((this.#options.clock.now() - startedAt) / 1000);
     if (this.#commitMs.length > commitMsMax) this.#commitMs.shift();
@@ -201,15 +208,20 @@ export class KafkaWriter {
 
   /** Finds out whether a transaction that failed was committed after all; null when it was. */
   async #settle(commit: number, cause: unknown): Promise<Failure | null> {
-    const { cluster, role, partition, clock } = this.#options;
+    const { cluster, role, partition, clock, trouble } = this.#options;
     let error = cause;
     for (let waitMs = retryMsMin; ; waitMs = Math.min(2 * waitMs, retryMsMax)) {
       if (isTakenOver(error)) {
         this.#dead = takenOverFailure(role, partition, error);
         return this.#dead;
       }
+      if (error instanceof Failure) {
+        this.#dead = error;
+        return error;
+      }
       // What became of it the next opening will know.
       if (this.#closing.signal.aborted) return closedFailure();
+      trouble.begin(troubled, clusterFailure(cluster, 'a commit waits', error));
       try {
         await this.#renew();
         let newest = this.#reached.commit;
@@ -303,6 +315,8 @@ export class KafkaWriter {
     const { fetcher } = this.#options;
     const limits = { bytesMax: stateFetchBytes, waitMs: 500 };
     const end = await fetcher.end(this.#statePlace);
+    // Where the topic ends before what was committed, fetching says so.
+    if (end < this.#stateNext) await fetcher.fetch(this.#statePlace, this.#stateNext, limits);
     while (this.#stateNext < end) {
       const { messages, next } = await fetcher.fetch(this.#statePlace, this.#stateNext, limits);
       for (const { key, value } of messages as readonly KafkaMessage[]) {
