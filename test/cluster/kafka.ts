@@ -1,12 +1,14 @@
 // A real Kafka for one test file: one broker in KRaft mode, which is its own controller.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before } from 'node:test';
 import { type Daemon, freePorts } from './daemon.ts';
 import { jarsOf } from './jars.ts';
 import { runJava, startJava } from './java.ts';
+import type { Network } from './network.ts';
 
 const pom = join(import.meta.dirname, 'servers', 'kafka.xml');
 
@@ -18,13 +20,17 @@ export class Kafka {
   readonly #jars: string;
   readonly #ports: readonly number[];
   #server: Daemon | undefined;
+  #isMounted = false;
 
-  static async start(): Promise<Kafka> {
+  static async start({ network = null, dataMegabytes = null }: KafkaOptions = {}): Promise<Kafka> {
     const jars = await jarsOf({ pom });
     const folder = await mkdtemp(join(tmpdir(), 'tapeline-kafka-'));
-    const kafka = new Kafka(folder, jars, await freePorts(2));
+    const kafka = new Kafka(folder, jars, await freePorts(3));
     try {
-      await writeFile(kafka.#properties, settings(folder, kafka.#ports));
+      await mkdir(kafka.#data);
+      if (dataMegabytes !== null) kafka.#mount(`size=${dataMegabytes}m`);
+      network?.leadTo(kafka.#ports[2]!);
+      await writeFile(kafka.#properties, settings(kafka.#data, kafka.#ports, network?.port));
       const format = ['format', '-t', clusterId, '-c', kafka.#properties];
       await runJava(jars, 'kafka.tools.StorageTool', format);
       await kafka.restart();
@@ -43,6 +49,31 @@ export class Kafka {
 
   get #properties(): string {
     return join(this.#folder, 'server.properties');
+  }
+
+  get #data(): string {
+    return join(this.#folder, 'data');
+  }
+
+  /** The data on a file system of its own, as large as said. */
+  #mount(options: string): void {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tapeline-test', this.#data]);
+    this.#isMounted = true;
+  }
+
+  /** Makes room where there was little. */
+  grow(megabytes: number): void {
+    this.#mount(`remount,size=${megabytes}m`);
+  }
+
+  /** Copies the data away, or back. Only while the broker is dead. */
+  async backUp(): Promise<void> {
+    await cp(this.#data, `${this.#data}-copy`, { recursive: true });
+  }
+
+  async restore(): Promise<void> {
+    await rm(this.#data, { recursive: true });
+    await cp(`${this.#data}-copy`, this.#data, { recursive: true });
   }
 
   /** For `bootstrap.servers`: host and port. */
@@ -69,8 +100,14 @@ export class Kafka {
     });
   }
 
+  /** Resolves when the broker has ended by itself. */
+  async ended(): Promise<void> {
+    await this.#server?.ended();
+  }
+
   async stop(): Promise<void> {
     await this.kill();
+    if (this.#isMounted) execFileSync('umount', [this.#data]);
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 9 });
   }
 
@@ -80,17 +117,31 @@ export class Kafka {
   }
 }
 
-function settings(folder: string, [broker, controller]: readonly number[]): string {
+export interface KafkaOptions {
+  /** Between it and those who begin at the network's address. */
+  readonly network?: Network | null;
+  /** How large the file system of its data is; mounting one is root's right. */
+  readonly dataMegabytes?: number | null;
+}
+
+/** Whoever begins at the third port is led on through the network. */
+function settings(
+  data: string,
+  [broker, controller, behind]: readonly number[],
+  network = behind,
+): string {
+  const ports = { PLAINTEXT: broker, NETWORK: behind, CONTROLLER: controller };
+  const listeners = Object.entries(ports).map(([name, port]) => `${name}://127.0.0.1:${port}`);
   return `
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:${controller}
-listeners=PLAINTEXT://127.0.0.1:${broker},CONTROLLER://127.0.0.1:${controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:${broker}
+listeners=${listeners.join()}
+advertised.listeners=PLAINTEXT://127.0.0.1:${broker},NETWORK://127.0.0.1:${network}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,NETWORK:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
-log.dirs=${join(folder, 'data')}
+log.dirs=${data}
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=1
 transaction.state.log.replication.factor=1
@@ -104,10 +155,10 @@ auto.create.topics.enable=false
 }
 
 /** To be called at the top of a test file. */
-export function testKafka(): () => Kafka {
+export function testKafka(options: () => Promise<KafkaOptions> = async () => ({})): () => Kafka {
   let kafka: Kafka | undefined;
   before(async () => {
-    kafka = await Kafka.start();
+    kafka = await Kafka.start(await options());
   });
   after(async () => await kafka?.stop());
   return () => {

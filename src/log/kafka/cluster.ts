@@ -134,6 +134,24 @@ export function isSaid(error: unknown, id: string): boolean {
   return error instanceof Error && findErrorBy(error, 'apiId', id) !== null;
 }
 
+/** What a server says that it will go on saying. */
+const cures = {
+  MESSAGE_TOO_LARGE: `Raise max.message.bytes of the topic to ${messageBytesMax}.`,
+  RECORD_LIST_TOO_LARGE: `Raise max.message.bytes of the topic to ${messageBytesMax}.`,
+  TOPIC_AUTHORIZATION_FAILED: 'Let this user read and write the topics of KAFKA_PREFIX.',
+  TRANSACTIONAL_ID_AUTHORIZATION_FAILED: 'Let this user use transactional ids of KAFKA_PREFIX.',
+  NOT_ENOUGH_REPLICAS: 'Start the servers that are away, or lower min.insync.replicas.',
+};
+
+function cureOf(cause: unknown): string {
+  const said = Object.entries(cures).find(([id]) => isSaid(cause, id));
+  return said?.[1] ?? reachable;
+}
+
+const reachable =
+  'Check that these servers run, can be reached and have room on their disks, ' +
+  'and KAFKA_BOOTSTRAP_SERVERS.';
+
 /** Kafka's ways of saying that a newer writer has taken over. */
 const takenOver = ['PRODUCER_FENCED', 'INVALID_PRODUCER_EPOCH', 'INVALID_PRODUCER_ID_MAPPING'];
 
@@ -147,7 +165,7 @@ export function clusterFailure(options: ClusterOptions, what: string, cause: unk
   return new Failure(
     'log-unavailable',
     `Kafka at ${servers}: ${what}: ${reasonOf(cause)}`,
-    'Check that these servers run and can be reached, and KAFKA_BOOTSTRAP_SERVERS.',
+    cureOf(cause),
     { cause },
   );
 }
@@ -155,8 +173,9 @@ export function clusterFailure(options: ClusterOptions, what: string, cause: unk
 export function takenOverFailure(role: WriterRole, partition: number, cause?: unknown): Failure {
   return new Failure(
     'log-taken-over',
-    `another process writes partition ${partition} of the log as ${role} now`,
-    'Nothing: this one stops writing it. Start each process with an id of its own if it recurs.',
+    `partition ${partition} of the log is no longer ours to write as ${role}: another process has ` +
+      'taken over, or the servers had waited for this one too long',
+    'Nothing: what was not committed is done again. Where it recurs give each process an id of its own.',
     { cause },
   );
 }
