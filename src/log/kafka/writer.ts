@@ -86,6 +86,12 @@ const stateFetchBytes = 4 * 2 ** 20;
 const retryMsMin = 100;
 const retryMsMax = 5_000;
 const commitMsMax = 10_000;
+/** What is asked takes milliseconds; a server that is silent for so long is asked anew. */
+const requestMsMax = 10_000;
+/** So long a commit may take before it is told of. */
+const slowMs = 5_000;
+/** How long closing waits for a commit. */
+const closingMs = 5_000;
 /** For `InitProducerId`: whoever wrote before, it is taken over. */
 const fromAnybody = { producerId: -1n, producerEpoch: -1 };
 
@@ -111,6 +117,7 @@ export class KafkaWriter {
     this.#statePlace = { topic: stateTopicName(cluster, role), partition };
     this.#producer = new Producer<Buffer, Buffer, Buffer, Buffer>({
       ...connection(cluster),
+      requestTimeout: requestMsMax,
       idempotent: true,
       transactionalId: transactionalId(cluster, role, partition),
       compression: 'zstd',
@@ -151,8 +158,13 @@ export class KafkaWriter {
   async close(): Promise<void> {
     this.#closing.abort();
     this.#groups.hurry();
-    await this.#groups.done();
+    const done = new AbortController();
+    const late = this.#options.clock.wait(closingMs, done.signal);
+    await Promise.race([this.#groups.done(), late]);
+    done.abort();
+    // What waits for a server that is silent fails then.
     await this.#producer.close(true);
+    await this.#groups.done();
   }
 
   async #submit(wanted: Omit<Pending, 'resolve' | 'reject'>): Promise<readonly number[]> {
@@ -177,6 +189,8 @@ export class KafkaWriter {
   async #transact({ messages, batches, reached }: Plan): Promise<Failure | null> {
     if (messages.length === 0) return null;
     const startedAt = this.#options.clock.now();
+    const answered = new AbortController();
+    void this.#tellSlow(answered.signal);
     try {
       const transaction = await this.#producer.beginTransaction();
       let sent = 0;
@@ -198,12 +212,22 @@ export class KafkaWriter {
     } catch (error) {
       const failure = await this.#settle(reached.commit, error);
       if (failure) return failure;
+    } finally {
+      answered.abort();
     }
     this.#options.trouble.end(troubled);
     this.#commits += 1;
     this.#commitMs.push((this.#options.clock.now() - startedAt) / 1000);
     if (this.#commitMs.length > commitMsMax) this.#commitMs.shift();
     return null;
+  }
+
+  async #tellSlow(answered: AbortSignal): Promise<void> {
+    const { cluster, clock, trouble } = this.#options;
+    await clock.wait(slowMs, answered);
+    if (answered.aborted) return;
+    const silence = new Error(`no answer for ${slowMs / 1000} s`);
+    trouble.begin(troubled, clusterFailure(cluster, 'a commit waits', silence));
   }
 
   /** Finds out whether a transaction that failed was committed after all; null when it was. */
