@@ -5,7 +5,9 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '../base/clock.ts';
-import type { Log, LogStats, LostRange, ReadResult, Retention, StoredBatch } from './log.ts';
+import { Found } from './found.ts';
+import { Growth } from './growth.ts';
+import type { Log, LogStats, ReadResult, Retention } from './log.ts';
 import { type Topic, type Transaction, topics } from './log.ts';
 import { answerMsMax, Broker } from './rabbitmq/broker.ts';
 import { type Followed, Follower } from './rabbitmq/follower.ts';
@@ -127,16 +129,17 @@ class OpenLog implements Log {
   readonly partition: number;
   readonly warnings: readonly string[] = [];
   readonly #parts: Parts;
-  #generation = 0;
-  readonly #waiting = new Set<() => void>();
+  readonly #growth = new Growth();
   #closing: Promise<void> | null = null;
 
   constructor(partition: number, parts: Parts) {
     this.partition = partition;
     this.#parts = parts;
     parts.tell.unshift(({ message, counts }) => {
-      if (counts && message.kind === 'transaction') this.#grow();
+      if (counts && message.kind === 'transaction') this.#growth.grow();
     });
+    // Who sleeps wakes to read, and is told.
+    parts.follower.failed.catch(() => this.#growth.grow());
   }
 
   get epoch(): string {
@@ -148,29 +151,24 @@ class OpenLog implements Log {
   }
 
   async read(topic: Topic, offset: number, bytesMax: number): Promise<ReadResult> {
-    const { shard } = this.#parts;
+    const { shard, follower } = this.#parts;
+    if (follower.failure) throw follower.failure;
     const { start, end } = this.range(topic);
-    const lost: LostRange[] = [];
-    if (offset < start) lost.push({ from: offset, to: start, reason: 'retention' });
-    const batches: StoredBatch[] = [];
-    let next = Math.max(offset, start);
-    for (let bytes = 0; next < end && (bytes < bytesMax || batches.length === 0); ) {
-      const place = shard.pageOf(topic, next);
-      const pageEnd = shard.pages[place + 1]?.starts[topics.indexOf(topic)] ?? end;
-      for (const batch of (await this.#batchesAt(place))[topics.indexOf(topic)]!) {
-        if (batch.offset + batch.count <= next || batch.offset >= end) continue;
-        if (bytes >= bytesMax && batches.length > 0) break;
-        const isFirst = batches.length === 0 && lost.length === 0;
-        if (batch.offset > next && !isFirst) lost.push(damaged(next, batch.offset));
-        batches.push({ offset: batch.offset, count: batch.count, bytes: batch.bytes });
-        bytes += batch.bytes.length;
-        next = batch.offset + batch.count;
+    const found = new Found(offset);
+    found.lose(Math.min(start, end), 'retention');
+    const index = topics.indexOf(topic);
+    while (found.next < end && found.bytes < bytesMax) {
+      const place = shard.pageOf(topic, found.next);
+      const pageEnd = shard.pages[place + 1]?.starts[index] ?? end;
+      for (const { offset: at, count, bytes } of (await this.#batchesAt(place))[index]!) {
+        if (at + count <= found.next) continue;
+        if (at >= end || found.bytes >= bytesMax) break;
+        found.add({ offset: at, count, bytes }, at + count);
+        found.bytes += bytes.length;
       }
-      if (bytes >= bytesMax || next >= pageEnd) continue;
-      lost.push(damaged(next, pageEnd));
-      next = pageEnd;
+      if (found.bytes < bytesMax) found.lose(Math.min(pageEnd, end), 'damaged');
     }
-    return { batches, lost, next };
+    return found.result;
   }
 
   range(topic: Topic): { readonly start: number; readonly end: number } {
@@ -179,16 +177,7 @@ class OpenLog implements Log {
   }
 
   async grown(generation: number, signal?: AbortSignal): Promise<number> {
-    if (signal?.aborted) return generation;
-    if (this.#generation > generation || this.#closing) return this.#generation;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waiting.add(resolve);
-    const end = (): void => resolve();
-    signal?.addEventListener('abort', end, { once: true });
-    await promise;
-    signal?.removeEventListener('abort', end);
-    this.#waiting.delete(resolve);
-    return this.#generation;
+    return await this.#growth.since(generation, signal);
   }
 
   async state(key: string): Promise<Uint8Array | null> {
@@ -237,7 +226,7 @@ class OpenLog implements Log {
 
   async #close(): Promise<void> {
     const { writer, follower, broker } = this.#parts;
-    this.#grow();
+    this.#growth.end();
     const left = new AbortController();
     const leave = async (): Promise<void> => {
       await writer?.close();
@@ -291,18 +280,9 @@ class OpenLog implements Log {
     return isOpen ? shard.openBatches : (cache.held(page) ?? (await cache.read(page)));
   }
 
-  #grow(): void {
-    this.#generation += 1;
-    for (const resume of this.#waiting) resume();
-  }
-
   get #writer(): Writer {
     const { writer } = this.#parts;
     assert(writer, 'this log was opened for reading');
     return writer;
   }
-}
-
-function damaged(from: number, to: number): LostRange {
-  return { from, to, reason: 'damaged' };
 }
