@@ -6,7 +6,14 @@
 import { strict as assert } from 'node:assert/strict';
 import type { Client } from 'pg';
 import { Failure } from '../base/failure.ts';
-import { connect, type Database, explained, inTransaction, sqlState } from './database.ts';
+import {
+  connect,
+  type Database,
+  describeDatabase,
+  explained,
+  inTransaction,
+  sqlState,
+} from './database.ts';
 import { checksumOf, type Sink, type SinkBatch } from './sink.ts';
 
 export interface SinkOptions {
@@ -57,6 +64,8 @@ export class PostgresSink implements Sink {
   readonly #options: SinkOptions;
   #client: Client | null = null;
   #busy = false;
+  /** What the caller goes by: as it was last asked for, or moved to. */
+  #position = 0;
 
   constructor(rows: TopicRows, options: SinkOptions) {
     this.topic = rows.topic;
@@ -65,7 +74,9 @@ export class PostgresSink implements Sink {
   }
 
   async position(): Promise<number> {
-    return (await this.#use(async (client) => await this.#read(client, ''))).position;
+    const { position } = await this.#use(async (client) => await this.#read(client, ''));
+    this.#position = position;
+    return position;
   }
 
   async newestChecksum(): Promise<number | null> {
@@ -88,6 +99,7 @@ export class PostgresSink implements Sink {
       const store = await this.#rows.prepare(client, batches);
       await inTransaction(client, async () => {
         const { position } = await this.#read(client, 'for update');
+        if (position < this.#position) throw this.#olderData(position);
         if (next <= position) return;
         await store({ from: position, to: next });
         await client.query(
@@ -96,6 +108,7 @@ export class PostgresSink implements Sink {
           [...this.#key(), next, newest ? checksumOf(newest) : null],
         );
       });
+      this.#position = Math.max(this.#position, next);
     });
   }
 
@@ -113,6 +126,17 @@ export class PostgresSink implements Sink {
     assert(rows[0], 'connecting made the row of this position');
     const { next_offset: position, newest_checksum: checksum } = rows[0];
     return { position: Number(position), checksum: checksum === null ? null : Number(checksum) };
+  }
+
+  /** Whoever writes has to begin again at the position. */
+  #olderData(position: number): Failure {
+    const { database, partition } = this.#options;
+    return new Failure(
+      'database-unavailable',
+      `${describeDatabase(database)} is back with older data: it had ${this.topic} of partition ` +
+        `${partition} up to ${this.#position}, and has it up to ${position}`,
+      'Nothing: what came since is stored again, as far as the log still holds it.',
+    );
   }
 
   #key(): [string, string, number, string] {

@@ -5,7 +5,8 @@
 //             whoever was interrupted asks for the position and goes on from there.
 // Order       Writes of one sink follow one another; the next begins when the last has settled.
 // Failures    Failure 'database-unavailable' or 'disk-full' is worth another try: the next call
-//             connects again.
+//             connects again. After one, the position may be an earlier one than it was: the
+//             database may be back with older data.
 
 import { crc32 } from 'node:zlib';
 

@@ -146,8 +146,18 @@ suite('a log whose Kafka is in trouble', () => {
     const admin = new Admin({ clientId: 'test', bootstrapBrokers: [kafka().bootstrap] });
     t.after(async () => await admin.close());
     const limit = async (bytes: number): Promise<void> => {
-      const configs = [{ name: 'max.message.bytes', configOperation: IncrementalAlterConfigOperationTypes.SET, value: String(bytes) }];
-      const resource = { resourceType: ConfigResourceTypes.TOPIC, resourceName: 'small.market.trades', configs };
+      const configs = [
+        {
+          name: 'max.message.bytes',
+          configOperation: IncrementalAlterConfigOperationTypes.SET,
+          value: String(bytes),
+        },
+      ];
+      const resource = {
+        resourceType: ConfigResourceTypes.TOPIC,
+        resourceName: 'small.market.trades',
+        configs,
+      };
       await admin.incrementalAlterConfigs({ resources: [resource], validateOnly: false });
     };
     await limit(10_000);
@@ -270,7 +280,11 @@ test('all roles wait for a Kafka that is away, at their start and later, and los
     await eventually(allWait, () => plant.said(), patience);
     assert.match(await plant.ask('/ready'), /Kafka at 127/);
     await kafka().restart();
-    await eventually(async () => (await tradesIn(client)) > 500, () => plant.said(), patience);
+    await eventually(
+      async () => (await tradesIn(client)) > 500,
+      () => plant.said(),
+      patience,
+    );
     const isWell = async (): Promise<boolean> => (await plant.log()).state === 'ok';
     await eventually(isWell, 'the gateway is well', patience);
     for (let outage = 0; outage < 2; outage++) {

@@ -1,7 +1,7 @@
 // Persist against a real database that goes away and comes back, and a log that loses records.
 
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, chown, cp, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
@@ -54,6 +54,84 @@ test('a failure is over once the database answers again, also when nothing is to
   stopped.abort();
   await running;
 });
+
+test('a database that is back with older data is given again what came since', {
+  timeout: 120_000,
+}, async () => {
+  await using ends = new AsyncDisposableStack();
+  const folder = await mkdtemp(join(tmpdir(), 'tapeline-persist-'));
+  ends.defer(() => rm(folder, { recursive: true, maxRetries: 9 }));
+  const postgres = { folder: join(folder, 'postgres'), logger: quiet };
+  const { connection, stop } = await startPostgres(postgres);
+  await migrate(connection);
+  const log = new MemoryLog();
+  const append = async (offset: number): Promise<void> => {
+    const { bytes } = tradeBatch(offset, [{ symbol: 'AAA', time: offset }]);
+    await log.commit({ appends: [{ topic: 'market.trades', count: 1, bytes }] });
+  };
+  const sink = openTradesSink({ database: connection, epoch: log.epoch, partition: 0 });
+  ends.defer(() => sink.close());
+  const told: number[] = [];
+  const meters = pipelineMeters(new Registry());
+  const onStored = (_: unknown, offset: number): unknown => told.push(offset);
+  const persist = new Persist(
+    {
+      log,
+      sink,
+      clock: systemClock,
+      random: prng(1),
+      meters,
+      logger: quiet,
+      onStored,
+      onLost: () => undefined,
+    },
+    { lingerMs: 0, keepTrying: true },
+  );
+  const stopped = new AbortController();
+  const running = persist.run(stopped.signal);
+  const isStored = async (offset: number): Promise<void> =>
+    await eventually(
+      () => told.at(-1) === offset,
+      () => told.join(),
+    );
+  await append(0);
+  await isStored(1);
+  const pages = join(postgres.folder, 'cluster');
+  await stop();
+  await cp(pages, join(folder, 'older'), { recursive: true, preserveTimestamps: true });
+  const second = await startPostgres(postgres);
+  for (const offset of [1, 2]) await append(offset);
+  await isStored(3);
+  await second.stop();
+  await restored(join(folder, 'older'), pages);
+  const third = await startPostgres(postgres);
+  ends.defer(() => third.stop());
+  await append(3);
+  await isStored(4);
+  stopped.abort();
+  await running;
+  const client = await connect(connection, session);
+  ends.defer(() => client.end());
+  assert.deepEqual(await linesOf(client, 'select log_offset from trades order by 1'), [
+    '0',
+    '1',
+    '2',
+    '3',
+  ]);
+  assert.ok(told.lastIndexOf(1) > told.indexOf(3), `it went back: ${told.join()}`);
+});
+
+/** Puts a copy back, for whoever owns what is there. */
+async function restored(copy: string, place: string): Promise<void> {
+  const { uid, gid } = await stat(place);
+  await rm(place, { recursive: true });
+  await cp(copy, place, { recursive: true });
+  for (const name of ['.', ...(await readdir(place, { recursive: true }))]) {
+    const path = join(place, name);
+    await chown(path, uid, gid);
+    if ((await stat(path)).isDirectory()) await chmod(path, 0o700);
+  }
+}
 
 test('what the log has lost is told before what is stored beyond it', async () => {
   const database = await cluster.migratedDatabase();
