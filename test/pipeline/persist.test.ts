@@ -62,7 +62,8 @@ test('a database that is back with older data is given again what came since', {
   const folder = await mkdtemp(join(tmpdir(), 'tapeline-persist-'));
   ends.defer(() => rm(folder, { recursive: true, maxRetries: 9 }));
   const postgres = { folder: join(folder, 'postgres'), logger: quiet };
-  const { connection, stop } = await startPostgres(postgres);
+  const first = await startPostgres(postgres);
+  const { connection } = first;
   await migrate(connection);
   const log = new MemoryLog();
   const append = async (offset: number): Promise<void> => {
@@ -97,7 +98,7 @@ test('a database that is back with older data is given again what came since', {
   await append(0);
   await isStored(1);
   const pages = join(postgres.folder, 'cluster');
-  await stop();
+  await first.stop();
   await cp(pages, join(folder, 'older'), { recursive: true, preserveTimestamps: true });
   const second = await startPostgres(postgres);
   for (const offset of [1, 2]) await append(offset);

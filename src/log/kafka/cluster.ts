@@ -173,9 +173,10 @@ export function clusterFailure(options: ClusterOptions, what: string, cause: unk
 export function takenOverFailure(role: WriterRole, partition: number, cause?: unknown): Failure {
   return new Failure(
     'log-taken-over',
-    `partition ${partition} of the log is no longer ours to write as ${role}: another process has ` +
-      'taken over, or the servers had waited for this one too long',
-    'Nothing: what was not committed is done again. Where it recurs give each process an id of its own.',
+    `partition ${partition} of the log is no longer ours to write as ${role}: another process ` +
+      'has taken over, or the servers had waited for this one too long',
+    'Nothing: what was not committed is done again. Where it recurs, give each process an id of ' +
+      'its own.',
     { cause },
   );
 }
