@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { suite, type TestContext, test } from 'node:test';
+import { after, suite, type TestContext, test } from 'node:test';
 import {
   Admin,
   ConfigResourceTypes,
@@ -27,6 +27,7 @@ const kafka = testKafka(async () => {
   network = await Network.open();
   return { network };
 });
+after(async () => await network?.close());
 
 interface Opened {
   readonly log: Log;
