@@ -40,11 +40,12 @@ export class Flink {
   readonly #rest: number;
   readonly #rpc: number;
   readonly #gateway: number;
+  readonly #java: readonly string[];
   readonly #running = new Map<string, Server>();
 
-  static async start(): Promise<Flink> {
+  static async start(java: readonly string[] = []): Promise<Flink> {
     const folder = await mkdtemp(join(tmpdir(), 'tapeline-flink-'));
-    const flink = new Flink(folder, await jarsOf(jars), await freePorts(3));
+    const flink = new Flink(folder, await jarsOf(jars), await freePorts(3), java);
     try {
       await writeFile(join(folder, 'config.yaml'), flink.#settings());
       for (const name of ['checkpoints', 'savepoints', 'tmp']) await mkdir(join(folder, name));
@@ -59,9 +60,15 @@ export class Flink {
     return flink;
   }
 
-  private constructor(folder: string, jarFolder: string, ports: readonly number[]) {
+  private constructor(
+    folder: string,
+    jarFolder: string,
+    ports: readonly number[],
+    java: readonly string[],
+  ) {
     this.#folder = folder;
     this.#jars = jarFolder;
+    this.#java = java;
     [this.#rest, this.#rpc, this.#gateway] = ports as [number, number, number];
   }
 
@@ -76,6 +83,12 @@ export class Flink {
   /** Where savepoints go. */
   get savepoints(): string {
     return `file://${join(this.#folder, 'savepoints')}`;
+  }
+
+  pidOf(name: 'jobmanager' | 'taskmanager'): number {
+    const server = this.#running.get(name);
+    if (!server) throw new Error(`no ${name} runs`);
+    return server.pid;
   }
 
   async #startJobManager(): Promise<void> {
@@ -117,7 +130,8 @@ export class Flink {
     name: string,
     launch: Omit<Parameters<typeof Server.start>[0], 'name' | 'folder' | 'jars' | 'java'>,
   ): Promise<void> {
-    const java = [...exported, ...opens, `-Djava.io.tmpdir=${join(this.#folder, 'tmp')}`];
+    const tmp = `-Djava.io.tmpdir=${join(this.#folder, 'tmp')}`;
+    const java = [...exported, ...opens, tmp, ...this.#java];
     const place = { name, folder: this.#folder, jars: [this.#jars], java };
     this.#running.set(name, await Server.start({ ...launch, ...place }));
   }

@@ -16,12 +16,13 @@ export class Kafka {
   readonly #folder: string;
   readonly #jars: string;
   readonly #ports: readonly number[];
+  readonly #java: readonly string[];
   #server: Server | undefined;
 
-  static async start(): Promise<Kafka> {
+  static async start(java: readonly string[] = []): Promise<Kafka> {
     const jars = await jarsOf({ pom });
     const folder = await mkdtemp(join(tmpdir(), 'tapeline-kafka-'));
-    const kafka = new Kafka(folder, jars, await freePorts(2));
+    const kafka = new Kafka(folder, jars, await freePorts(2), java);
     try {
       await writeFile(kafka.#properties, settings(folder, kafka.#ports));
       const format = ['format', '-t', clusterId, '-c', kafka.#properties];
@@ -34,10 +35,16 @@ export class Kafka {
     return kafka;
   }
 
-  private constructor(folder: string, jars: string, ports: readonly number[]) {
+  private constructor(
+    folder: string,
+    jars: string,
+    ports: readonly number[],
+    java: readonly string[],
+  ) {
     this.#folder = folder;
     this.#jars = jars;
     this.#ports = ports;
+    this.#java = java;
   }
 
   get #properties(): string {
@@ -47,6 +54,11 @@ export class Kafka {
   /** For `bootstrap.servers`: host and port. */
   get bootstrap(): string {
     return `127.0.0.1:${this.#ports[0]}`;
+  }
+
+  get pid(): number {
+    if (!this.#server) throw new Error('no broker runs');
+    return this.#server.pid;
   }
 
   /** kill -9 of the broker; what it holds stays for `restart`. */
@@ -62,6 +74,7 @@ export class Kafka {
       folder: this.#folder,
       jars: [this.#jars],
       heapMegabytes: 512,
+      java: this.#java,
       main: 'kafka.Kafka',
       args: [this.#properties],
       isReady: (log) => log().includes('Kafka Server started'),

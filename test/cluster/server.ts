@@ -15,6 +15,7 @@ export interface Launch {
   /** Folders of jars. */
   readonly jars: readonly string[];
   readonly heapMegabytes: number;
+  /** Options; of two that differ the later one holds. */
   readonly java?: readonly string[];
   readonly main: string;
   readonly args: readonly string[];
@@ -26,6 +27,9 @@ export interface Launch {
 const log4j = join(import.meta.dirname, 'servers', 'log4j2.properties');
 
 const secondsToStart = 120;
+
+/** Java's own ways, where tests prefer to be up soon. */
+export const fullSpeed: readonly string[] = ['-XX:TieredStopAtLevel=4'];
 
 /** Ends the server when standard input closes, and with the server. */
 const warden = `
@@ -79,6 +83,11 @@ export class Server {
     throw new Error(`${this.name} is not ready in ${secondsToStart} s:\n${this.tail()}`);
   }
 
+  /** Of the shell, whose only child the server is. */
+  get pid(): number {
+    return this.#shell.pid as number;
+  }
+
   get #hasEnded(): boolean {
     return this.#shell.exitCode !== null || this.#shell.signalCode !== null;
   }
@@ -108,8 +117,12 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
-/** Runs a Java program to its end. */
-export async function runJava(jars: string, main: string, args: readonly string[]) {
+/** Runs a Java program to its end; resolves to what it said. */
+export async function runJava(
+  jars: string,
+  main: string,
+  args: readonly string[],
+): Promise<string> {
   const child = spawn('java', ['-cp', join(jars, '*'), main, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -121,4 +134,5 @@ export async function runJava(jars: string, main: string, args: readonly string[
   }
   await once(child, 'close');
   if (child.exitCode !== 0) throw new Error(`${main} ${args.join(' ')} failed:\n${said}`);
+  return said;
 }
