@@ -71,7 +71,8 @@ const quiet = { info: () => undefined, warn: () => undefined, error: () => undef
 
 const folder = await mkdtemp(join(tmpdir(), 'tapeline-bench-flink-'));
 const kafka = await Kafka.start(fullSpeed);
-const flink = await Flink.start(fullSpeed);
+// Flink's own default: on a busy machine five seconds pass.
+const flink = await Flink.start({ java: fullSpeed, heartbeatSeconds: 50 });
 const rows = await openKafkaRows({
   brokers: [kafka.bootstrap],
   topics: Object.values(rowTopics),

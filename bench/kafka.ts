@@ -16,10 +16,11 @@ import { prng } from '../src/base/prng.ts';
 import { formatTime } from '../src/contracts/time.ts';
 import { openKafkaLog } from '../src/log/log-kafka.ts';
 import { freePorts } from '../test/cluster/server.ts';
-import { Cluster, type Plant, untilQuiet } from './lib/cluster.ts';
+import { Cluster, type Plant } from './lib/cluster.ts';
 import { consume, type Limit, type Load, produce } from './lib/kafka-limit.ts';
 import { watchLive } from './lib/live.ts';
 import { endedSeconds, ownMegabytes, processorSeconds } from './lib/processor-time.ts';
+import type { Progress } from './lib/progress.ts';
 import { latency } from './lib/quantile.ts';
 import { type Running, ready } from './lib/running.ts';
 
@@ -51,16 +52,15 @@ async function path(): Promise<void> {
   const whole = await cluster.plant('whole');
   const embedded = await cluster.plant('embedded');
   const steps = await stepsOf(alone, files);
-  const together = await wholeOf(whole, files);
-  const one = await embeddedOf(embedded, files);
-  for (const step of [...steps, together, one]) tellStep(step);
+  steps.forEach(tellStep);
+  tellStep(await wholeOf(whole, files));
+  await tellDisk(whole);
+  tellStep(await embeddedOf(embedded, files));
   for (const table of ['trades', 'candles', 'signals']) {
     const counts = await Promise.all([alone, whole, embedded].map((plant) => plant.count(table)));
     if (new Set(counts).size > 1) throw new Error(`rows of ${table} differ: ${counts.join(', ')}`);
   }
-  await tellDisk(whole);
-  const ingest = steps[0] as Step;
-  await tellLimits(whole, ingest);
+  await tellLimits(whole, steps[0] as Step);
   for (const plant of [alone, whole, embedded]) await plant.close();
 }
 
@@ -100,13 +100,16 @@ async function stepsOf(plant: Plant, files: readonly string[]): Promise<readonly
       took.push((systemClock.now() - from) / 1e6);
     }),
   );
+  const isDone = {
+    engine: async (progress: Progress) => progress.isDerived,
+    persist: async (progress: Progress) => await plant.isStored(progress),
+  };
   for (const role of roles) {
     const from = systemClock.now();
     const running = plant.run(['run', role]);
     costs.push(
       await costing({ [role]: running }, async () => {
-        const grown = async () => await (role === 'engine' ? plant.derived() : plant.stored());
-        took.push(await untilQuiet(from, grown));
+        took.push(await plant.until(from, isDone[role]));
       }),
     );
     await running.stop();
@@ -125,10 +128,8 @@ async function wholeOf(plant: Plant, files: readonly string[]): Promise<Step> {
   let took = 0;
   const costs = await costing({ engine, persist }, async () => {
     const from = systemClock.now();
-    const replay = plant.run(['replay', '--cluster', '--quiet', ...files]).finished();
-    const grown = async () => (await plant.derived()) + (await plant.stored());
-    took = await untilQuiet(from, grown);
-    await replay;
+    await plant.run(['replay', '--cluster', '--quiet', ...files]).finished();
+    took = await plant.until(from, async (progress) => await plant.isStored(progress));
   });
   await Promise.all([engine.stop(), persist.stop()]);
   return { name: 'roles together', trades: await plant.count('trades'), seconds: took, costs };
@@ -142,7 +143,8 @@ async function embeddedOf(plant: Plant, files: readonly string[]): Promise<Step>
     await cluster.run(['replay', '--quiet', ...files], env).finished();
   });
   const took = (systemClock.now() - from) / 1e6;
-  return { name: 'one process', trades: await plant.count('trades'), seconds: took, costs };
+  const { broker: _idle, ...own } = costs;
+  return { name: 'one process', trades: await plant.count('trades'), seconds: took, costs: own };
 }
 
 /** What `work` costs the servers, the roles that run, and `replay` where it ran to its end. */

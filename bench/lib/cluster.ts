@@ -13,12 +13,14 @@ import { connect } from '../../src/store/database.ts';
 import { type RunningPostgres, startPostgres } from '../../src/store/embedded-postgres.ts';
 import { Kafka } from '../../test/cluster/kafka.ts';
 import { fullSpeed } from '../../test/cluster/server.ts';
+import { Progress } from './progress.ts';
 import { Running } from './running.ts';
 
 const quiet = { info: () => undefined, warn: () => undefined };
 const session = { application: 'bench', statementSeconds: 60 };
-const quietMs = 3_000;
-const pollMs = 100;
+const pollMs = 50;
+/** For a process that has joined to open its partition. */
+const openMs = 2_000;
 
 export class Cluster {
   readonly kafka: Kafka;
@@ -116,25 +118,30 @@ export class Plant {
       const options = { bootstrapServers, clientId: 'bench', prefix };
       while ((await membersOf(options, role)) === 0) await systemClock.wait(pollMs);
     }
-    await systemClock.wait(quietMs);
+    await systemClock.wait(openMs);
   }
 
-  /** Of Kafka's messages, those of transactions included, in the topics that the engine writes. */
-  async derived(): Promise<number> {
-    const wanted = ['market.candles', 'market.signals'].map(
-      (topic) => `${this.#parts.name}.${topic}`,
-    );
-    const partitions = [{ partitionIndex: 0, timestamp: -1n }];
-    const topics = wanted.map((name) => ({ name, partitions }));
-    const listed = await this.#parts.admin.listOffsets({ topics });
-    return listed.reduce((sum, topic) => sum + Number(topic.partitions[0]?.offset), 0);
+  /** Seconds from `from` until `done`, asked again and again. */
+  async until(from: number, done: (progress: Progress) => Promise<boolean>): Promise<number> {
+    const { cluster, name } = this.#parts;
+    const progress = await Progress.follow(cluster.kafka.bootstrap, name);
+    try {
+      while (!(await done(progress))) await systemClock.wait(pollMs);
+      return (systemClock.now() - from) / 1e6;
+    } finally {
+      await progress.close();
+    }
   }
 
-  /** Records that PostgreSQL has. */
-  async stored(): Promise<number> {
-    const sum = 'select coalesce(sum(next_offset), 0)::int as sum from tapeline.consumed';
-    const { rows } = await this.#parts.client.query(sum).catch(() => ({ rows: [{ sum: 0 }] }));
-    return rows[0].sum;
+  /** Whether the engine is done, and PostgreSQL has all its trades, candles and signals. */
+  async isStored(progress: Progress): Promise<boolean> {
+    if (!progress.isDerived) return false;
+    const asked = 'select next_offset::int from tapeline.consumed where topic = $1';
+    for (const topic of ['market.trades', 'market.candles', 'market.signals'] as const) {
+      const answer = await this.#parts.client.query(asked, [topic]).catch(() => null);
+      if ((answer?.rows[0]?.next_offset ?? 0) < progress.end(topic)) return false;
+    }
+    return true;
   }
 
   async count(table: string): Promise<number> {
@@ -163,19 +170,5 @@ export class Plant {
 
   async close(): Promise<void> {
     await this.#parts.client.end();
-  }
-}
-
-/** Seconds from `from` until what grows has grown for the last time: the quiet after it tells. */
-export async function untilQuiet(from: number, grown: () => Promise<number>): Promise<number> {
-  let held = await grown();
-  let last = 0;
-  for (;;) {
-    await systemClock.wait(pollMs);
-    const now = await grown();
-    const at = systemClock.now();
-    if (now !== held) last = at;
-    else if (last > 0 && at - last > quietMs * 1000) return (last - from) / 1e6;
-    held = now;
   }
 }

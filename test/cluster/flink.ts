@@ -34,6 +34,13 @@ const opens = (
 
 const slots = 4;
 
+export interface FlinkOptions {
+  /** Of Java. */
+  readonly java?: readonly string[];
+  /** A task manager that is not heard of for so long is given up. */
+  readonly heartbeatSeconds?: number;
+}
+
 export class Flink {
   readonly #folder: string;
   readonly #jars: string;
@@ -41,11 +48,12 @@ export class Flink {
   readonly #rpc: number;
   readonly #gateway: number;
   readonly #java: readonly string[];
+  readonly #heartbeatSeconds: number;
   readonly #running = new Map<string, Server>();
 
-  static async start(java: readonly string[] = []): Promise<Flink> {
+  static async start(options: FlinkOptions = {}): Promise<Flink> {
     const folder = await mkdtemp(join(tmpdir(), 'tapeline-flink-'));
-    const flink = new Flink(folder, await jarsOf(jars), await freePorts(3), java);
+    const flink = new Flink(folder, await jarsOf(jars), await freePorts(3), options);
     try {
       await writeFile(join(folder, 'config.yaml'), flink.#settings());
       for (const name of ['checkpoints', 'savepoints', 'tmp']) await mkdir(join(folder, name));
@@ -64,11 +72,12 @@ export class Flink {
     folder: string,
     jarFolder: string,
     ports: readonly number[],
-    java: readonly string[],
+    { java = [], heartbeatSeconds = 5 }: FlinkOptions,
   ) {
     this.#folder = folder;
     this.#jars = jarFolder;
     this.#java = java;
+    this.#heartbeatSeconds = heartbeatSeconds;
     [this.#rest, this.#rpc, this.#gateway] = ports as [number, number, number];
   }
 
@@ -183,7 +192,7 @@ io.tmp.dirs: ${join(this.#folder, 'tmp')}
 execution.checkpointing.dir: file://${join(this.#folder, 'checkpoints')}
 execution.checkpointing.savepoint-dir: ${this.savepoints}
 heartbeat.interval: 1000
-heartbeat.timeout: 5000
+heartbeat.timeout: ${this.#heartbeatSeconds * 1000}
 `;
   }
 }
