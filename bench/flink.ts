@@ -24,7 +24,7 @@ import { parseTime } from '../src/contracts/time.ts';
 import { candleAt } from '../src/contracts/wire-objects.ts';
 import { type Feed, type Intake, Observations } from '../src/feeds/feed.ts';
 import { status, stop, submit } from '../src/flink/jobs.ts';
-import { jobNames, rowTopics } from '../src/flink/names.ts';
+import { type JobName, jobNames, rowTopics } from '../src/flink/names.ts';
 import type { Log, StoredBatch } from '../src/log/log.ts';
 import { openEmbeddedLog } from '../src/log/log-embedded.ts';
 import type { Rows } from '../src/log/rows.ts';
@@ -64,6 +64,8 @@ const rounds = 7;
 const warmUpShare = 1 / 3;
 /** The default of `tapeline flink submit`, and for latency the shortest that makes sense. */
 const checkpointSeconds = { usual: 10, quick: 1 };
+/** Nothing new for so long: what is not there by now does not come. */
+const patienceMs = 30_000;
 const madeStart = Date.UTC(2013, 9, 7, 13, 30) * 1000;
 const madeRandom = prng(1);
 let madeCount = 0;
@@ -203,9 +205,11 @@ async function latencies(): Promise<void> {
     return await paced(log, null, async (ages) => await followCandles(log, ages));
   });
   tell(`in a candle at ${rate}/s, engine`, latency(inEngine));
-  for (const name of jobNames) await stop(jobManager(), name);
-  await submitJobs(checkpointSeconds.quick);
-  await rest();
+  await submitJobs(checkpointSeconds.quick, async (name) => await stop(jobManager(), name));
+  const isStarting = async () => {
+    return (await status(jobManager())).some(({ checkpoints }) => checkpoints === 0);
+  };
+  while (await isStarting()) await systemClock.wait(500);
   const inFlink = await withLog('paced-flink', async (log) => {
     return await paced(log, rows, followRows);
   });
@@ -264,9 +268,6 @@ function pacedFeed(ages: CandleAges): Feed {
   };
 }
 
-/** Nothing new for so long: what is not there by now does not come. */
-const patienceMs = 15_000;
-
 async function followCandles(log: Log, ages: CandleAges): Promise<void> {
   const last = new AbortController();
   const timer = setTimeout(() => last.abort(), seconds * 1000 + 5_000);
@@ -299,10 +300,15 @@ function take1s(
   if (interval === '1s') ages.candle(symbol, parseTime(start) ?? 0, trades, systemClock.now());
 }
 
-async function submitJobs(every: number): Promise<void> {
-  const plain = { parallelism: 1, checkpointSeconds: every, from: null, stateHours: null };
+/** `from` tells the savepoint that a job goes on from. */
+async function submitJobs(
+  every: number,
+  from: (name: JobName) => Promise<string | null> = async () => null,
+): Promise<void> {
+  const plain = { parallelism: 1, checkpointSeconds: every, stateHours: null };
   for (const name of jobNames) {
-    await submit(jobManager(), name, { bootstrap: kafka.bootstrap, ...rowTopics, ...plain });
+    const names = { bootstrap: kafka.bootstrap, ...rowTopics };
+    await submit(jobManager(), name, { ...names, ...plain, from: await from(name) });
   }
 }
 

@@ -49,7 +49,8 @@ export async function consume(bootstrap: string, load: Load): Promise<Limit> {
   const { topic, records } = load;
   const place = ['--bootstrap-server', bootstrap, '--topic', topic, '--hide-header'];
   const count = ['--num-records', String(records), '--fetch-size', String(16 * 2 ** 20)];
-  const [said, processorSeconds] = await run('ConsumerPerformance', [...place, ...count]);
+  const args = [...place, ...count, '--timeout', '60000'];
+  const [said, processorSeconds] = await run('ConsumerPerformance', args);
   const fields = said.split('\n').find((line) => line.split(', ').length === 10);
   const [megabytes, rate] = fields?.split(', ').slice(-2) ?? [];
   return limitOf(said, rate, megabytes, processorSeconds);
