@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../src/base/clock.ts';
 import { decodeTrades, encodeTrades, type TradeBatch } from '../../src/contracts/trade.ts';
-import { Intake } from '../../src/feeds/feed.ts';
+import { Intake, type Observations } from '../../src/feeds/feed.ts';
 import { replayFeed } from '../../src/feeds/replay/replay.ts';
 
 const equities = fileURLToPath(new URL('../../../shared/data/us-equity/tick/', import.meta.url));
@@ -15,15 +15,27 @@ export async function recordedTrades(
   symbols: readonly ('bac' | 'spy')[],
   rowsEach: number,
 ): Promise<TradeBatch[] | null> {
-  if (!existsSync(equities)) return null;
+  const batches: TradeBatch[] = [];
+  const isThere = await eachRecorded(symbols, rowsEach, async ({ trades }) => {
+    batches.push(decodeTrades(encodeTrades(trades)));
+  });
+  return isThere ? batches : null;
+}
+
+/** The same as ingest meets them, which are used again once taken; false without recorded data. */
+export async function eachRecorded(
+  symbols: readonly ('bac' | 'spy')[],
+  rowsEach: number,
+  take: (observations: Observations) => Promise<void>,
+): Promise<boolean> {
+  if (!existsSync(equities)) return false;
   const files = symbols.flatMap((symbol) =>
     days.map((day) => `${equities}${symbol}/${day}_trade.zip`),
   );
   const intake = new Intake('replay', 'replay', rowsEach);
   const feed = replayFeed({ files, speed: 'max', clock: systemClock });
   const running = feed.run(intake, new AbortController().signal).finally(() => intake.end());
-  const batches: TradeBatch[] = [];
-  for await (const { trades } of intake) batches.push(decodeTrades(encodeTrades(trades)));
+  for await (const observations of intake) await take(observations);
   await running;
-  return batches;
+  return true;
 }

@@ -79,6 +79,11 @@ export class Daemon {
     throw new Error(`${this.name} is not ready in ${secondsToStart} s:\n${this.tail()}`);
   }
 
+  /** Of the server itself. */
+  get pid(): number {
+    return this.#group;
+  }
+
   get #hasEnded(): boolean {
     return this.#shell.exitCode !== null || this.#shell.signalCode !== null;
   }

@@ -71,8 +71,8 @@ export async function publish(log: Log, rows: Rows, topic: string): Promise<void
 /** Nothing new for so long, though the job goes on: it will not come. */
 const quietMs = 120_000;
 
-/** Committed messages of a topic from its beginning on, until nothing new comes. */
-async function* messagesOf(bootstrap: string, topic: string) {
+/** Committed messages of a topic from its beginning on, until nothing new comes for so long. */
+export async function* messagesOf(bootstrap: string, topic: string, patienceMs = quietMs) {
   const consumer = new Consumer({
     clientId: 'test',
     groupId: `test-${readers++}`,
@@ -85,7 +85,7 @@ async function* messagesOf(bootstrap: string, topic: string) {
     const iterator = messages[Symbol.asyncIterator]();
     for (;;) {
       const quiet = new AbortController();
-      const late = systemClock.wait(quietMs, quiet.signal).then(() => null);
+      const late = systemClock.wait(patienceMs, quiet.signal).then(() => null);
       const next = await Promise.race([iterator.next(), late]);
       quiet.abort();
       if (next === null || next.done) return;

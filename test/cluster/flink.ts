@@ -35,17 +35,26 @@ const opens = (
 
 const slots = 4;
 
+export interface FlinkOptions {
+  /** Of Java. */
+  readonly java?: readonly string[];
+  /** A task manager that is not heard of for so long is given up. */
+  readonly heartbeatSeconds?: number;
+}
+
 export class Flink {
   readonly #folder: string;
   readonly #jars: string;
   readonly #rest: number;
   readonly #rpc: number;
   readonly #gateway: number;
+  readonly #java: readonly string[];
+  readonly #heartbeatSeconds: number;
   readonly #running = new Map<string, Daemon>();
 
-  static async start(): Promise<Flink> {
+  static async start(options: FlinkOptions = {}): Promise<Flink> {
     const folder = await mkdtemp(join(tmpdir(), 'tapeline-flink-'));
-    const flink = new Flink(folder, await jarsOf(jars), await freePorts(3));
+    const flink = new Flink(folder, await jarsOf(jars), await freePorts(3), options);
     try {
       await writeFile(join(folder, 'config.yaml'), flink.#settings());
       for (const name of ['checkpoints', 'savepoints', 'tmp']) await mkdir(join(folder, name));
@@ -60,9 +69,16 @@ export class Flink {
     return flink;
   }
 
-  private constructor(folder: string, jarFolder: string, ports: readonly number[]) {
+  private constructor(
+    folder: string,
+    jarFolder: string,
+    ports: readonly number[],
+    { java = [], heartbeatSeconds = 5 }: FlinkOptions,
+  ) {
     this.#folder = folder;
     this.#jars = jarFolder;
+    this.#java = java;
+    this.#heartbeatSeconds = heartbeatSeconds;
     [this.#rest, this.#rpc, this.#gateway] = ports as [number, number, number];
   }
 
@@ -77,6 +93,12 @@ export class Flink {
   /** Where savepoints go. */
   get savepoints(): string {
     return `file://${join(this.#folder, 'savepoints')}`;
+  }
+
+  pidOf(name: 'jobmanager' | 'taskmanager'): number {
+    const server = this.#running.get(name);
+    if (!server) throw new Error(`no ${name} runs`);
+    return server.pid;
   }
 
   async #startJobManager(): Promise<void> {
@@ -118,7 +140,8 @@ export class Flink {
     name: string,
     launch: Omit<JavaServer, 'name' | 'folder' | 'jars' | 'java'>,
   ): Promise<void> {
-    const java = [...exported, ...opens, `-Djava.io.tmpdir=${join(this.#folder, 'tmp')}`];
+    const tmp = `-Djava.io.tmpdir=${join(this.#folder, 'tmp')}`;
+    const java = [...exported, ...opens, tmp, ...this.#java];
     const place = { name, folder: this.#folder, jars: [this.#jars], java };
     this.#running.set(name, await startJava({ ...launch, ...place }));
   }
@@ -170,7 +193,7 @@ io.tmp.dirs: ${join(this.#folder, 'tmp')}
 execution.checkpointing.dir: file://${join(this.#folder, 'checkpoints')}
 execution.checkpointing.savepoint-dir: ${this.savepoints}
 heartbeat.interval: 1000
-heartbeat.timeout: 5000
+heartbeat.timeout: ${this.#heartbeatSeconds * 1000}
 `;
   }
 }

@@ -10,12 +10,16 @@ export interface JavaServer extends Omit<Program, 'command'> {
   /** Folders of jars. */
   readonly jars: readonly string[];
   readonly heapMegabytes: number;
+  /** Options; of two that differ the later one holds. */
   readonly java?: readonly string[];
   readonly main: string;
   readonly args: readonly string[];
 }
 
 const log4j = join(import.meta.dirname, 'servers', 'log4j2.properties');
+
+/** Java's own ways, where tests prefer to be up soon. */
+export const fullSpeed: readonly string[] = ['-XX:TieredStopAtLevel=4'];
 
 export async function startJava(server: JavaServer): Promise<Daemon> {
   const { jars, heapMegabytes, java = [], main, args, ...program } = server;
@@ -26,7 +30,12 @@ export async function startJava(server: JavaServer): Promise<Daemon> {
   return await Daemon.start({ ...program, command });
 }
 
-export async function runJava(jars: string, main: string, args: readonly string[]) {
+/** Runs a program to its end; resolves to what it said. */
+export async function runJava(
+  jars: string,
+  main: string,
+  args: readonly string[],
+): Promise<string> {
   const child = spawn('java', ['-cp', join(jars, '*'), main, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -38,4 +47,5 @@ export async function runJava(jars: string, main: string, args: readonly string[
   }
   await once(child, 'close');
   if (child.exitCode !== 0) throw new Error(`${main} ${args.join(' ')} failed:\n${said}`);
+  return said;
 }

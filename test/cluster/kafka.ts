@@ -19,13 +19,18 @@ export class Kafka {
   readonly #folder: string;
   readonly #jars: string;
   readonly #ports: readonly number[];
+  readonly #java: readonly string[];
   #server: Daemon | undefined;
   #isMounted = false;
 
-  static async start({ network = null, dataMegabytes = null }: KafkaOptions = {}): Promise<Kafka> {
+  static async start({
+    network = null,
+    dataMegabytes = null,
+    java = [],
+  }: KafkaOptions = {}): Promise<Kafka> {
     const jars = await jarsOf({ pom });
     const folder = await mkdtemp(join(tmpdir(), 'tapeline-kafka-'));
-    const kafka = new Kafka(folder, jars, await freePorts(3));
+    const kafka = new Kafka(folder, jars, await freePorts(3), java);
     try {
       await mkdir(kafka.#data);
       if (dataMegabytes !== null) kafka.#mount(`size=${dataMegabytes}m`);
@@ -41,10 +46,16 @@ export class Kafka {
     return kafka;
   }
 
-  private constructor(folder: string, jars: string, ports: readonly number[]) {
+  private constructor(
+    folder: string,
+    jars: string,
+    ports: readonly number[],
+    java: readonly string[],
+  ) {
     this.#folder = folder;
     this.#jars = jars;
     this.#ports = ports;
+    this.#java = java;
   }
 
   get #properties(): string {
@@ -81,6 +92,11 @@ export class Kafka {
     return `127.0.0.1:${this.#ports[0]}`;
   }
 
+  get pid(): number {
+    if (!this.#server) throw new Error('no broker runs');
+    return this.#server.pid;
+  }
+
   /** kill -9 of the broker; what it holds stays for `restart`. */
   async kill(): Promise<void> {
     await this.#server?.kill();
@@ -94,6 +110,7 @@ export class Kafka {
       folder: this.#folder,
       jars: [this.#jars],
       heapMegabytes: 512,
+      java: this.#java,
       main: 'kafka.Kafka',
       args: [this.#properties],
       isReady: (log) => log().includes('Kafka Server started'),
@@ -122,6 +139,8 @@ export interface KafkaOptions {
   readonly network?: Network | null;
   /** How large the file system of its data is; mounting one is root's right. */
   readonly dataMegabytes?: number | null;
+  /** Options of Java. */
+  readonly java?: readonly string[];
 }
 
 /** Whoever begins at the third port is led on through the network. */
