@@ -5,16 +5,25 @@ import { microsPerSecond, systemClock } from '../base/clock.ts';
 import { Failure, messageOf } from '../base/failure.ts';
 import { prng } from '../base/prng.ts';
 import type { Feed } from '../feeds/feed.ts';
+import { rowTopics } from '../flink/names.ts';
 import type { Log, Topic } from '../log/log.ts';
 import { Ingest, knownTrades } from '../pipeline/ingest.ts';
 import type { Meters } from '../pipeline/meters.ts';
 import { Persist } from '../pipeline/persist.ts';
+import { publishTrades } from '../pipeline/publish.ts';
 import type { Shard } from '../pipeline/shard.ts';
 import type { Config } from './config.ts';
 import { allowedLateness, Engine } from './engine.ts';
 import type { PlantLogger } from './plant.ts';
 import type { Job } from './shards.ts';
-import { type DatabaseConnection, kafkaOf, openShardLog, openSinks, shardFeed } from './wire.ts';
+import {
+  type DatabaseConnection,
+  kafkaOf,
+  openShardLog,
+  openShardRows,
+  openSinks,
+  shardFeed,
+} from './wire.ts';
 
 export interface JobParts {
   readonly config: Config;
@@ -26,6 +35,7 @@ export interface JobParts {
 const correctionHours = 24;
 const deriveLingerMs = 20;
 const storeLingerMs = 100;
+const publishLingerMs = 100;
 const housekeepingMs = 60_000;
 /** How long a job has to finish what it has begun. */
 const stopMsMax = 10_000;
@@ -119,6 +129,23 @@ export async function startPersist(
     stopped.abort();
     await Promise.allSettled([...storing, keeping]);
     await Promise.all(sinks.map((sink) => sink.close()));
+  });
+}
+
+/** Publishes the partition's trades, in the transactions that hold how far it has come. */
+export async function startPublish(parts: JobParts, partition: number): Promise<Job> {
+  const { config, meters, logger } = parts;
+  const { log, rows } = await openShardRows(config, partition, logger);
+  const stopped = new AbortController();
+  const { signal } = stopped;
+  const to = { rows, topic: rowTopics.trades, keepTrying: true, signal, logger };
+  const follower = publishTrades(log, to, systemClock, meters);
+  const options = { lingerMs: publishLingerMs, keepTrying: true, leavesRest: true };
+  const running = follower.run(options, signal);
+  return jobOf(log, [running], async () => {
+    stopped.abort();
+    await Promise.allSettled([running]);
+    await rows.close();
   });
 }
 

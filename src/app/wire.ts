@@ -23,6 +23,7 @@ import type { SharedCounts } from '../gateway/request-counts.ts';
 import { signalBytes } from '../log/embedded/signal.ts';
 import type { ClusterOptions } from '../log/kafka/cluster.ts';
 import type { Log, LogName, Topic } from '../log/log.ts';
+import type { KafkaLog } from '../log/log-kafka.ts';
 import type { MergedLog } from '../log/log-merged.ts';
 import type { Rows } from '../log/rows.ts';
 import { isOf, type Shard } from '../pipeline/shard.ts';
@@ -180,6 +181,10 @@ const topicsOf = {
       'news.articles',
     ],
   },
+  publish: {
+    writes: [],
+    follows: ['market.trades'],
+  },
 } as const satisfies Record<string, { writes: readonly Topic[]; follows: readonly Topic[] }>;
 export type Role = keyof typeof topicsOf;
 
@@ -200,16 +205,31 @@ export async function openShardLog(
   role: Role,
   partition: number,
   logger: PlantLogger,
-): Promise<Log> {
+): Promise<KafkaLog> {
   const { openKafkaLog } = await import('../log/log-kafka.ts');
   return await openKafkaLog({
     ...clusterOf(kafkaOf(config), role),
     ...topicsOf[role],
-    role: role === 'ingest' || role === 'engine' ? role : null,
+    role: role === 'persist' || role === 'gateway' ? null : role,
     partition,
     clock: systemClock,
     logger,
   });
+}
+
+/** The partition's log for publishing, and rows that its commits take along. */
+export async function openShardRows(
+  config: Config,
+  partition: number,
+  logger: PlantLogger,
+): Promise<{ readonly log: Log; readonly rows: Rows }> {
+  const log = await openShardLog(config, 'publish', partition, logger);
+  try {
+    return { log, rows: await openRowTopics(kafkaOf(config), log) };
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
 }
 
 /** Whether a sink keeps the topic. */
@@ -294,13 +314,13 @@ const rowPartitions = 4;
 
 /** Where rows are published, their topics made where they are missing; null without brokers. */
 export async function openRows(config: Config): Promise<Rows | null> {
-  if (config.kafka === null) return null;
+  return config.kafka && (await openRowTopics(config.kafka, null));
+}
+
+async function openRowTopics({ servers }: KafkaConfig, log: KafkaLog | null): Promise<Rows> {
   const { openKafkaRows } = await import('../log/rows-kafka.ts');
-  return await openKafkaRows({
-    brokers: config.kafka.servers,
-    topics: Object.values(rowTopics),
-    partitions: rowPartitions,
-  });
+  const topics = Object.values(rowTopics);
+  return await openKafkaRows({ brokers: servers, topics, partitions: rowPartitions, log });
 }
 
 /** The counts of requests that gateways share; null where each counts for itself. */

@@ -13,6 +13,7 @@ import {
   clusterFailure,
   connection,
   epochOf,
+  logRoles,
   stateTopicName,
   topicName,
   type WriterRole,
@@ -21,7 +22,7 @@ import {
 import { Fetcher } from './kafka/fetcher.ts';
 import { batchOf, type PlacedBatch } from './kafka/messages.ts';
 import { Shelf } from './kafka/shelf.ts';
-import { KafkaWriter } from './kafka/writer.ts';
+import { type Enclosed, KafkaWriter } from './kafka/writer.ts';
 import {
   type Log,
   type LogStats,
@@ -48,9 +49,14 @@ const tailBytes = 4 * 2 ** 20;
 const tailWaitMs = 1_000;
 const retryMs = 1_000;
 
+export interface KafkaLog extends Log {
+  /** Has the next commit send these too, to topics that are not the log's: all of it or nothing. */
+  enclose(messages: readonly Enclosed[]): void;
+}
+
 /** Rejects with Failure `log-unavailable`. The topics must be there; see `createTopics`. */
-export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
-  const log = new KafkaLog(options);
+export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> {
+  const log = new PartitionLog(options);
   try {
     await log.open();
     return log;
@@ -60,7 +66,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   }
 }
 
-class KafkaLog implements Log {
+class PartitionLog implements KafkaLog {
   readonly partition: number;
   readonly warnings: readonly string[] = [];
   readonly #options: KafkaLogOptions;
@@ -95,7 +101,7 @@ class KafkaLog implements Log {
 
   async open(): Promise<void> {
     const { follows } = this.#options;
-    const states = writerRoles.map((role) => stateTopicName(this.#options, role));
+    const states = logRoles.map((role) => stateTopicName(this.#options, role));
     const names = [...topics.map((topic) => topicName(this.#options, topic)), ...states];
     const ids: string[] = [];
     for (const name of names) ids.push(await this.#fetcher.topicId(name));
@@ -111,8 +117,16 @@ class KafkaLog implements Log {
   }
 
   async commit(transaction: Transaction): Promise<readonly number[]> {
+    return await this.#written.commit(transaction);
+  }
+
+  enclose(messages: readonly Enclosed[]): void {
+    this.#written.enclose(messages);
+  }
+
+  get #written(): KafkaWriter {
     if (!this.#writer) throw new TypeError('this log was opened for reading');
-    return await this.#writer.commit(transaction);
+    return this.#writer;
   }
 
   async read(topic: Topic, offset: number, bytesMax: number): Promise<ReadResult> {

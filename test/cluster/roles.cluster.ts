@@ -12,6 +12,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { type Prng, prng } from '../../src/base/prng.ts';
 import { decodeJson } from '../../src/contracts/frame.ts';
 import type { Signal, Trade } from '../../src/contracts/wire-objects.ts';
+import { Fetcher } from '../../src/log/kafka/fetcher.ts';
 import { openKafkaLog } from '../../src/log/log-kafka.ts';
 import type { DatabaseAddress } from '../../src/store/database.ts';
 import { run, start, withDataFolder } from '../app/command.ts';
@@ -213,6 +214,78 @@ test(`${kills} times kill -9 of any role leaves the rows of one undisturbed proc
       `${told}: these are twice in the log`,
     );
     for (const one of processes.slice(1)) await one.end('SIGTERM');
+  });
+});
+
+const rowPartitions = 4;
+
+/** Reads what was committed to the topic of published trades since it was asked last. */
+function publishedRows(t: TestContext): () => Promise<string[]> {
+  const where = { bootstrapServers: [kafka().bootstrap], clientId: 'test', prefix: '' };
+  const fetcher = new Fetcher({ ...where, clock: systemClock }, ['market.trades']);
+  t.after(() => fetcher.close());
+  const next = Array.from({ length: rowPartitions }, () => 0);
+  return async () => {
+    const rows: string[] = [];
+    for (const partition of next.keys()) {
+      const place = { topic: 'market.trades', partition };
+      for (const end = await fetcher.end(place); next[partition]! < end; ) {
+        const limits = { bytesMax: 2 ** 20, waitMs: 100 };
+        const fetched = await fetcher.fetch(place, next[partition]!, limits);
+        rows.push(...fetched.messages.map(({ key, value }) => `${String(key)}: ${String(value)}`));
+        next[partition] = fetched.next;
+      }
+    }
+    return rows;
+  };
+}
+
+test(`${kills} times kill -9 of who publishes leaves rows of one process, once each`, async (t) => {
+  await withDataFolder(async (folder) => {
+    const random = prng(seed);
+    const file = join(folder, 'tape.csv');
+    const [header, ...trades] = tape(random, 60_000).trimEnd().split('\n');
+    const lines = trades.map((trade, index) => `${trade},${index + 1}`);
+    await writeFile(file, `${[`${header},id`, ...lines].join('\n')}\n`);
+    const env = {
+      DATABASE_URL: addressOf(await store.migratedDatabase()),
+      KAFKA_BOOTSTRAP_SERVERS: kafka().bootstrap,
+      KAFKA_PARTITIONS: String(partitions),
+      KAFKA_PREFIX: 'publishes',
+    };
+    const single = await run(join(folder, 'alone'), ['replay', file], env);
+    assert.equal(single.code, 0, single.stderr);
+    const newRows = publishedRows(t);
+    const expected = (await newRows()).sort();
+    assert.equal(expected.length, lines.length);
+
+    const args = ['replay', file, '--cluster', '--quiet', '--speed', '300'];
+    const replay = keep(t, folder, env, args, 'replay');
+    const publishers = ['publish-1', 'publish-2'].map((name) =>
+      keep(t, folder, env, ['run', 'publish'], name),
+    );
+    const found: string[] = [];
+    const killed: string[] = [];
+    const told = async () => `seed ${seed}, killed ${killed.join(', ')}: ${found.length} rows`;
+    const reach = async (count: number) =>
+      await eventually(async () => {
+        found.push(...(await newRows()));
+        return found.length >= count;
+      }, told);
+    for (let kill = 0; kill < kills; kill++) {
+      await reach(found.length + 1);
+      await systemClock.wait(random.integer(1_000));
+      const victim = publishers[random.integer(publishers.length)]!;
+      killed.push(victim.name);
+      await victim.killAndRestart();
+    }
+    // Its partitions move to the other.
+    await publishers[0]!.end('SIGTERM');
+    assert.equal((await replay.finished).code, 0);
+    await reach(expected.length);
+    await publishers[1]!.end('SIGTERM');
+    found.push(...(await newRows()));
+    assert.deepEqual(found.sort(), expected, await told());
   });
 });
 

@@ -5,13 +5,12 @@ import { Registry } from '@prometheus-io/client';
 import { systemClock } from '../../base/clock.ts';
 import { pipelineMeters } from '../../pipeline/meters.ts';
 import type { Config } from '../config.ts';
-import { type JobParts, startEngine, startIngest, startPersist } from '../jobs.ts';
+import { type JobParts, startEngine, startIngest, startPersist, startPublish } from '../jobs.ts';
 import { openLogger } from '../logger.ts';
+import type { PartitionedRole } from '../roles.ts';
 import { Shards, type StartJob } from '../shards.ts';
 import { stopSignal } from '../signals.ts';
 import { openDatabase, openGroup, prepareCluster, sharedDatabase } from '../wire.ts';
-
-export type PartitionedRole = 'ingest' | 'engine' | 'persist';
 
 export async function runRole(config: Config, role: PartitionedRole): Promise<void> {
   const logger = openLogger(config.logLevel, 'stdout');
@@ -41,6 +40,8 @@ async function jobsOf(
       return async (partition) => await startIngest(parts, partition);
     case 'engine':
       return async (partition) => await startEngine(parts, partition);
+    case 'publish':
+      return async (partition) => await startPublish(parts, partition);
     case 'persist': {
       const database = await openDatabase(sharedDatabase(parts.config), parts.logger);
       ends.defer(() => database.stop());

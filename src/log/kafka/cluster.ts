@@ -17,8 +17,10 @@ export interface ClusterOptions {
   readonly prefix: string;
 }
 
-/** The roles that write, each with state of its own. */
-export const writerRoles = ['ingest', 'engine'] as const;
+/** The roles that write topics of the log. */
+export const logRoles = ['ingest', 'engine'] as const;
+/** The roles that write at all, each with state of its own. */
+export const writerRoles = [...logRoles, 'publish'] as const;
 export type WriterRole = (typeof writerRoles)[number];
 
 /** Of one message, compressed: a batch of a replay is a few megabytes. */

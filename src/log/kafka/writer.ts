@@ -55,11 +55,15 @@ interface Reached {
   readonly topics: Readonly<Partial<Record<Topic, Reach>>>;
 }
 
-interface Message {
+/** A message to a topic that is not the log's. */
+export interface Enclosed {
   readonly topic: string;
   readonly partition: number;
   readonly key?: Buffer;
   readonly value?: Buffer;
+}
+
+interface Message extends Enclosed {
   readonly headers?: Map<Buffer, Buffer>;
   readonly timestamp: bigint;
 }
@@ -69,6 +73,7 @@ type SentBatch = Omit<PlacedBatch, 'kafkaOffset'> & { kafkaOffset: number };
 
 interface Plan {
   readonly messages: readonly Message[];
+  readonly enclosed: readonly Enclosed[];
   /** Of each caller's appends. */
   readonly offsets: readonly (readonly number[])[];
   readonly batches: readonly { readonly topic: Topic; readonly batch: SentBatch }[];
@@ -79,6 +84,8 @@ const statePrefix = 'state ';
 const reachKey = 'reach';
 /** Of one request, before compression. */
 const requestBytesMax = 4 * 2 ** 20;
+/** The same of messages to other topics: below what a server takes unless told otherwise. */
+const enclosedBytesMax = 900_000;
 const stateFetchBytes = 4 * 2 ** 20;
 const retryMsMin = 100;
 const retryMsMax = 5_000;
@@ -96,6 +103,8 @@ export class KafkaWriter {
   readonly #groups: GroupCommit<Pending>;
   readonly #closing = new AbortController();
   #reached: Reached = { commit: 0, topics: {} };
+  /** What the next transaction sends beside. */
+  #enclosed: readonly Enclosed[] = [];
   /** Up to where the topic of the state was read. */
   #stateNext = 0;
   #dead: Failure | null = null;
@@ -140,6 +149,11 @@ export class KafkaWriter {
     return await this.#submit({ appends, state, patienceMs, starts: new Map() });
   }
 
+  /** Until a transaction has sent them they wait for the next. */
+  enclose(messages: readonly Enclosed[]): void {
+    this.#enclosed = [...this.#enclosed, ...messages];
+  }
+
   /** Remembers where topics begin. */
   async begin(starts: ReadonlyMap<Topic, number>): Promise<void> {
     await this.#submit({ appends: [], state: [], patienceMs: 0, starts });
@@ -171,13 +185,16 @@ export class KafkaWriter {
   }
 
   /** Null once it is durable. */
-  async #transact({ messages, batches, reached }: Plan): Promise<Failure | null> {
+  async #transact({ messages, enclosed, batches, reached }: Plan): Promise<Failure | null> {
     if (messages.length === 0) return null;
     const startedAt = this.#options.clock.now();
     try {
       const transaction = await this.#producer.beginTransaction();
       let sent = 0;
-      for (const request of requestsOf(messages)) {
+      for (const request of requestsOf(enclosed, enclosedBytesMax)) {
+        await transaction.send({ messages: request });
+      }
+      for (const request of requestsOf(messages, requestBytesMax)) {
         const { offsets = [] } = await transaction.send({ messages: request });
         const next = new Map(offsets.map(({ topic, offset }) => [topic, Number(offset)]));
         // Batches are the first of all messages.
@@ -238,9 +255,10 @@ export class KafkaWriter {
   }
 
   /** Makes what is durable seen by the readers of this log. */
-  #show({ batches, reached }: Plan, group: readonly Pending[]): void {
+  #show({ enclosed, batches, reached }: Plan, group: readonly Pending[]): void {
     const { shelves, onWritten } = this.#options;
     this.#reached = reached;
+    this.#enclosed = this.#enclosed.slice(enclosed.length);
     for (const { topic, batch } of batches) shelves.get(topic)!.add(batch);
     for (const { state } of group) {
       for (const write of state) this.state.set(write);
@@ -290,7 +308,7 @@ export class KafkaWriter {
       for (const [key, value] of state) messages.push(keyed(statePrefix + key, value));
       messages.push(keyed(reachKey, Buffer.from(JSON.stringify(reached))));
     }
-    return { messages, offsets, batches, reached };
+    return { messages, enclosed: this.#enclosed, offsets, batches, reached };
   }
 
   /** Reads on in the topic of the state, to its end. */
@@ -322,12 +340,12 @@ function reachOf(reaches: ReadonlyMap<Topic, Reach>, topic: Topic): Reach {
   return reach;
 }
 
-function* requestsOf(messages: readonly Message[]): Generator<Message[]> {
-  let request: Message[] = [];
+function* requestsOf<M extends Enclosed>(messages: readonly M[], bytesMax: number): Generator<M[]> {
+  let request: M[] = [];
   let bytes = 0;
   for (const message of messages) {
     const size = message.value?.length ?? 0;
-    if (request.length > 0 && bytes + size > requestBytesMax) {
+    if (request.length > 0 && bytes + size > bytesMax) {
       yield request;
       request = [];
       bytes = 0;
@@ -335,7 +353,7 @@ function* requestsOf(messages: readonly Message[]): Generator<Message[]> {
     request.push(message);
     bytes += size;
   }
-  yield request;
+  if (request.length > 0) yield request;
 }
 
 function bytesOf({ appends, state }: Pending): number {
