@@ -6,7 +6,9 @@ import { Failure, messageOf } from '../base/failure.ts';
 import { prng } from '../base/prng.ts';
 import type { Feed } from '../feeds/feed.ts';
 import { rowTopics } from '../flink/names.ts';
+import type { PartHealth } from '../gateway/health.ts';
 import type { Log, Topic } from '../log/log.ts';
+import type { Follower } from '../pipeline/follower.ts';
 import { Ingest, knownTrades } from '../pipeline/ingest.ts';
 import type { Meters } from '../pipeline/meters.ts';
 import { Persist } from '../pipeline/persist.ts';
@@ -14,6 +16,7 @@ import { publishTrades } from '../pipeline/publish.ts';
 import type { Shard } from '../pipeline/shard.ts';
 import type { Config } from './config.ts';
 import { allowedLateness, Engine } from './engine.ts';
+import { FollowHealth } from './follow-health.ts';
 import type { PlantLogger } from './plant.ts';
 import type { Job } from './shards.ts';
 import {
@@ -58,13 +61,14 @@ export async function startIngest(parts: JobParts, partition: number): Promise<J
 
 /** Takes feeds in, of which what is the partition's is kept. `done` once they have ended. */
 export function feedInto(
-  { meters, logger }: JobParts,
+  parts: JobParts,
   log: Log,
   shard: Shard,
   feeds: readonly Feed[],
   horizonHours: number,
   keepTrying: boolean,
 ): Job {
+  const { meters, logger } = parts;
   const correctionHorizon = horizonHours * 3_600 * microsPerSecond;
   const options = { allowedLateness, correctionHorizon, shard };
   const ingest = new Ingest(log, systemClock, options, meters);
@@ -78,10 +82,22 @@ export function feedInto(
     }
   });
   const idle = feeds.length > 0 ? [] : [untilAborted(stopped.signal)];
-  return jobOf(log, [...feeding, ...idle], async () => {
+  const watched = { health: () => feedsHealth(feeds), following: [] };
+  return jobOf(parts, log, [...feeding, ...idle], watched, async () => {
     stopped.abort();
     await Promise.allSettled(feeding);
   });
+}
+
+function feedsHealth(feeds: readonly Feed[]): PartHealth {
+  if (feeds.length === 0) return { state: 'ok', detail: 'no symbol of the feeds is its' };
+  const told = feeds.map((feed) => {
+    const { state = 'live', detail = '' } = feed.status?.() ?? {};
+    const text = `${feed.name} ${state}: ${detail}`;
+    return { isFlowing: state === 'live' || state === 'ended', text };
+  });
+  const state = told.every(({ isFlowing }) => isFlowing) ? 'ok' : 'degraded';
+  return { state, detail: told.map(({ text }) => text).join('; ') };
 }
 
 /** Quotes, which nobody stores, leave the log once they are derived. */
@@ -94,7 +110,7 @@ export async function startEngine(parts: JobParts, partition: number): Promise<J
   const quotes = engine.followers.find(({ topic }) => topic === 'market.quotes');
   const needed = (topic: Topic): number => (topic === quotes?.topic ? quotes.checkpointed : 0);
   const keeping = keepHouse(parts, log, needed, stopped.signal);
-  return jobOf(log, [running, keeping], async () => {
+  return jobOf(parts, log, [running, keeping], followed(engine.followers, log), async () => {
     stopped.abort();
     await engine.stop();
   });
@@ -121,15 +137,23 @@ export async function startPersist(
     onLost: () => undefined,
   };
   const options = { lingerMs: storeLingerMs, keepTrying: true, leavesRest: true };
-  const storing = sinks.map(async (sink) => {
-    await new Persist({ ...shared, sink }, options).run(stopped.signal);
-  });
+  const persists = sinks.map((sink) => new Persist({ ...shared, sink }, options));
+  const storing = persists.map((persist) => persist.run(stopped.signal));
   const keeping = keepHouse(parts, log, (topic) => stored.get(topic) ?? 0, stopped.signal);
-  return jobOf(log, [...storing, keeping], async () => {
+  const { following, ...usual } = followed(persists, log);
+  const watched = { following, health: () => storeTrouble(persists) ?? usual.health() };
+  return jobOf(parts, log, [...storing, keeping], watched, async () => {
     stopped.abort();
     await Promise.allSettled([...storing, keeping]);
     await Promise.all(sinks.map((sink) => sink.close()));
   });
+}
+
+function storeTrouble(persists: readonly Persist[]): PartHealth | null {
+  const troubles = persists.flatMap(({ topic, failure }) => {
+    return failure ? [`storing ${topic} waits: ${failure.message} ${failure.cure}`] : [];
+  });
+  return troubles.length > 0 ? { state: 'down', detail: troubles.join('; ') } : null;
 }
 
 /** Publishes the partition's trades, in the transactions that hold how far it has come. */
@@ -142,7 +166,7 @@ export async function startPublish(parts: JobParts, partition: number): Promise<
   const follower = publishTrades(log, to, systemClock, meters);
   const options = { lingerMs: publishLingerMs, keepTrying: true, leavesRest: true };
   const running = follower.run(options, signal);
-  return jobOf(log, [running], async () => {
+  return jobOf(parts, log, [running], followed([follower], log), async () => {
     stopped.abort();
     await Promise.allSettled([running]);
     await rows.close();
@@ -169,9 +193,26 @@ async function keepHouse(
   }
 }
 
+interface Watched {
+  readonly health: () => PartHealth;
+  /** Those of it that follow topics. */
+  readonly following: readonly { measure(): void; forget(): void }[];
+}
+
+function followed(following: readonly (Follower | Persist)[], log: Log): Watched {
+  const health = new FollowHealth(following, log, systemClock);
+  return { health: () => health.report(), following };
+}
+
 /** A job over a log that is its own, of parts that are stopped together. */
-function jobOf(log: Log, parts: readonly Promise<void>[], end: () => Promise<void>): Job {
-  const done = Promise.all(parts).then(() => undefined);
+function jobOf(
+  { meters }: JobParts,
+  log: Log,
+  running: readonly Promise<void>[],
+  { health, following }: Watched,
+  end: () => Promise<void>,
+): Job {
+  const done = Promise.all(running).then(() => undefined);
   done.catch(() => undefined);
   return {
     done,
@@ -183,6 +224,12 @@ function jobOf(log: Log, parts: readonly Promise<void>[], end: () => Promise<voi
       // What still waits for servers that are away ends with the log.
       await log.close();
       await ended;
+      for (const one of following) one.forget();
+    },
+    health,
+    measure() {
+      for (const ms of log.stats().commitMs) meters.commit.observe(ms / 1000);
+      for (const one of following) one.measure();
     },
   };
 }

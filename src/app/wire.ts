@@ -282,13 +282,20 @@ export function sharedDatabase(config: Config): Config {
   );
 }
 
+interface OpenGroup {
+  /** Null while the partitions are surely ours. */
+  readonly waitsFor: string | null;
+  join(): Promise<void>;
+  leave(): Promise<void>;
+}
+
 /** The group that divides the partitions among the processes of a role. */
 export async function openGroup(
   config: Config,
   role: Role,
   logger: PlantLogger,
   onAssigned: (partitions: ReadonlySet<number>) => void,
-): Promise<{ join(): Promise<void>; leave(): Promise<void> }> {
+): Promise<OpenGroup> {
   const kafka = kafkaOf(config);
   const { Group } = await import('../log/kafka/group.ts');
   const { instance } = kafka;

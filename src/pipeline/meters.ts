@@ -96,7 +96,7 @@ function followMeters(registers: Registry[]) {
     lag: new Gauge({
       name: 'tapeline_consumer_lag_records',
       help: 'Records in the log that a consumer has not taken yet.',
-      labelNames: ['consumer', 'topic'],
+      labelNames: ['consumer', 'topic', 'partition'],
       registers,
     }),
     held: new Gauge({

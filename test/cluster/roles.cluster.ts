@@ -289,6 +289,81 @@ test(`${kills} times kill -9 of who publishes leaves rows of one process, once e
   });
 });
 
+async function textAt(port: number, path: string): Promise<string> {
+  const answer = await fetch(`http://127.0.0.1:${port}${path}`).catch(() => null);
+  return (await answer?.text()) ?? '';
+}
+
+function lagOf(consumer: string): RegExp {
+  const labels = `consumer="${consumer}",topic="market.trades",partition="2"`;
+  return new RegExp(`^tapeline_consumer_lag_records\\{${labels}\\} \\d`, 'm');
+}
+
+/** What each role tells beside what all do. */
+const figures: Readonly<Record<string, readonly RegExp[]>> = {
+  ingest: [/^tapeline_ingest_records_total\{.*stream="trades".*\} \d/m],
+  engine: [/^tapeline_candles_total/m, lagOf('derive')],
+  persist: [lagOf('store')],
+  publish: [/^tapeline_rows_published_total\{.*\} \d/m, lagOf('publish to market.trades')],
+};
+
+test('roles that serve nothing tell how they fare, and which partition waits', async (t) => {
+  await withDataFolder(async (folder) => {
+    const roles = Object.keys(figures);
+    const ports = await freePorts(roles.length);
+    const env = {
+      DATABASE_URL: addressOf(await store.migratedDatabase()),
+      KAFKA_BOOTSTRAP_SERVERS: kafka().bootstrap,
+      KAFKA_PARTITIONS: String(partitions),
+      KAFKA_PREFIX: 'tells',
+    };
+    for (const [index, role] of roles.entries()) {
+      keep(t, folder, { ...env, PORT: String(ports[index]) }, ['run', role], `${role}-0`);
+    }
+    for (const [index, role] of roles.entries()) {
+      const port = ports[index]!;
+      const all = [
+        /^process_resident_memory_bytes \d/m,
+        /^tapeline_partitions\{state="ok"\} 3$/m,
+        new RegExp(`^tapeline_info\\{version=".*",role="${role}",instance_id="${role}-0"\\} 1$`, 'm'),
+        ...(role === 'persist' ? [] : [/^tapeline_log_commit_seconds_count [1-9]/m]),
+        ...figures[role]!,
+      ];
+      const missing = async () => {
+        const text = await textAt(port, '/metrics');
+        return all.filter((pattern) => !pattern.test(text));
+      };
+      await eventually(
+        async () => (await missing()).length === 0,
+        async () => `${role} lacks ${(await missing()).join(' ')}`,
+      );
+      assert.equal(await textAt(port, '/ready'), '{"ready":true}', role);
+      const { status, group, partitions: parts } = JSON.parse(await textAt(port, '/health'));
+      assert.deepEqual([status, group.state, Object.keys(parts)], ['ok', 'ok', ['0', '1', '2']]);
+    }
+
+    const engine = ports[roles.indexOf('engine')]!;
+    const thief = await openKafkaLog({
+      bootstrapServers: [kafka().bootstrap],
+      clientId: 'test',
+      prefix: 'tells',
+      partition: 1,
+      role: 'engine',
+      writes: ['market.candles', 'market.signals'],
+      follows: [],
+      clock: systemClock,
+      logger: { warn: () => undefined },
+    });
+    t.after(() => thief.close());
+    const told = async () => await textAt(engine, '/ready');
+    await eventually(
+      async () => /"partition 1 is down: .*another process writes/.test(await told()),
+      told,
+    );
+    await eventually(async () => (await told()) === '{"ready":true}', told);
+  });
+});
+
 test('partitions move between processes that ingest, and no sequence has a gap', async (t) => {
   await withDataFolder(async (folder) => {
     const database = await store.migratedDatabase();
