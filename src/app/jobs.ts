@@ -18,6 +18,7 @@ import type { Config } from './config.ts';
 import { allowedLateness, Engine } from './engine.ts';
 import { FollowHealth } from './follow-health.ts';
 import type { PlantLogger } from './plant.ts';
+import { needsOf, type RetentionLimits, trimStored } from './retention.ts';
 import type { Job } from './shards.ts';
 import {
   type DatabaseConnection,
@@ -107,16 +108,24 @@ export async function startEngine(parts: JobParts, partition: number): Promise<J
   const engine = new Engine(log, systemClock, meters);
   const running = engine.run({ lingerMs: deriveLingerMs, keepTrying: true, leavesRest: true });
   const stopped = new AbortController();
-  const quotes = engine.followers.find(({ topic }) => topic === 'market.quotes');
-  const needed = (topic: Topic): number => (topic === quotes?.topic ? quotes.checkpointed : 0);
-  const keeping = keepHouse(parts, log, needed, stopped.signal);
+  const keeping = keepHouse(
+    parts,
+    async () => {
+      const needs = needsOf(engine.followers);
+      await log.need(needs);
+      const quotes = needs['market.quotes'] ?? 0;
+      const keepFrom = (topic: Topic): number => (topic === 'market.quotes' ? quotes : 0);
+      await log.trim({ ...limitsOf(config), keepFrom });
+    },
+    stopped.signal,
+  );
   return jobOf(parts, log, [running, keeping], followed(engine.followers, log), async () => {
     stopped.abort();
     await engine.stop();
   });
 }
 
-/** What is old and stored leaves the log: an engine may be away for as long as the log keeps it. */
+/** What is old and stored leaves the log, once those who follow it have read it too. */
 export async function startPersist(
   parts: JobParts,
   database: DatabaseConnection,
@@ -139,7 +148,9 @@ export async function startPersist(
   const options = { lingerMs: storeLingerMs, keepTrying: true, leavesRest: true };
   const persists = sinks.map((sink) => new Persist({ ...shared, sink }, options));
   const storing = persists.map((persist) => persist.run(stopped.signal));
-  const keeping = keepHouse(parts, log, (topic) => stored.get(topic) ?? 0, stopped.signal);
+  const storedOf = (topic: Topic): number => stored.get(topic) ?? 0;
+  const trim = async (): Promise<void> => await trimStored(log, storedOf, limitsOf(config));
+  const keeping = keepHouse(parts, trim, stopped.signal);
   const { following, ...usual } = followed(persists, log);
   const watched = { following, health: () => storeTrouble(persists) ?? usual.health() };
   return jobOf(parts, log, [...storing, keeping], watched, async () => {
@@ -166,30 +177,34 @@ export async function startPublish(parts: JobParts, partition: number): Promise<
   const follower = publishTrades(log, to, systemClock, meters);
   const options = { lingerMs: publishLingerMs, keepTrying: true, leavesRest: true };
   const running = follower.run(options, signal);
-  return jobOf(parts, log, [running], followed([follower], log), async () => {
+  const keeping = keepHouse(parts, async () => await log.need(needsOf([follower])), signal);
+  return jobOf(parts, log, [running, keeping], followed([follower], log), async () => {
     stopped.abort();
-    await Promise.allSettled([running]);
+    await Promise.allSettled([running, keeping]);
     await rows.close();
   });
 }
 
+function limitsOf({ retentionHours, retentionGigabytes }: Config): RetentionLimits {
+  const before = systemClock.now() - retentionHours * 3_600 * microsPerSecond;
+  return { before, bytesMax: retentionGigabytes * 2 ** 30 };
+}
+
+/** Does what retention asks of the role, each minute. */
 async function keepHouse(
-  { config, logger }: JobParts,
-  log: Log,
-  keepFrom: (topic: Topic) => number,
+  { logger }: JobParts,
+  work: () => Promise<unknown>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { retentionHours, retentionGigabytes } = config;
-  for (;;) {
-    await systemClock.wait(housekeepingMs, signal);
-    if (signal.aborted) return;
-    const before = systemClock.now() - retentionHours * 3_600 * microsPerSecond;
+  while (!signal.aborted) {
     try {
-      await log.trim({ before, bytesMax: retentionGigabytes * 2 ** 30, keepFrom });
+      await work();
     } catch (error) {
+      if (signal.aborted) return;
       if (!(error instanceof Failure && error.kind.retryable)) throw error;
       logger.warn({ cure: error.cure }, `retention waits: ${error.message}`);
     }
+    await systemClock.wait(housekeepingMs, signal);
   }
 }
 

@@ -23,9 +23,9 @@ import type { SharedCounts } from '../gateway/request-counts.ts';
 import { signalBytes } from '../log/embedded/signal.ts';
 import type { ClusterOptions } from '../log/kafka/cluster.ts';
 import type { Log, LogName, Topic } from '../log/log.ts';
-import type { KafkaLog } from '../log/log-kafka.ts';
 import type { MergedLog } from '../log/log-merged.ts';
 import type { Rows } from '../log/rows.ts';
+import type { ShardLog } from '../log/shard-log.ts';
 import { isOf, type Shard } from '../pipeline/shard.ts';
 import type { ImportCounts } from '../store/corporate-actions.ts';
 import type { Database } from '../store/database.ts';
@@ -188,8 +188,8 @@ const topicsOf = {
 } as const satisfies Record<string, { writes: readonly Topic[]; follows: readonly Topic[] }>;
 export type Role = keyof typeof topicsOf;
 
-function clusterOf({ servers, prefix }: KafkaConfig, role: Role): ClusterOptions {
-  return { bootstrapServers: servers, clientId: `tapeline-${role}`, prefix };
+function clusterOf({ servers, security, prefix }: KafkaConfig, role: Role): ClusterOptions {
+  return { bootstrapServers: servers, clientId: `tapeline-${role}`, security, prefix };
 }
 
 /** Makes the topics where they are not there yet. */
@@ -205,7 +205,7 @@ export async function openShardLog(
   role: Role,
   partition: number,
   logger: PlantLogger,
-): Promise<KafkaLog> {
+): Promise<ShardLog> {
   const { openKafkaLog } = await import('../log/log-kafka.ts');
   return await openKafkaLog({
     ...clusterOf(kafkaOf(config), role),
@@ -222,7 +222,7 @@ export async function openShardRows(
   config: Config,
   partition: number,
   logger: PlantLogger,
-): Promise<{ readonly log: Log; readonly rows: Rows }> {
+): Promise<{ readonly log: ShardLog; readonly rows: Rows }> {
   const log = await openShardLog(config, 'publish', partition, logger);
   try {
     return { log, rows: await openRowTopics(kafkaOf(config), log) };
@@ -324,10 +324,17 @@ export async function openRows(config: Config): Promise<Rows | null> {
   return config.kafka && (await openRowTopics(config.kafka, null));
 }
 
-async function openRowTopics({ servers }: KafkaConfig, log: KafkaLog | null): Promise<Rows> {
+async function openRowTopics(kafka: KafkaConfig, log: ShardLog | null): Promise<Rows> {
   const { openKafkaRows } = await import('../log/rows-kafka.ts');
   const topics = Object.values(rowTopics);
-  return await openKafkaRows({ brokers: servers, topics, partitions: rowPartitions, log });
+  return await openKafkaRows({
+    bootstrapServers: kafka.servers,
+    clientId: 'tapeline-rows',
+    security: kafka.security,
+    topics,
+    partitions: rowPartitions,
+    log,
+  });
 }
 
 /** The counts of requests that gateways share; null where each counts for itself. */

@@ -22,9 +22,8 @@ import {
 import { Fetcher } from './kafka/fetcher.ts';
 import { batchOf, type PlacedBatch } from './kafka/messages.ts';
 import { Shelf } from './kafka/shelf.ts';
-import { type Enclosed, KafkaWriter } from './kafka/writer.ts';
+import { KafkaWriter, needsAt } from './kafka/writer.ts';
 import {
-  type Log,
   type LogStats,
   type ReadResult,
   type Retention,
@@ -32,6 +31,7 @@ import {
   type Transaction,
   topics,
 } from './log.ts';
+import type { Enclosed, Needs, ShardLog } from './shard-log.ts';
 
 export interface KafkaLogOptions extends ClusterOptions {
   readonly partition: number;
@@ -49,14 +49,9 @@ const tailBytes = 4 * 2 ** 20;
 const tailWaitMs = 1_000;
 const retryMs = 1_000;
 
-export interface KafkaLog extends Log {
-  /** Has the next commit send these too, to topics that are not the log's: all of it or nothing. */
-  enclose(messages: readonly Enclosed[]): void;
-}
-
 /** Rejects with Failure `log-unavailable`. The topics must be there; see `createTopics`. */
-export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> {
-  const log = new PartitionLog(options);
+export async function openKafkaLog(options: KafkaLogOptions): Promise<ShardLog> {
+  const log = new KafkaLog(options);
   try {
     await log.open();
     return log;
@@ -66,7 +61,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> 
   }
 }
 
-class PartitionLog implements KafkaLog {
+class KafkaLog implements ShardLog {
   readonly partition: number;
   readonly warnings: readonly string[] = [];
   readonly #options: KafkaLogOptions;
@@ -122,6 +117,16 @@ class PartitionLog implements KafkaLog {
 
   enclose(messages: readonly Enclosed[]): void {
     this.#written.enclose(messages);
+  }
+
+  async need(needs: Needs): Promise<void> {
+    await this.#written.need(needs);
+  }
+
+  async neededBy(role: 'engine' | 'publish'): Promise<Needs | null> {
+    const place = { topic: stateTopicName(this.#options, role), partition: this.partition };
+    const what = `what ${role} needs cannot be read`;
+    return await this.#reachable(what, async () => await needsAt(this.#fetcher, place));
   }
 
   get #written(): KafkaWriter {

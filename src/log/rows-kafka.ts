@@ -3,27 +3,28 @@
 
 import { createHash } from 'node:crypto';
 import { Admin, Producer } from '@platformatic/kafka';
-import { Failure, messageOf } from '../base/failure.ts';
-import type { KafkaLog } from './log-kafka.ts';
+import { clusterFailure, connection, type Servers } from './kafka/cluster.ts';
 import type { Row, Rows } from './rows.ts';
+import type { ShardLog } from './shard-log.ts';
 
-export interface RowsOptions {
-  /** Host and port of each broker. */
-  readonly brokers: readonly string[];
+export interface RowsOptions extends Servers {
   /** Topics that are missing are made, compacted: of a key the newest row stays. */
   readonly topics: readonly string[];
   readonly partitions: number;
   /** Whose commits take the rows along; null: they are sent as they come. */
-  readonly log?: Pick<KafkaLog, 'enclose'> | null;
+  readonly log?: Pick<ShardLog, 'enclose'> | null;
 }
 
 /** Messages of one request, below what a broker takes by default. */
 const requestMax = 2_000;
 
 export async function openKafkaRows(options: RowsOptions): Promise<Rows> {
-  const { brokers, topics, partitions, log = null } = options;
-  const connection = { clientId: 'tapeline-rows', bootstrapBrokers: [...brokers] };
-  const counts = await ensureTopics(new Admin(connection), topics, partitions).catch(refuse);
+  const { topics, partitions, log = null } = options;
+  const refuse = (error: unknown): never => {
+    throw clusterFailure(options, 'rows are not taken', error);
+  };
+  const admin = new Admin(connection(options));
+  const counts = await ensureTopics(admin, topics, partitions).catch(refuse);
   const messagesOf = (topic: string, rows: readonly Row[]) => {
     return rows.map((row) => messageOfRow(topic, row, counts.get(topic) ?? 1));
   };
@@ -35,7 +36,7 @@ export async function openKafkaRows(options: RowsOptions): Promise<Rows> {
       async close() {},
     };
   }
-  const settings = { ...connection, idempotent: true, acks: -1 };
+  const settings = { ...connection(options), idempotent: true, acks: -1 };
   const producer = new Producer<Buffer, Buffer, Buffer, Buffer>(settings);
   return {
     async send(topic, rows) {
@@ -76,19 +77,4 @@ async function ensureTopics(
   } finally {
     await admin.close();
   }
-}
-
-function refuse(error: unknown): never {
-  throw new Failure(
-    'log-unavailable',
-    `Kafka does not take rows: ${rootOf(error)}.`,
-    'Start it, or set KAFKA_BOOTSTRAP_SERVERS to where it runs.',
-    { cause: error },
-  );
-}
-
-/** The client's errors hold those of each attempt, and those of each connection. */
-function rootOf(error: unknown): string {
-  const [first] = (error as { errors?: readonly unknown[] }).errors ?? [];
-  return first === undefined ? messageOf(error).replace(/\.$/, '') : rootOf(first);
 }

@@ -12,19 +12,28 @@ const pom = join(import.meta.dirname, 'servers', 'kafka.xml');
 /** Any will do, as nothing outlives the folder. */
 const clusterId = 'dGFwZWxpbmUtdGVzdC0xMQ';
 
+/** A listener for clients beside the plain one. */
+export interface SecureListener {
+  /** Lines of `server.properties` for the listener SASL_SSL. */
+  readonly settings: string;
+  /** Users, as `kafka-storage format` takes them. */
+  readonly users: readonly string[];
+}
+
 export class Kafka {
   readonly #folder: string;
   readonly #jars: string;
   readonly #ports: readonly number[];
   #server: Server | undefined;
 
-  static async start(): Promise<Kafka> {
+  static async start(secure?: SecureListener): Promise<Kafka> {
     const jars = await jarsOf({ pom });
     const folder = await mkdtemp(join(tmpdir(), 'tapeline-kafka-'));
-    const kafka = new Kafka(folder, jars, await freePorts(2));
+    const kafka = new Kafka(folder, jars, await freePorts(secure ? 3 : 2));
     try {
-      await writeFile(kafka.#properties, settings(folder, kafka.#ports));
-      const format = ['format', '-t', clusterId, '-c', kafka.#properties];
+      await writeFile(kafka.#properties, settings(folder, kafka.#ports, secure));
+      const users = secure?.users.flatMap((user) => ['--add-scram', user]) ?? [];
+      const format = ['format', '-t', clusterId, '-c', kafka.#properties, ...users];
       await runJava(jars, 'kafka.tools.StorageTool', format);
       await kafka.restart();
     } catch (error) {
@@ -47,6 +56,11 @@ export class Kafka {
   /** For `bootstrap.servers`: host and port. */
   get bootstrap(): string {
     return `127.0.0.1:${this.#ports[0]}`;
+  }
+
+  /** The same of the secure listener. */
+  get secureBootstrap(): string {
+    return `127.0.0.1:${this.#ports[2]}`;
   }
 
   /** kill -9 of the broker; what it holds stays for `restart`. */
@@ -79,15 +93,20 @@ export class Kafka {
   }
 }
 
-function settings(folder: string, [broker, controller]: readonly number[]): string {
+function settings(
+  folder: string,
+  [broker, controller, tls]: readonly number[],
+  secure: SecureListener | undefined,
+): string {
+  const also = secure ? `,SASL_SSL://127.0.0.1:${tls}` : '';
   return `
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:${controller}
-listeners=PLAINTEXT://127.0.0.1:${broker},CONTROLLER://127.0.0.1:${controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:${broker}
+listeners=PLAINTEXT://127.0.0.1:${broker},CONTROLLER://127.0.0.1:${controller}${also}
+advertised.listeners=PLAINTEXT://127.0.0.1:${broker}${also}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL
 inter.broker.listener.name=PLAINTEXT
 log.dirs=${join(folder, 'data')}
 offsets.topic.replication.factor=1
@@ -99,6 +118,7 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
+${secure?.settings ?? ''}
 `;
 }
 

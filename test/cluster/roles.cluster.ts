@@ -302,7 +302,7 @@ function lagOf(consumer: string): RegExp {
 /** What each role tells beside what all do. */
 const figures: Readonly<Record<string, readonly RegExp[]>> = {
   ingest: [/^tapeline_ingest_records_total\{.*stream="trades".*\} \d/m],
-  engine: [/^tapeline_candles_total/m, lagOf('derive')],
+  engine: [/^tapeline_candles_total/m, lagOf('engine')],
   persist: [lagOf('store')],
   publish: [/^tapeline_rows_published_total\{.*\} \d/m, lagOf('publish to market.trades')],
 };
@@ -325,7 +325,10 @@ test('roles that serve nothing tell how they fare, and which partition waits', a
       const all = [
         /^process_resident_memory_bytes \d/m,
         /^tapeline_partitions\{state="ok"\} 3$/m,
-        new RegExp(`^tapeline_info\\{version=".*",role="${role}",instance_id="${role}-0"\\} 1$`, 'm'),
+        new RegExp(
+          `^tapeline_info\\{version=".*",role="${role}",instance_id="${role}-0"\\} 1$`,
+          'm',
+        ),
         ...(role === 'persist' ? [] : [/^tapeline_log_commit_seconds_count [1-9]/m]),
         ...figures[role]!,
       ];

@@ -9,6 +9,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Failure } from '../../base/failure.ts';
 import { GroupCommit } from '../group-commit.ts';
 import type { Append, StateWrite, Topic, Transaction } from '../log.ts';
+import type { Enclosed, Needs } from '../shard-log.ts';
 import {
   type ClusterOptions,
   closedFailure,
@@ -43,6 +44,8 @@ interface Pending {
   readonly state: readonly StateWrite[];
   /** Where topics begin from now on. */
   readonly starts: ReadonlyMap<Topic, number>;
+  /** What the role needs from now on; null: as before. */
+  readonly needs: Needs | null;
   readonly patienceMs: number;
   readonly resolve: (offsets: readonly number[]) => void;
   readonly reject: (failure: Failure) => void;
@@ -53,14 +56,7 @@ interface Reached {
   /** The transaction's number. */
   readonly commit: number;
   readonly topics: Readonly<Partial<Record<Topic, Reach>>>;
-}
-
-/** A message to a topic that is not the log's. */
-export interface Enclosed {
-  readonly topic: string;
-  readonly partition: number;
-  readonly key?: Buffer;
-  readonly value?: Buffer;
+  readonly needs?: Needs;
 }
 
 interface Message extends Enclosed {
@@ -146,7 +142,7 @@ export class KafkaWriter {
   }
 
   async commit({ appends = [], state = [], patienceMs = 0 }: Transaction) {
-    return await this.#submit({ appends, state, patienceMs, starts: new Map() });
+    return await this.#submit({ appends, state, patienceMs, starts: new Map(), needs: null });
   }
 
   /** Until a transaction has sent them they wait for the next. */
@@ -156,7 +152,12 @@ export class KafkaWriter {
 
   /** Remembers where topics begin. */
   async begin(starts: ReadonlyMap<Topic, number>): Promise<void> {
-    await this.#submit({ appends: [], state: [], patienceMs: 0, starts });
+    await this.#submit({ appends: [], state: [], patienceMs: 0, starts, needs: null });
+  }
+
+  /** Remembers what the role needs, for others to ask. */
+  async need(needs: Needs): Promise<void> {
+    await this.#submit({ appends: [], state: [], patienceMs: 0, starts: new Map(), needs });
   }
 
   async close(): Promise<void> {
@@ -293,12 +294,15 @@ export class KafkaWriter {
         reaches.set(topic, { ...reachOf(reaches, topic), start });
       return appends.map(append);
     });
+    const needs = group.findLast((one) => one.needs)?.needs ?? this.#reached.needs ?? {};
     const reached: Reached = {
       commit: this.#reached.commit + 1,
       topics: Object.fromEntries(reaches),
+      needs,
     };
     const isEmpty = group.every(
-      ({ appends, state: writes, starts }) => appends.length + writes.length + starts.size === 0,
+      ({ appends, state: writes, starts, needs: said }) =>
+        appends.length + writes.length + starts.size === 0 && said === null,
     );
     if (!isEmpty) {
       const keyed = (key: string, value: Uint8Array | null): Message => {
@@ -331,6 +335,26 @@ export class KafkaWriter {
       }
       this.#stateNext = next;
     }
+  }
+}
+
+/** What a role said last that it needs of a partition; null when it never wrote there. */
+export async function needsAt(fetcher: Fetcher, place: Place): Promise<Needs | null> {
+  const [begin, end] = [await fetcher.begin(place), await fetcher.end(place)];
+  const limits = { bytesMax: stateFetchBytes, waitMs: 500 };
+  // It is the last message of each transaction.
+  for (let back = 16; ; back *= 16) {
+    const from = Math.max(begin, end - back);
+    let newest: Reached | null = null;
+    for (let next = from; next < end; ) {
+      const fetched = await fetcher.fetch(place, next, limits);
+      for (const { key, value } of fetched.messages) {
+        if (key?.toString() === reachKey && value) newest = JSON.parse(value.toString()) as Reached;
+      }
+      next = fetched.next;
+    }
+    if (newest) return newest.needs ?? {};
+    if (from === begin) return null;
   }
 }
 
