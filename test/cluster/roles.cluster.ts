@@ -449,6 +449,8 @@ test('a gateway tells every trade of all partitions once, past and live', async 
       return answer?.ok === true && ((await answer.json()) as Page).trades.length === 100;
     };
     await eventually(isServing, async () => 'the gateway does not serve');
+    const info = /^tapeline_info\{version=".*",role="gateway",instance_id="gateway"\} 1$/m;
+    assert.match(await textAt(port as number, '/metrics'), info);
     const sequences = await subscribeToAll(t, port as number);
     // What the store does not have comes from the log.
     await persist.end('SIGTERM');

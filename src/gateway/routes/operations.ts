@@ -76,7 +76,8 @@ export function operationRoutes<H>(app: HttpServer, operations: Operations<H>): 
     async () => {
       const reason = operations.unready(await operations.healthNow());
       if (reason === null) return { ready: true as const };
-      throw new Failure('not-ready', `${reason}.`, 'Wait; /health shows the state of each part.');
+      const sentence = reason.endsWith('.') ? reason : `${reason}.`;
+      throw new Failure('not-ready', sentence, 'Wait; /health shows the state of each part.');
     },
   );
 
