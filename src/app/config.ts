@@ -16,8 +16,8 @@ const switches = ['on', 'off'] as const;
 export interface Config {
   readonly host: string;
   readonly port: number;
-  /** The same where it was given: roles that serve nothing but how they fare go without. */
-  readonly rolePort: number | null;
+  /** Where roles that serve nothing else tell how they fare; null: nowhere. */
+  readonly metricsPort: number | null;
   /** Origins whose pages may have live streams, beside our own. */
   readonly allowedOrigins: readonly string[];
   /** Whether WebSockets that can are told compressed messages. */
@@ -78,7 +78,7 @@ export function readConfig(env: Environment, logLevel: Config['logLevel'] = 'inf
   return {
     host: text(env, 'HOST', '127.0.0.1'),
     port: whole(env, 'PORT', 8000, 0, 65_535),
-    rolePort: optional(env, 'PORT', 0, 65_535),
+    metricsPort: optional(env, 'METRICS_PORT', 0, 65_535),
     allowedOrigins: list(env, 'ALLOWED_ORIGINS', []),
     webSocketCompression:
       oneOf('WEBSOCKET_COMPRESSION', text(env, 'WEBSOCKET_COMPRESSION', 'off'), switches) === 'on',

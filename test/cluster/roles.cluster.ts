@@ -318,7 +318,7 @@ test('roles that serve nothing tell how they fare, and which partition waits', a
       KAFKA_PREFIX: 'tells',
     };
     for (const [index, role] of roles.entries()) {
-      keep(t, folder, { ...env, PORT: String(ports[index]) }, ['run', role], `${role}-0`);
+      keep(t, folder, { ...env, METRICS_PORT: String(ports[index]) }, ['run', role], `${role}-0`);
     }
     for (const [index, role] of roles.entries()) {
       const port = ports[index]!;

@@ -23,8 +23,9 @@ export async function runRole(config: Config, role: PartitionedRole): Promise<vo
   await using ends = new AsyncDisposableStack();
   const registry = ownRegistry(role, config.kafka?.instance);
   const watch = new RoleWatch(role, registry);
-  if (config.rolePort !== null) {
-    const listener = await listen({ host: config.host, port: config.rolePort });
+  const { host, metricsPort: port } = config;
+  if (port !== null) {
+    const listener = await listen({ host, port, portName: 'METRICS_PORT' });
     const server = await serveRole({ ...watch.served(listener), logger });
     ends.defer(() => server.close());
     logger.info({ role, url: listener.url }, 'serves metrics and health');
