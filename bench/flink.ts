@@ -76,7 +76,8 @@ const kafka = await Kafka.start({ java: fullSpeed });
 // Flink's own default: on a busy machine five seconds pass.
 const flink = await Flink.start({ java: fullSpeed, heartbeatSeconds: 50 });
 const rows = await openKafkaRows({
-  brokers: [kafka.bootstrap],
+  bootstrapServers: [kafka.bootstrap],
+  clientId: 'bench',
   topics: Object.values(rowTopics),
   partitions: 1,
 });

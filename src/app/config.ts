@@ -1,9 +1,10 @@
 // What the environment says, checked once at start. A wrong value is refused with its name, what
 // was given and what is allowed; nothing secret has a default.
 
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Failure } from '../base/failure.ts';
+import { Failure, messageOf } from '../base/failure.ts';
 
 export const feedNames = ['simulator', 'coinbase', 'kraken'] as const;
 export type FeedName = (typeof feedNames)[number];
@@ -15,6 +16,8 @@ const switches = ['on', 'off'] as const;
 export interface Config {
   readonly host: string;
   readonly port: number;
+  /** Where roles that serve nothing else tell how they fare; null: nowhere. */
+  readonly metricsPort: number | null;
   /** Origins whose pages may have live streams, beside our own. */
   readonly allowedOrigins: readonly string[];
   /** Whether WebSockets that can are told compressed messages. */
@@ -45,12 +48,26 @@ export interface Config {
 export interface KafkaConfig {
   /** `host:port` of some servers. */
   readonly servers: readonly string[];
+  readonly security: KafkaSecurity;
   readonly partitions: number;
   /** What the names of topics, groups and transactions begin with. */
   readonly prefix: string;
   /** Names this process among those of its role, also after a restart; null for none. */
   readonly instance: string | null;
 }
+
+export interface KafkaSecurity {
+  /** `ca` is PEM; null: whom this machine trusts. */
+  readonly tls: { readonly ca: string | null } | null;
+  readonly sasl: {
+    readonly mechanism: (typeof saslMechanisms)[number];
+    readonly username: string;
+    readonly password: string;
+  } | null;
+}
+
+/** As Kafka writes them. */
+const saslMechanisms = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -61,6 +78,7 @@ export function readConfig(env: Environment, logLevel: Config['logLevel'] = 'inf
   return {
     host: text(env, 'HOST', '127.0.0.1'),
     port: whole(env, 'PORT', 8000, 0, 65_535),
+    metricsPort: optional(env, 'METRICS_PORT', 0, 65_535),
     allowedOrigins: list(env, 'ALLOWED_ORIGINS', []),
     webSocketCompression:
       oneOf('WEBSOCKET_COMPRESSION', text(env, 'WEBSOCKET_COMPRESSION', 'off'), switches) === 'on',
@@ -169,10 +187,57 @@ function kafka(env: Environment): KafkaConfig | null {
   }
   return {
     servers,
+    security: { tls: kafkaTls(env), sasl: kafkaSasl(env) },
     partitions: whole(env, 'KAFKA_PARTITIONS', 3, 1, 1_000),
     prefix,
     instance: given(env, 'INSTANCE_ID') ?? null,
   };
+}
+
+function kafkaTls(env: Environment): KafkaSecurity['tls'] {
+  const isWanted = oneOf('KAFKA_TLS', text(env, 'KAFKA_TLS', 'false'), ['true', 'false']);
+  const file = given(env, 'KAFKA_TLS_CA_FILE');
+  if (isWanted === 'true') return { ca: file === undefined ? null : certificatesIn(file) };
+  if (file === undefined) return null;
+  throw new Failure(
+    'bad-configuration',
+    'KAFKA_TLS_CA_FILE is set, and KAFKA_TLS is not true.',
+    'Set KAFKA_TLS=true, or leave KAFKA_TLS_CA_FILE out.',
+  );
+}
+
+function certificatesIn(file: string): string {
+  const cure = 'Set it to a file of certificates as PEM, or leave it out to trust as Node does.';
+  let content: string;
+  try {
+    content = readFileSync(file, 'utf8');
+  } catch (error) {
+    const message = `KAFKA_TLS_CA_FILE cannot be read: ${messageOf(error)}.`;
+    throw new Failure('bad-configuration', message, cure, { cause: error });
+  }
+  if (content.includes('-----BEGIN CERTIFICATE-----')) return content;
+  const message = `KAFKA_TLS_CA_FILE is '${file}', which holds no certificate.`;
+  throw new Failure('bad-configuration', message, cure);
+}
+
+/** A password is not repeated, whatever is wrong with it. */
+function kafkaSasl(env: Environment): KafkaSecurity['sasl'] {
+  const names = ['KAFKA_SASL_MECHANISM', 'KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD'] as const;
+  const [mechanism, username, password] = names.map((name) => given(env, name));
+  if (mechanism !== undefined && username !== undefined && password !== undefined) {
+    const wanted = mechanism.toUpperCase();
+    const found = saslMechanisms.find((known) => known === wanted);
+    if (found) return { mechanism: found, username, password };
+    const allowed = `one of ${saslMechanisms.join(', ').toLowerCase()}`;
+    throw refused('KAFKA_SASL_MECHANISM', mechanism, allowed);
+  }
+  const missing = names.filter((name) => given(env, name) === undefined);
+  if (missing.length === names.length) return null;
+  throw new Failure(
+    'bad-configuration',
+    `${missing.join(' and ')} not set, and SASL needs all of ${names.join(', ')}.`,
+    'Set all three, or none where Kafka asks for no password.',
+  );
 }
 
 /** Without a slash at its end. */

@@ -5,16 +5,29 @@ import { microsPerSecond, systemClock } from '../base/clock.ts';
 import { Failure, messageOf } from '../base/failure.ts';
 import { prng } from '../base/prng.ts';
 import type { Feed } from '../feeds/feed.ts';
+import { rowTopics } from '../flink/names.ts';
+import type { PartHealth } from '../gateway/health.ts';
 import type { Log, Topic } from '../log/log.ts';
+import type { Follower } from '../pipeline/follower.ts';
 import { Ingest, knownTrades } from '../pipeline/ingest.ts';
 import type { Meters } from '../pipeline/meters.ts';
 import { Persist } from '../pipeline/persist.ts';
+import { publishTrades } from '../pipeline/publish.ts';
 import type { Shard } from '../pipeline/shard.ts';
 import type { Config } from './config.ts';
 import { allowedLateness, Engine } from './engine.ts';
+import { FollowHealth } from './follow-health.ts';
 import type { PlantLogger } from './plant.ts';
+import { needsOf, type RetentionLimits, trimStored } from './retention.ts';
 import type { Job } from './shards.ts';
-import { type DatabaseConnection, kafkaOf, openShardLog, openSinks, shardFeed } from './wire.ts';
+import {
+  type DatabaseConnection,
+  kafkaOf,
+  openShardLog,
+  openShardRows,
+  openSinks,
+  shardFeed,
+} from './wire.ts';
 
 export interface JobParts {
   readonly config: Config;
@@ -26,6 +39,7 @@ export interface JobParts {
 const correctionHours = 24;
 const deriveLingerMs = 20;
 const storeLingerMs = 100;
+const publishLingerMs = 100;
 const housekeepingMs = 60_000;
 /** How long a job has to finish what it has begun. */
 const stopMsMax = 10_000;
@@ -48,13 +62,14 @@ export async function startIngest(parts: JobParts, partition: number): Promise<J
 
 /** Takes feeds in, of which what is the partition's is kept. `done` once they have ended. */
 export function feedInto(
-  { meters, logger }: JobParts,
+  parts: JobParts,
   log: Log,
   shard: Shard,
   feeds: readonly Feed[],
   horizonHours: number,
   keepTrying: boolean,
 ): Job {
+  const { meters, logger } = parts;
   const correctionHorizon = horizonHours * 3_600 * microsPerSecond;
   const options = { allowedLateness, correctionHorizon, shard };
   const ingest = new Ingest(log, systemClock, options, meters);
@@ -68,10 +83,22 @@ export function feedInto(
     }
   });
   const idle = feeds.length > 0 ? [] : [untilAborted(stopped.signal)];
-  return jobOf(log, [...feeding, ...idle], async () => {
+  const watched = { health: () => feedsHealth(feeds), following: [] };
+  return jobOf(parts, log, [...feeding, ...idle], watched, async () => {
     stopped.abort();
     await Promise.allSettled(feeding);
   });
+}
+
+function feedsHealth(feeds: readonly Feed[]): PartHealth {
+  if (feeds.length === 0) return { state: 'ok', detail: 'no symbol of the feeds is its' };
+  const told = feeds.map((feed) => {
+    const { state = 'live', detail = '' } = feed.status?.() ?? {};
+    const text = `${feed.name} ${state}: ${detail}`;
+    return { isFlowing: state === 'live' || state === 'ended', text };
+  });
+  const state = told.every(({ isFlowing }) => isFlowing) ? 'ok' : 'degraded';
+  return { state, detail: told.map(({ text }) => text).join('; ') };
 }
 
 /** Quotes, which nobody stores, leave the log once they are derived. */
@@ -81,16 +108,24 @@ export async function startEngine(parts: JobParts, partition: number): Promise<J
   const engine = new Engine(log, systemClock, meters);
   const running = engine.run({ lingerMs: deriveLingerMs, keepTrying: true, leavesRest: true });
   const stopped = new AbortController();
-  const quotes = engine.followers.find(({ topic }) => topic === 'market.quotes');
-  const needed = (topic: Topic): number => (topic === quotes?.topic ? quotes.checkpointed : 0);
-  const keeping = keepHouse(parts, log, needed, stopped.signal);
-  return jobOf(log, [running, keeping], async () => {
+  const keeping = keepHouse(
+    parts,
+    async () => {
+      const needs = needsOf(engine.followers);
+      await log.need(needs);
+      const quotes = needs['market.quotes'] ?? 0;
+      const keepFrom = (topic: Topic): number => (topic === 'market.quotes' ? quotes : 0);
+      await log.trim({ ...limitsOf(config), keepFrom });
+    },
+    stopped.signal,
+  );
+  return jobOf(parts, log, [running, keeping], followed(engine.followers, log), async () => {
     stopped.abort();
     await engine.stop();
   });
 }
 
-/** What is old and stored leaves the log: an engine may be away for as long as the log keeps it. */
+/** What is old and stored leaves the log, once those who follow it have read it too. */
 export async function startPersist(
   parts: JobParts,
   database: DatabaseConnection,
@@ -111,40 +146,88 @@ export async function startPersist(
     onLost: () => undefined,
   };
   const options = { lingerMs: storeLingerMs, keepTrying: true, leavesRest: true };
-  const storing = sinks.map(async (sink) => {
-    await new Persist({ ...shared, sink }, options).run(stopped.signal);
-  });
-  const keeping = keepHouse(parts, log, (topic) => stored.get(topic) ?? 0, stopped.signal);
-  return jobOf(log, [...storing, keeping], async () => {
+  const persists = sinks.map((sink) => new Persist({ ...shared, sink }, options));
+  const storing = persists.map((persist) => persist.run(stopped.signal));
+  const storedOf = (topic: Topic): number => stored.get(topic) ?? 0;
+  const trim = async (): Promise<void> => await trimStored(log, storedOf, limitsOf(config));
+  const keeping = keepHouse(parts, trim, stopped.signal);
+  const { following, ...usual } = followed(persists, log);
+  const watched = { following, health: () => storeTrouble(persists) ?? usual.health() };
+  return jobOf(parts, log, [...storing, keeping], watched, async () => {
     stopped.abort();
     await Promise.allSettled([...storing, keeping]);
     await Promise.all(sinks.map((sink) => sink.close()));
   });
 }
 
+function storeTrouble(persists: readonly Persist[]): PartHealth | null {
+  const troubles = persists.flatMap(({ topic, failure }) => {
+    return failure ? [`storing ${topic} waits: ${failure.message} ${failure.cure}`] : [];
+  });
+  return troubles.length > 0 ? { state: 'down', detail: troubles.join('; ') } : null;
+}
+
+/** Publishes the partition's trades, in the transactions that hold how far it has come. */
+export async function startPublish(parts: JobParts, partition: number): Promise<Job> {
+  const { config, meters, logger } = parts;
+  const { log, rows } = await openShardRows(config, partition, logger);
+  const stopped = new AbortController();
+  const { signal } = stopped;
+  const to = { rows, topic: rowTopics.trades, keepTrying: true, signal, logger };
+  const follower = publishTrades(log, to, systemClock, meters);
+  const options = { lingerMs: publishLingerMs, keepTrying: true, leavesRest: true };
+  const running = follower.run(options, signal);
+  const keeping = keepHouse(parts, async () => await log.need(needsOf([follower])), signal);
+  return jobOf(parts, log, [running, keeping], followed([follower], log), async () => {
+    stopped.abort();
+    await Promise.allSettled([running, keeping]);
+    await rows.close();
+  });
+}
+
+function limitsOf({ retentionHours, retentionGigabytes }: Config): RetentionLimits {
+  const before = systemClock.now() - retentionHours * 3_600 * microsPerSecond;
+  return { before, bytesMax: retentionGigabytes * 2 ** 30 };
+}
+
+/** Does what retention asks of the role, each minute. */
 async function keepHouse(
-  { config, logger }: JobParts,
-  log: Log,
-  keepFrom: (topic: Topic) => number,
+  { logger }: JobParts,
+  work: () => Promise<unknown>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { retentionHours, retentionGigabytes } = config;
-  for (;;) {
-    await systemClock.wait(housekeepingMs, signal);
-    if (signal.aborted) return;
-    const before = systemClock.now() - retentionHours * 3_600 * microsPerSecond;
+  while (!signal.aborted) {
     try {
-      await log.trim({ before, bytesMax: retentionGigabytes * 2 ** 30, keepFrom });
+      await work();
     } catch (error) {
+      if (signal.aborted) return;
       if (!(error instanceof Failure && error.kind.retryable)) throw error;
       logger.warn({ cure: error.cure }, `retention waits: ${error.message}`);
     }
+    await systemClock.wait(housekeepingMs, signal);
   }
 }
 
+interface Watched {
+  readonly health: () => PartHealth;
+  /** Those of it that follow topics. */
+  readonly following: readonly { measure(): void; forget(): void }[];
+}
+
+function followed(following: readonly (Follower | Persist)[], log: Log): Watched {
+  const health = new FollowHealth(following, log, systemClock);
+  return { health: () => health.report(), following };
+}
+
 /** A job over a log that is its own, of parts that are stopped together. */
-function jobOf(log: Log, parts: readonly Promise<void>[], end: () => Promise<void>): Job {
-  const done = Promise.all(parts).then(() => undefined);
+function jobOf(
+  { meters }: JobParts,
+  log: Log,
+  running: readonly Promise<void>[],
+  { health, following }: Watched,
+  end: () => Promise<void>,
+): Job {
+  const done = Promise.all(running).then(() => undefined);
   done.catch(() => undefined);
   return {
     done,
@@ -156,6 +239,12 @@ function jobOf(log: Log, parts: readonly Promise<void>[], end: () => Promise<voi
       // What still waits for servers that are away ends with the log.
       await log.close();
       await ended;
+      for (const one of following) one.forget();
+    },
+    health,
+    measure() {
+      for (const ms of log.stats().commitMs) meters.commit.observe(ms / 1000);
+      for (const one of following) one.measure();
     },
   };
 }

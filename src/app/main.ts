@@ -11,6 +11,7 @@ import { isDate, parseSpanEnd, parseTime } from '../contracts/time.ts';
 import { tapes } from '../contracts/trade.ts';
 import { type JobName, jobNames } from '../flink/names.ts';
 import { readConfig } from './config.ts';
+import { type PartitionedRole, partitionedRoles } from './roles.ts';
 
 const program = new Command('tapeline')
   .description('A ticker plant for everyone: feeds in, candles out, nothing lost.')
@@ -29,9 +30,9 @@ program
 program
   .command('run')
   .description('run one role in a process of its own; many processes meet in Kafka')
-  .addArgument(new Argument('<role>').choices(['ingest', 'engine', 'persist', 'gateway']))
+  .addArgument(new Argument('<role>').choices([...partitionedRoles, 'gateway']))
   .addHelpText('after', '\nWhat each role needs is in docs/CLUSTER.md.')
-  .action(async (role: 'ingest' | 'engine' | 'persist' | 'gateway') => {
+  .action(async (role: PartitionedRole | 'gateway') => {
     if (role === 'gateway') {
       const { runGateway } = await import('./commands/run-gateway.ts');
       return await runGateway(readConfig(process.env));
@@ -167,6 +168,10 @@ flink
   .option('--parallelism <n>', 'tasks of each operator', parseLimit, 1)
   .option('--checkpoint-seconds <n>', 'results are seen this often', parseLimit, 10)
   .option('--state-hours <n>', 'forget what nothing touched for so long', parseLimit)
+  .addHelpText(
+    'after',
+    `\nTheir rows come from tapeline start, or of a cluster: tapeline run publish.`,
+  )
   .action(async (jobs: JobName[], options) => {
     const { submitJobs } = await import('./commands/flink.ts');
     await submitJobs(readConfig(process.env, 'warn'), jobs.length > 0 ? jobs : jobNames, options);

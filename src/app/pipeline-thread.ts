@@ -11,7 +11,7 @@ import type { PartHealth } from '../gateway/health.ts';
 import { knownTrades } from '../pipeline/ingest.ts';
 import { pipelineMeters } from '../pipeline/meters.ts';
 import type { Config } from './config.ts';
-import { EngineHealth } from './engine-health.ts';
+import { FollowHealth } from './follow-health.ts';
 import { openLogger } from './logger.ts';
 import { Plant } from './plant.ts';
 import { Positions } from './positions.ts';
@@ -48,7 +48,7 @@ const positions = new Positions(memory);
 const logger = openLogger(config.logLevel, 'stdout');
 const registry = new Registry();
 let plant: Plant | null = null;
-let engine: EngineHealth | null = null;
+let engine: FollowHealth | null = null;
 let feeds: readonly Feed[] = [];
 let closeLog = async (): Promise<void> => undefined;
 
@@ -91,7 +91,7 @@ async function run(): Promise<void> {
     rows,
   });
   plant = running;
-  engine = new EngineHealth(running.followers, log, systemClock);
+  engine = new FollowHealth(running.followers, log, systemClock);
   feeds = await Promise.all(
     config.feeds.map(async (name) => {
       // Each exchange is an id scope of its own name.

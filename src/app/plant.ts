@@ -72,8 +72,9 @@ export class Plant {
 
   #publishTo(rows: Rows | null = null): Follower | null {
     if (rows === null) return null;
-    const { log, clock, meters, keepTrying } = this.#options;
-    const to = { rows, topic: rowTopics.trades, keepTrying, signal: this.#noPublish.signal };
+    const { log, clock, meters, logger, keepTrying } = this.#options;
+    const { signal } = this.#noPublish;
+    const to = { rows, topic: rowTopics.trades, keepTrying, signal, logger };
     return publishTrades(log, to, clock, meters);
   }
 

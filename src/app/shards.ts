@@ -3,6 +3,7 @@
 
 import type { Clock } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
+import type { PartHealth } from '../gateway/health.ts';
 import type { PlantLogger } from './plant.ts';
 
 export interface Job {
@@ -10,6 +11,10 @@ export interface Job {
   readonly done: Promise<void>;
   /** Ends it, and closes what it holds. */
   stop(): Promise<void>;
+  /** To be asked now and then: it goes by what has moved in between. */
+  health(): PartHealth;
+  /** Brings its figures to the meters. */
+  measure(): void;
 }
 
 export type StartJob = (partition: number) => Promise<Job>;
@@ -18,7 +23,10 @@ const retryMs = 2_000;
 
 interface Running {
   readonly stopped: AbortController;
-  readonly ended: Promise<void>;
+  ended: Promise<void>;
+  /** Null while the partition waits for what `health` says. */
+  job: Job | null;
+  health: PartHealth;
 }
 
 export class Shards {
@@ -47,6 +55,20 @@ export class Shards {
     return [...this.#running.keys()].sort((a, b) => a - b);
   }
 
+  /** How each of them is, by number. */
+  report(): Record<string, PartHealth> {
+    return Object.fromEntries(
+      this.partitions.map((partition) => {
+        const { job, health } = this.#running.get(partition)!;
+        return [partition, job ? job.health() : health];
+      }),
+    );
+  }
+
+  measure(): void {
+    for (const { job } of this.#running.values()) job?.measure();
+  }
+
   /** From now on these partitions are ours, and no others. */
   assign(partitions: ReadonlySet<number>): void {
     if (this.#isStopped) return;
@@ -58,11 +80,15 @@ export class Shards {
     }
     for (const partition of partitions) {
       if (this.#running.has(partition)) continue;
-      const stopped = new AbortController();
-      const before = this.#ending.get(partition);
-      const ended = this.#run(partition, before, stopped.signal);
-      ended.catch((error: unknown) => this.#failed.reject(error));
-      this.#running.set(partition, { stopped, ended });
+      const running: Running = {
+        stopped: new AbortController(),
+        ended: Promise.resolve(),
+        job: null,
+        health: { state: 'starting', detail: 'is being opened' },
+      };
+      this.#running.set(partition, running);
+      running.ended = this.#run(partition, this.#ending.get(partition), running);
+      running.ended.catch((error: unknown) => this.#failed.reject(error));
     }
     this.#logger.info({ partitions: this.partitions }, 'partitions given');
   }
@@ -76,30 +102,34 @@ export class Shards {
   async #run(
     partition: number,
     before: Promise<void> | undefined,
-    signal: AbortSignal,
+    running: Running,
   ): Promise<void> {
+    const { signal } = running.stopped;
     await before?.catch(() => undefined);
     while (!signal.aborted) {
       try {
-        await this.#runOnce(partition, signal);
+        await this.#runOnce(partition, running, signal);
         return;
       } catch (error) {
         if (!(error instanceof Failure)) throw error;
         const { message, cure } = error;
+        running.health = { state: 'down', detail: `${message} ${cure}` };
         this.#logger.warn({ partition, cure }, `partition ${partition} stands: ${message}`);
       }
       if (!signal.aborted) await this.#clock.wait(retryMs, signal);
     }
   }
 
-  async #runOnce(partition: number, signal: AbortSignal): Promise<void> {
+  async #runOnce(partition: number, running: Running, signal: AbortSignal): Promise<void> {
     const job = await this.#start(partition);
+    running.job = job;
     const stopped = Promise.withResolvers<void>();
     signal.addEventListener('abort', () => stopped.resolve(), { once: true });
     if (signal.aborted) stopped.resolve();
     try {
       await Promise.race([job.done, stopped.promise]);
     } finally {
+      running.job = null;
       await job.stop();
     }
   }

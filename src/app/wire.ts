@@ -25,6 +25,7 @@ import type { ClusterOptions } from '../log/kafka/cluster.ts';
 import type { Log, LogName, Topic } from '../log/log.ts';
 import type { MergedLog } from '../log/log-merged.ts';
 import type { Rows } from '../log/rows.ts';
+import type { ShardLog } from '../log/shard-log.ts';
 import { isOf, type Shard } from '../pipeline/shard.ts';
 import type { ImportCounts } from '../store/corporate-actions.ts';
 import type { Database } from '../store/database.ts';
@@ -180,11 +181,15 @@ const topicsOf = {
       'news.articles',
     ],
   },
+  publish: {
+    writes: [],
+    follows: ['market.trades'],
+  },
 } as const satisfies Record<string, { writes: readonly Topic[]; follows: readonly Topic[] }>;
 export type Role = keyof typeof topicsOf;
 
-function clusterOf({ servers, prefix }: KafkaConfig, role: Role): ClusterOptions {
-  return { bootstrapServers: servers, clientId: `tapeline-${role}`, prefix };
+function clusterOf({ servers, security, prefix }: KafkaConfig, role: Role): ClusterOptions {
+  return { bootstrapServers: servers, clientId: `tapeline-${role}`, security, prefix };
 }
 
 /** Makes the topics where they are not there yet. */
@@ -200,16 +205,31 @@ export async function openShardLog(
   role: Role,
   partition: number,
   logger: PlantLogger,
-): Promise<Log> {
+): Promise<ShardLog> {
   const { openKafkaLog } = await import('../log/log-kafka.ts');
   return await openKafkaLog({
     ...clusterOf(kafkaOf(config), role),
     ...topicsOf[role],
-    role: role === 'ingest' || role === 'engine' ? role : null,
+    role: role === 'persist' || role === 'gateway' ? null : role,
     partition,
     clock: systemClock,
     logger,
   });
+}
+
+/** The partition's log for publishing, and rows that its commits take along. */
+export async function openShardRows(
+  config: Config,
+  partition: number,
+  logger: PlantLogger,
+): Promise<{ readonly log: ShardLog; readonly rows: Rows }> {
+  const log = await openShardLog(config, 'publish', partition, logger);
+  try {
+    return { log, rows: await openRowTopics(kafkaOf(config), log) };
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
 }
 
 /** Whether a sink keeps the topic. */
@@ -262,13 +282,20 @@ export function sharedDatabase(config: Config): Config {
   );
 }
 
+interface OpenGroup {
+  /** Null while the partitions are surely ours. */
+  readonly waitsFor: string | null;
+  join(): Promise<void>;
+  leave(): Promise<void>;
+}
+
 /** The group that divides the partitions among the processes of a role. */
 export async function openGroup(
   config: Config,
   role: Role,
   logger: PlantLogger,
   onAssigned: (partitions: ReadonlySet<number>) => void,
-): Promise<{ join(): Promise<void>; leave(): Promise<void> }> {
+): Promise<OpenGroup> {
   const kafka = kafkaOf(config);
   const { Group } = await import('../log/kafka/group.ts');
   const { instance } = kafka;
@@ -294,12 +321,19 @@ const rowPartitions = 4;
 
 /** Where rows are published, their topics made where they are missing; null without brokers. */
 export async function openRows(config: Config): Promise<Rows | null> {
-  if (config.kafka === null) return null;
+  return config.kafka && (await openRowTopics(config.kafka, null));
+}
+
+async function openRowTopics(kafka: KafkaConfig, log: ShardLog | null): Promise<Rows> {
   const { openKafkaRows } = await import('../log/rows-kafka.ts');
+  const topics = Object.values(rowTopics);
   return await openKafkaRows({
-    brokers: config.kafka.servers,
-    topics: Object.values(rowTopics),
+    bootstrapServers: kafka.servers,
+    clientId: 'tapeline-rows',
+    security: kafka.security,
+    topics,
     partitions: rowPartitions,
+    log,
   });
 }
 

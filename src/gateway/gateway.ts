@@ -23,7 +23,7 @@ import { closeRoutes } from './routes/closes.ts';
 import type { RouteContext } from './routes/context.ts';
 import { explainRoutes } from './routes/explain.ts';
 import { marketRoutes } from './routes/market.ts';
-import { operationRoutes } from './routes/operations.ts';
+import { gatewayOperations } from './routes/operations.ts';
 import { pageRoutes } from './routes/page.ts';
 import { statisticsRoutes } from './routes/statistics.ts';
 import { streamRoutes } from './routes/stream.ts';
@@ -126,7 +126,7 @@ function addRoutes(
         : { state: 'starting', detail: live.waitsFor },
     ...(options.sharedCounts ? { limits: options.sharedCounts.health() } : {}),
   });
-  operationRoutes(app, { ...options, own });
+  gatewayOperations(app, { ...options, own });
   for (const prefix of ['/api/v1', '/api']) {
     void app.register(async (api: HttpServer) => addStreams(api), { prefix });
     void app.register(

@@ -63,22 +63,63 @@ export const healthSchema = Type.Object(
 
 export type Health = Static<typeof healthSchema>;
 
-const byBadness: readonly PartState[] = ['ok', 'starting', 'degraded', 'down'];
-
 export function healthOf(report: HealthReport, own: GatewayHealth): Health {
   const { log, engine, store, feeds, ...known } = report;
   const single = { log, engine, store, ...own };
-  const states = [...Object.values(single), ...Object.values(feeds)].map((part) => part.state);
-  const status = byBadness.findLast((state) => states.includes(state)) ?? 'ok';
+  const status = worstOf([...Object.values(single), ...Object.values(feeds)]);
   return { status, ...single, feeds, ...known };
 }
 
 /** Why requests cannot be answered yet; null when they can. A silent feed is no reason. */
 export function notReadyReason({ log, store, gateway }: Health): string | null {
-  for (const [name, part] of Object.entries({ log, store, gateway })) {
-    if (part.state === 'starting' || part.state === 'down') {
-      return `${name} is ${part.state}: ${part.detail}`;
-    }
+  return waitingPart({ log, store, gateway });
+}
+
+const roleParts = {
+  role: Type.String({ description: 'What the process does in the cluster' }),
+  group: partSchema,
+  partitions: Type.Record(Type.String(), partSchema, {
+    description: 'Those of the log that the process has now, by number',
+  }),
+};
+
+/** What a process tells that has a share of the log's partitions, and serves nothing else. */
+export const roleHealthSchema = Type.Object(
+  {
+    status: Type.Enum(['ok', 'starting', 'degraded', 'down'], {
+      description: 'The worst state of all parts',
+    }),
+    ...roleParts,
+    uptimeSeconds: figures.uptimeSeconds,
+  },
+  { $id: 'RoleHealth' },
+);
+
+export type RoleHealth = Static<typeof roleHealthSchema>;
+
+export type RoleReport = Omit<RoleHealth, 'status'>;
+
+export function roleHealthOf(report: RoleReport): RoleHealth {
+  return { status: worstOf([report.group, ...Object.values(report.partitions)]), ...report };
+}
+
+/** Which partition waits, and for what; null when all do their work, or there are none. */
+export function idleReason({ group, partitions }: RoleHealth): string | null {
+  const named = Object.entries(partitions).map(([name, part]) => [`partition ${name}`, part]);
+  return waitingPart({ 'the group': group, ...Object.fromEntries(named) });
+}
+
+const byBadness: readonly PartState[] = ['ok', 'starting', 'degraded', 'down'];
+
+function worstOf(parts: readonly PartHealth[]): PartState {
+  const states = parts.map((part) => part.state);
+  return byBadness.findLast((state) => states.includes(state)) ?? 'ok';
+}
+
+/** The first that does not work, and what it waits for. */
+function waitingPart(named: Readonly<Record<string, PartHealth>>): string | null {
+  for (const [name, { state, detail }] of Object.entries(named)) {
+    if (state === 'starting' || state === 'down') return `${name} is ${state}: ${detail}`;
   }
   return null;
 }

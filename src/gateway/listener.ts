@@ -20,6 +20,8 @@ export interface ListenerOptions {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
+  /** The setting that says so; PORT unless given. */
+  readonly portName?: string;
   /** What the gateway waits for before it takes over, such as `the database starts`. */
   readonly waitsFor?: () => string;
   readonly limits?: Partial<GatewayLimits>;
@@ -137,19 +139,20 @@ function notReady(waitsFor: string): Failure {
   return new Failure('not-ready', `Not ready: ${waitsFor}.`, cure);
 }
 
-function listenFailure(cause: unknown, { host, port }: ListenerOptions): Failure {
+function listenFailure(cause: unknown, options: ListenerOptions): Failure {
+  const { host, port, portName = 'PORT' } = options;
   if (cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE') {
     return new Failure(
       'port-in-use',
       `Port ${port} on ${host} is in use by another program.`,
-      `Stop that program, or choose another port: PORT=${port + 1}.`,
+      `Stop that program, or choose another port: ${portName}=${port + 1}.`,
       { cause },
     );
   }
   return new Failure(
     'bad-configuration',
     `Cannot listen on ${host}, port ${port}: ${messageOf(cause)}.`,
-    'Set HOST to an address of this machine and PORT to a port that you may use.',
+    `Set HOST to an address of this machine and ${portName} to a port that you may use.`,
     { cause },
   );
 }

@@ -33,12 +33,20 @@ export function gatewayMetrics(registry: Registry) {
       labelNames: ['topic', 'reason'],
       registers,
     }),
+    ...httpMetrics(registry),
+  };
+}
+
+export type HttpMetrics = ReturnType<typeof httpMetrics>;
+
+export function httpMetrics(registry: Registry) {
+  return {
     requests: new Histogram({
       name: 'tapeline_http_request_seconds',
       help: 'Time to answer an HTTP request.',
       labelNames: ['route', 'status'],
       buckets: [0.001, 0.005, 0.01, 0.03, 0.1, 0.3, 1, 3, 10],
-      registers,
+      registers: [registry],
     }),
   };
 }

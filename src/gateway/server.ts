@@ -18,7 +18,7 @@ import { Failure } from '../base/failure.ts';
 import type { GatewayLimits } from './limits.ts';
 import { securityHeaders } from './listener.ts';
 import type { GatewayLogger } from './logger.ts';
-import type { GatewayMetrics } from './metrics.ts';
+import type { HttpMetrics } from './metrics.ts';
 import {
   failureOf,
   internalProblem,
@@ -48,7 +48,7 @@ export interface HttpApp {
 export async function httpApp(
   server: Server,
   limits: GatewayLimits,
-  metrics: GatewayMetrics,
+  metrics: HttpMetrics,
   logger: GatewayLogger,
 ): Promise<HttpApp> {
   let handle: RequestListener = () => undefined;

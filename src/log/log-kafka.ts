@@ -13,6 +13,7 @@ import {
   clusterFailure,
   connection,
   epochOf,
+  logRoles,
   stateTopicName,
   topicName,
   type WriterRole,
@@ -22,9 +23,8 @@ import { Fetcher } from './kafka/fetcher.ts';
 import { batchOf, type PlacedBatch } from './kafka/messages.ts';
 import { Shelf } from './kafka/shelf.ts';
 import { Trouble } from './kafka/trouble.ts';
-import { KafkaWriter } from './kafka/writer.ts';
+import { KafkaWriter, needsAt } from './kafka/writer.ts';
 import {
-  type Log,
   type LogStats,
   type ReadResult,
   type Retention,
@@ -32,6 +32,7 @@ import {
   type Transaction,
   topics,
 } from './log.ts';
+import type { Enclosed, Needs, ShardLog } from './shard-log.ts';
 
 export interface KafkaLogOptions extends ClusterOptions {
   readonly partition: number;
@@ -50,7 +51,7 @@ const tailWaitMs = 1_000;
 const retryMs = 1_000;
 
 /** Rejects with Failure `log-unavailable`. The topics must be there; see `createTopics`. */
-export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
+export async function openKafkaLog(options: KafkaLogOptions): Promise<ShardLog> {
   const log = new KafkaLog(options);
   try {
     await log.open();
@@ -61,7 +62,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   }
 }
 
-class KafkaLog implements Log {
+class KafkaLog implements ShardLog {
   readonly partition: number;
   readonly warnings: readonly string[] = [];
   readonly #options: KafkaLogOptions;
@@ -101,7 +102,7 @@ class KafkaLog implements Log {
 
   async open(): Promise<void> {
     const { follows } = this.#options;
-    const states = writerRoles.map((role) => stateTopicName(this.#options, role));
+    const states = logRoles.map((role) => stateTopicName(this.#options, role));
     const names = [...topics.map((topic) => topicName(this.#options, topic)), ...states];
     const ids: string[] = [];
     for (const name of names) ids.push(await this.#fetcher.topicId(name));
@@ -117,9 +118,27 @@ class KafkaLog implements Log {
   }
 
   async commit(transaction: Transaction): Promise<readonly number[]> {
+    return await this.#written.commit(transaction);
+  }
+
+  enclose(messages: readonly Enclosed[]): void {
+    this.#written.enclose(messages);
+  }
+
+  async need(needs: Needs): Promise<void> {
+    await this.#written.need(needs);
+  }
+
+  async neededBy(role: 'engine' | 'publish'): Promise<Needs | null> {
+    const place = { topic: stateTopicName(this.#options, role), partition: this.partition };
+    const what = `what ${role} needs cannot be read`;
+    return await this.#reachable(what, async () => await needsAt(this.#fetcher, place));
+  }
+
+  get #written(): KafkaWriter {
     if (!this.#writer) throw new TypeError('this log was opened for reading');
     if (this.#failure) throw this.#failure;
-    return await this.#writer.commit(transaction);
+    return this.#writer;
   }
 
   async read(topic: Topic, offset: number, bytesMax: number): Promise<ReadResult> {

@@ -1,38 +1,47 @@
-// Rows in topics of Kafka. The producer is idempotent, so a retry of its own adds nothing.
+// Rows in topics of Kafka: with the commits of a log in the same Kafka, or by a producer of their
+// own, which is idempotent, so that a retry of its own adds nothing.
 
 import { createHash } from 'node:crypto';
-import { Admin, Producer, stringSerializers } from '@platformatic/kafka';
-import { Failure, messageOf } from '../base/failure.ts';
+import { Admin, Producer } from '@platformatic/kafka';
+import { clusterFailure, connection, type Servers } from './kafka/cluster.ts';
 import type { Row, Rows } from './rows.ts';
+import type { ShardLog } from './shard-log.ts';
 
-export interface RowsOptions {
-  /** Host and port of each broker. */
-  readonly brokers: readonly string[];
+export interface RowsOptions extends Servers {
   /** Topics that are missing are made, compacted: of a key the newest row stays. */
   readonly topics: readonly string[];
   readonly partitions: number;
+  /** Whose commits take the rows along; null: they are sent as they come. */
+  readonly log?: Pick<ShardLog, 'enclose'> | null;
 }
 
 /** Messages of one request, below what a broker takes by default. */
 const requestMax = 2_000;
 
 export async function openKafkaRows(options: RowsOptions): Promise<Rows> {
-  const { brokers, topics, partitions } = options;
-  const connection = { clientId: 'tapeline-rows', bootstrapBrokers: [...brokers] };
-  const counts = await ensureTopics(new Admin(connection), topics, partitions).catch(refuse);
-  const producer = new Producer({
-    ...connection,
-    serializers: stringSerializers,
-    idempotent: true,
-    acks: -1,
-  });
+  const { topics, partitions, log = null } = options;
+  const refuse = (error: unknown): never => {
+    throw clusterFailure(options, 'rows are not taken', error);
+  };
+  const admin = new Admin(connection(options));
+  const counts = await ensureTopics(admin, topics, partitions).catch(refuse);
+  const messagesOf = (topic: string, rows: readonly Row[]) => {
+    return rows.map((row) => messageOfRow(topic, row, counts.get(topic) ?? 1));
+  };
+  if (log) {
+    return {
+      async send(topic, rows) {
+        log.enclose(messagesOf(topic, rows));
+      },
+      async close() {},
+    };
+  }
+  const settings = { ...connection(options), idempotent: true, acks: -1 };
+  const producer = new Producer<Buffer, Buffer, Buffer, Buffer>(settings);
   return {
     async send(topic, rows) {
-      const count = counts.get(topic) ?? 1;
       for (let from = 0; from < rows.length; from += requestMax) {
-        const messages = rows
-          .slice(from, from + requestMax)
-          .map((row) => messageOfRow(topic, row, count));
+        const messages = messagesOf(topic, rows.slice(from, from + requestMax));
         await producer.send({ messages }).catch(refuse);
       }
     },
@@ -44,7 +53,8 @@ export async function openKafkaRows(options: RowsOptions): Promise<Rows> {
 
 function messageOfRow(topic: string, { key, value, group }: Row, partitions: number) {
   const partition = createHash('sha256').update(group).digest().readUInt32BE(0) % partitions;
-  return { topic, key, partition, ...(value === null ? {} : { value }) };
+  const named = { topic, key: Buffer.from(key), partition };
+  return value === null ? named : { ...named, value: Buffer.from(value) };
 }
 
 /** How many partitions each topic has, once all of them are there. */
@@ -67,19 +77,4 @@ async function ensureTopics(
   } finally {
     await admin.close();
   }
-}
-
-function refuse(error: unknown): never {
-  throw new Failure(
-    'log-unavailable',
-    `Kafka does not take rows: ${rootOf(error)}.`,
-    'Start it, or set KAFKA_BOOTSTRAP_SERVERS to where it runs.',
-    { cause: error },
-  );
-}
-
-/** The client's errors hold those of each attempt, and those of each connection. */
-function rootOf(error: unknown): string {
-  const [first] = (error as { errors?: readonly unknown[] }).errors ?? [];
-  return first === undefined ? messageOf(error).replace(/\.$/, '') : rootOf(first);
 }

@@ -2,8 +2,10 @@
 // Contract, for every implementation:
 //
 // Order       The rows of one group stay in order.
-// Durability  A `send` that resolved survives the loss of a broker.
-// Delivery    At least once: a row has a key, and who sees it again replaces it by itself.
+// Durability  A `send` that resolved survives the loss of a broker. Where rows go with a log, that
+//             is so once the log's next commit has resolved, and nobody sees them earlier.
+// Delivery    With a log exactly once. Else at least once: a row has a key, and who sees it again
+//             replaces it by itself.
 
 export interface Row {
   /** What it is known by. */

@@ -101,6 +101,21 @@ export class Follower {
     await this.#commit(this.#position, [], true, options, signal);
   }
 
+  /** Tells how far it is behind. */
+  measure(): void {
+    const { end } = this.#log.range(this.topic);
+    this.#meters.lag.set(this.#labels, end - this.#position);
+  }
+
+  /** What it was behind is for others to tell now. */
+  forget(): void {
+    this.#meters.lag.remove(this.#labels);
+  }
+
+  get #labels() {
+    return { consumer: this.#name, topic: this.topic, partition: this.#log.partition };
+  }
+
   /** Restores the last checkpoint and brings it forward to the committed position. */
   async recover(): Promise<void> {
     const checkpoint = await this.#read<Checkpoint>('checkpoint');
@@ -132,8 +147,7 @@ export class Follower {
     const isDue = this.#clock.now() >= this.#checkpointTime + this.#operated.checkpointEvery;
     const isCheckpoint = isDue || this.#operated.isFull;
     await this.#commit(read.next, appends, isCheckpoint, options, signal);
-    const { end } = this.#log.range(this.topic);
-    this.#meters.lag.set({ consumer: this.#name, topic: this.topic }, end - this.#position);
+    this.measure();
     return true;
   }
 

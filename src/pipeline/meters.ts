@@ -70,6 +70,18 @@ function outputMeters(registers: Registry[]) {
       labelNames: ['kind', 'state'],
       registers,
     }),
+    published: new Counter({
+      name: 'tapeline_rows_published_total',
+      help: 'Rows sent to topics that others read, those that take one back included.',
+      labelNames: ['topic'],
+      registers,
+    }),
+    unpublished: new Counter({
+      name: 'tapeline_rows_refused_total',
+      help: 'Trades that rows have no room for: they are in the log and the store alone.',
+      labelNames: ['source', 'reason'],
+      registers,
+    }),
   };
 }
 
@@ -84,7 +96,7 @@ function followMeters(registers: Registry[]) {
     lag: new Gauge({
       name: 'tapeline_consumer_lag_records',
       help: 'Records in the log that a consumer has not taken yet.',
-      labelNames: ['consumer', 'topic'],
+      labelNames: ['consumer', 'topic', 'partition'],
       registers,
     }),
     held: new Gauge({

@@ -51,6 +51,11 @@ export class Persist {
     this.#backoff = new Backoff({ msMin: 100, msMax: 10_000 }, parts.random);
   }
 
+  /** The offset up to which the topic is stored, as far as it is known here. */
+  get position(): number {
+    return this.#position;
+  }
+
   /** What keeps it from storing now, if anything. */
   get failure(): Failure | null {
     return this.#failure;
@@ -120,9 +125,23 @@ export class Persist {
     await sink.write(read.batches, read.next);
     this.#reach(read.next);
     this.#backoff.reset();
-    const { end } = log.range(this.topic);
-    meters.lag.set({ consumer: 'store', topic: this.topic }, end - read.next);
+    this.measure();
     return true;
+  }
+
+  /** Tells how far it is behind. */
+  measure(): void {
+    const { log, meters } = this.#parts;
+    meters.lag.set(this.#labels, log.range(this.topic).end - this.#position);
+  }
+
+  /** What it was behind is for others to tell now. */
+  forget(): void {
+    this.#parts.meters.lag.remove(this.#labels);
+  }
+
+  get #labels() {
+    return { consumer: 'store', topic: this.topic, partition: this.#parts.log.partition };
   }
 
   #reach(offset: number): void {

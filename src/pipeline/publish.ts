@@ -4,11 +4,13 @@
 //
 // A row's key is what the trade is known by, so a cancel takes it back without anybody looking for
 // it, and rows that are sent twice after a crash change nothing.
+//
+// A trade that has no row is counted and told, and no dead letter: those keep what would be lost,
+// and such a trade is in the log and in the store. So whoever publishes writes nothing to the log.
 
 import type { Clock } from '../base/clock.ts';
-import { type DeadLetter, deadLetter } from '../contracts/dead-letter.ts';
 import { formatBigDecimal, formatDecimal } from '../contracts/decimal.ts';
-import { encodeJson, frameKind } from '../contracts/frame.ts';
+import { frameKind } from '../contracts/frame.ts';
 import { idSpace } from '../contracts/identity.ts';
 import type { BatchInstrument } from '../contracts/instrument.ts';
 import { formatTime } from '../contracts/time.ts';
@@ -28,6 +30,7 @@ export interface PublishOptions {
   /** Waits while rows cannot be sent, until the signal aborts. */
   readonly keepTrying: boolean;
   readonly signal: AbortSignal;
+  readonly logger: { warn(fields: object, message: string): void };
 }
 
 export function publishTrades(
@@ -59,13 +62,20 @@ class PublishedTrades implements Operated {
 
   async apply({ bytes, offset }: StoredBatch): Promise<readonly Append[]> {
     if (frameKind(bytes) !== 'trades') return [];
-    const { rows, topic, keepTrying, signal } = this.#options;
-    const { sent, refused } = tradeRows(decodeTrades(bytes), this.#epoch, offset);
+    const { rows, topic, keepTrying, signal, logger } = this.#options;
+    const batch = decodeTrades(bytes);
+    const { sent, refused } = tradeRows(batch, this.#epoch, offset);
     await untilDone(async () => await rows.send(topic, sent), this.#clock, keepTrying, signal);
-    if (refused.length === 0) return [];
-    for (const { source, reason } of refused) this.#meters.deadLetters.inc({ source, reason });
-    const count = refused.length;
-    return [{ topic: 'dead-letter', count, bytes: encodeJson(refused) }];
+    this.#meters.published.inc({ topic }, sent.length);
+    if (refused.length > 0) {
+      const { source } = batch;
+      this.#meters.unpublished.inc({ source, reason: 'too-wide' }, refused.length);
+      logger.warn(
+        { source, trades: refused },
+        `${refused.length} trades are not published: price x size has more digits than rows hold`,
+      );
+    }
+    return [];
   }
 
   async checkpoint() {
@@ -81,12 +91,12 @@ class PublishedTrades implements Operated {
 const notionalDigits = { whole: 18, fraction: 20 };
 
 /**
- * The rows of the trades that count, and of the cancels, and what has no row: a sum over it would
- * be wrong without a word. Epoch and offset are the batch's in the log.
+ * The rows of the trades that count, and of the cancels; and the keys of those that have none, as
+ * sums over them would be wrong without a word. Epoch and offset are the batch's in the log.
  */
 function tradeRows(batch: TradeBatch, epoch: string, offset: number) {
   const sent: Row[] = [];
-  const refused: DeadLetter[] = [];
+  const refused: string[] = [];
   for (let row = 0; row < batch.count; row++) {
     const verdict = batch.verdict[row] as number;
     if (!counts(verdict) && verdict !== cancel) continue;
@@ -97,16 +107,12 @@ function tradeRows(batch: TradeBatch, epoch: string, offset: number) {
       continue;
     }
     const trade = tradeRow(batch, row);
-    const value = JSON.stringify(trade);
     const [whole = '', fraction = ''] = trade.notional.split('.');
     if (whole.length <= notionalDigits.whole && fraction.length <= notionalDigits.fraction) {
-      sent.push({ key, value, group: symbol });
-      continue;
+      sent.push({ key, value: JSON.stringify(trade), group: symbol });
+    } else {
+      refused.push(key);
     }
-    const receiveTime = batch.receiveTime[row] as number;
-    const detail = 'price x size has more digits than rows have room for: it is not published';
-    const fields = { source: batch.source, receiveTime, where: key, reason: 'too-wide', detail };
-    refused.push(deadLetter(fields, value, `publish ${key}`));
   }
   return { sent, refused };
 }

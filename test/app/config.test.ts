@@ -10,6 +10,57 @@ suite('settings of Kafka and Flink', () => {
     assert.equal(flinkRestUrl, 'http://127.0.0.1:8081');
   });
 
+  const sasl = {
+    KAFKA_BOOTSTRAP_SERVERS: 'kafka-1:9092',
+    KAFKA_SASL_MECHANISM: 'scram-sha-512',
+    KAFKA_SASL_USERNAME: 'tapeline',
+    KAFKA_SASL_PASSWORD: 'secret',
+  };
+
+  test('are in the clear and without a password unless they say otherwise', () => {
+    const { kafka } = readConfig({ KAFKA_BOOTSTRAP_SERVERS: 'kafka-1:9092' });
+    assert.deepEqual(kafka?.security, { tls: null, sasl: null });
+    const secured = readConfig({ ...sasl, KAFKA_TLS: 'true' }).kafka?.security;
+    const user = { mechanism: 'SCRAM-SHA-512', username: 'tapeline', password: 'secret' };
+    assert.deepEqual(secured, { tls: { ca: null }, sasl: user });
+  });
+
+  for (const [what, settings, message] of [
+    ['half of a password', { ...sasl, KAFKA_SASL_USERNAME: '' }, /^KAFKA_SASL_USERNAME not set/],
+    [
+      'another mechanism',
+      { ...sasl, KAFKA_SASL_MECHANISM: 'md5' },
+      /^KAFKA_SASL_MECHANISM is 'md5'/,
+    ],
+    [
+      'whom to trust without TLS',
+      { ...sasl, KAFKA_TLS_CA_FILE: 'ca.pem' },
+      /KAFKA_TLS is not true/,
+    ],
+    [
+      'a file that is not there',
+      { ...sasl, KAFKA_TLS: 'true', KAFKA_TLS_CA_FILE: 'absent.pem' },
+      /^KAFKA_TLS_CA_FILE cannot be read/,
+    ],
+    [
+      'a file without a certificate',
+      { ...sasl, KAFKA_TLS: 'true', KAFKA_TLS_CA_FILE: import.meta.filename },
+      /holds no certificate/,
+    ],
+  ] as const) {
+    test(`refuse ${what}, and tell no password`, () => {
+      assert.throws(
+        () => readConfig(settings),
+        ({ code, message: told, cure }) => {
+          assert.equal(code, 'bad-configuration');
+          assert.match(told, message);
+          assert.doesNotMatch(told + cure, /secret/);
+          return true;
+        },
+      );
+    });
+  }
+
   test('are lists of brokers, and addresses without a slash at their end', () => {
     const config = readConfig({
       KAFKA_BOOTSTRAP_SERVERS: 'kafka-1:9092, 10.0.0.2:9093',

@@ -62,7 +62,8 @@ export async function embeddedSignalLines(log: Log): Promise<string[]> {
 
 export async function publish(log: Log, rows: Rows, topic: string): Promise<void> {
   const meters = pipelineMeters(new Registry());
-  const to = { rows, topic, keepTrying: false, signal: never };
+  const logger = { warn: () => undefined };
+  const to = { rows, topic, keepTrying: false, signal: never, logger };
   const follower = publishTrades(log, to, new ManualClock(start), meters);
   await follower.recover();
   while (await follower.step(atOnce, never));

@@ -80,7 +80,12 @@ async function openTopics(name: string) {
   };
   const { bootstrap } = kafka();
   const all = Object.values(topics);
-  const rows = await openKafkaRows({ brokers: [bootstrap], topics: all, partitions: 4 });
+  const rows = await openKafkaRows({
+    bootstrapServers: [bootstrap],
+    clientId: 'test',
+    topics: all,
+    partitions: 4,
+  });
   return { ...topics, rows, bootstrap };
 }
 

@@ -15,6 +15,14 @@ const pom = join(import.meta.dirname, 'servers', 'kafka.xml');
 /** Any will do, as nothing outlives the folder. */
 const clusterId = 'dGFwZWxpbmUtdGVzdC0xMQ';
 
+/** A listener for clients beside the plain one. */
+export interface SecureListener {
+  /** Lines of `server.properties` for the listener SASL_SSL. */
+  readonly settings: string;
+  /** Users, as `kafka-storage format` takes them. */
+  readonly users: readonly string[];
+}
+
 export class Kafka {
   readonly #folder: string;
   readonly #jars: string;
@@ -26,17 +34,19 @@ export class Kafka {
   static async start({
     network = null,
     dataMegabytes = null,
+    secure = null,
     java = [],
   }: KafkaOptions = {}): Promise<Kafka> {
     const jars = await jarsOf({ pom });
     const folder = await mkdtemp(join(tmpdir(), 'tapeline-kafka-'));
-    const kafka = new Kafka(folder, jars, await freePorts(3), java);
+    const kafka = new Kafka(folder, jars, await freePorts(4), java);
     try {
       await mkdir(kafka.#data);
       if (dataMegabytes !== null) kafka.#mount(`size=${dataMegabytes}m`);
       network?.leadTo(kafka.#ports[2]!);
-      await writeFile(kafka.#properties, settings(kafka.#data, kafka.#ports, network?.port));
-      const format = ['format', '-t', clusterId, '-c', kafka.#properties];
+      await writeFile(kafka.#properties, settings(kafka.#data, kafka.#ports, network, secure));
+      const users = secure?.users.flatMap((user) => ['--add-scram', user]) ?? [];
+      const format = ['format', '-t', clusterId, '-c', kafka.#properties, ...users];
       await runJava(jars, 'kafka.tools.StorageTool', format);
       await kafka.restart();
     } catch (error) {
@@ -97,6 +107,11 @@ export class Kafka {
     return this.#server.pid;
   }
 
+  /** As `bootstrap`, of the secure listener. */
+  get secureBootstrap(): string {
+    return `127.0.0.1:${this.#ports[3]}`;
+  }
+
   /** kill -9 of the broker; what it holds stays for `restart`. */
   async kill(): Promise<void> {
     await this.#server?.kill();
@@ -139,26 +154,34 @@ export interface KafkaOptions {
   readonly network?: Network | null;
   /** How large the file system of its data is; mounting one is root's right. */
   readonly dataMegabytes?: number | null;
+  readonly secure?: SecureListener | null;
   /** Options of Java. */
   readonly java?: readonly string[];
 }
 
+const listenerProtocols =
+  'PLAINTEXT:PLAINTEXT,NETWORK:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL';
+
 /** Whoever begins at the third port is led on through the network. */
 function settings(
   data: string,
-  [broker, controller, behind]: readonly number[],
-  network = behind,
+  [broker, controller, behind, tls]: readonly number[],
+  network: Network | null,
+  secure: SecureListener | null,
 ): string {
-  const ports = { PLAINTEXT: broker, NETWORK: behind, CONTROLLER: controller };
-  const listeners = Object.entries(ports).map(([name, port]) => `${name}://127.0.0.1:${port}`);
+  const clients = { PLAINTEXT: broker, NETWORK: behind, ...(secure ? { SASL_SSL: tls } : {}) };
+  const listOf = (ports: object): string =>
+    Object.entries(ports)
+      .map(([name, port]) => `${name}://127.0.0.1:${port}`)
+      .join();
   return `
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:${controller}
-listeners=${listeners.join()}
-advertised.listeners=PLAINTEXT://127.0.0.1:${broker},NETWORK://127.0.0.1:${network}
+listeners=${listOf({ ...clients, CONTROLLER: controller })}
+advertised.listeners=${listOf({ ...clients, NETWORK: network?.port ?? behind })}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,NETWORK:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=${listenerProtocols}
 inter.broker.listener.name=PLAINTEXT
 log.dirs=${data}
 offsets.topic.replication.factor=1
@@ -170,6 +193,7 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
+${secure?.settings ?? ''}
 `;
 }
 

@@ -1,6 +1,7 @@
 import { strict as assert } from 'node:assert/strict';
 import { basename, dirname } from 'node:path';
 import { test } from 'node:test';
+import { trimStored } from '../../src/app/retention.ts';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { Failure } from '../../src/base/failure.ts';
 import { createTopics, type WriterRole } from '../../src/log/kafka/cluster.ts';
@@ -109,4 +110,32 @@ test('a reader of what another process has deleted meanwhile is told so', async 
     batches.map(({ offset, bytes }) => [offset, Buffer.from(bytes).toString()]),
     [[2, 'three']],
   );
+});
+
+test('retention waits for an engine that is away, while there is room', async (t) => {
+  const settings = { ...settingsOf('away/log'), clock: systemClock, logger };
+  await createTopics(settings, 1);
+  const ingest = await openKafkaLog({ ...settings, role: 'ingest' });
+  t.after(() => ingest.close());
+  for (const text of ['one', 'two', 'three', 'four'])
+    await ingest.commit({ appends: [trade(text)] });
+  const startAfter = async (bytesMax: number): Promise<number> => {
+    const log = await openKafkaLog({ ...settings, role: null, writes: [], follows: topics });
+    await trimStored(log, () => 4, { before: systemClock.now() + 1e6, bytesMax });
+    const { start } = log.range('market.trades');
+    await log.close();
+    return start;
+  };
+  const engine = await openKafkaLog({ ...settings, writes: [] });
+  await engine.commit({ state: [{ key: 'a', value: Buffer.of(1) }] });
+  await engine.need({ 'market.trades': 1 });
+  await engine.commit({ state: [{ key: 'b', value: Buffer.of(1) }] });
+  await engine.close();
+  assert.equal(await startAfter(2 ** 30), 1);
+  // The newest two have nine bytes.
+  assert.equal(await startAfter(9), 2);
+  const back = await openKafkaLog({ ...settings, writes: [] });
+  await back.need({ 'market.trades': 3 });
+  await back.close();
+  assert.equal(await startAfter(2 ** 30), 3);
 });

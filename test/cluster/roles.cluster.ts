@@ -197,6 +197,11 @@ test('a gateway tells every trade of all partitions once, past and live', async 
       return answer?.ok === true && ((await answer.json()) as Page).trades.length === 100;
     };
     await eventually(isServing, 'the gateway does not serve', patience);
+    const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    assert.match(
+      metrics,
+      /^tapeline_info\{version=".*",role="gateway",instance_id="gateway"\} 1$/m,
+    );
     const sequences = await subscribeToAll(t, port as number);
     // What the store does not have comes from the log.
     await persist.end('SIGTERM');

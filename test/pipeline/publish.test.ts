@@ -13,7 +13,7 @@ import type { Log } from '../../src/log/log.ts';
 import type { Row, Rows } from '../../src/log/rows.ts';
 import { pipelineMeters } from '../../src/pipeline/meters.ts';
 import { publishTrades } from '../../src/pipeline/publish.ts';
-import { ingestInto, never, observed, reasonsOf, start, withLog } from './rig.ts';
+import { ingestInto, never, observed, start, withLog } from './rig.ts';
 
 /** Keeps what is sent; fails as often as it is told to. */
 class KeptRows implements Rows {
@@ -37,11 +37,15 @@ class KeptRows implements Rows {
   }
 }
 
+/** Returns what was counted. */
 async function publish(log: Log, rows: Rows, clock = new ManualClock(start), keepTrying = false) {
-  const to = { rows, topic: 'market.trades', keepTrying, signal: never };
-  const follower = publishTrades(log, to, clock, pipelineMeters(new Registry()));
+  const logger = { warn: () => undefined };
+  const to = { rows, topic: 'market.trades', keepTrying, signal: never, logger };
+  const meters = pipelineMeters(new Registry());
+  const follower = publishTrades(log, to, clock, meters);
   await follower.recover();
   while (await follower.step({ lingerMs: 0, keepTrying }, never));
+  return meters;
 }
 
 suite('published trades', () => {
@@ -111,7 +115,7 @@ suite('published trades', () => {
     });
   });
 
-  test('that SQL would round are dead letters', async () => {
+  test('that SQL would round are counted, and nothing is written to the log', async () => {
     await withLog(async (open) => {
       const log = await open();
       const seen = new Observations('somewhere', 'somewhere');
@@ -123,10 +127,12 @@ suite('published trades', () => {
       seen.trades.push(plain, tag, start, start, 11, 11, 2);
       await ingestInto(log).take(seen, false, never);
       const rows = new KeptRows();
-      await publish(log, rows);
+      const { unpublished } = await publish(log, rows);
       const notionals = Object.values(rows.held).map((value) => JSON.parse(value).notional);
       assert.deepEqual(notionals, ['1.21']);
-      assert.deepEqual(await reasonsOf(log), ['too-wide']);
+      const labels = { source: 'somewhere', reason: 'too-wide' };
+      assert.deepEqual((await unpublished.get()).values, [{ value: 1, labels }]);
+      assert.deepEqual(log.range('dead-letter'), { start: 0, end: 0 });
     });
   });
 

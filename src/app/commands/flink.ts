@@ -32,6 +32,14 @@ export async function submitJobs(
     );
   }
   await rows.close();
+  const { tls, sasl } = kafkaOf(config).security;
+  if (tls || sasl) {
+    throw new Failure(
+      'bad-configuration',
+      'Kafka asks for TLS or a password here, which the tables of the jobs do not give.',
+      'Set KAFKA_BOOTSTRAP_SERVERS to a plain listener, and neither KAFKA_TLS nor KAFKA_SASL_….',
+    );
+  }
   const { parallelism, checkpointSeconds, from = null, stateHours = null } = options;
   const bootstrap = kafkaOf(config).servers.join(',');
   const submission = { ...rowTopics, bootstrap, parallelism, checkpointSeconds, from, stateHours };

@@ -2,7 +2,6 @@
 // them may run; what a cursor names is a place in one of them, so a client that comes back to
 // another begins anew and is told so.
 
-import { collectDefaultMetrics, Registry } from '@prometheus-io/client';
 import { systemClock } from '../../base/clock.ts';
 import { Failure, messageOf } from '../../base/failure.ts';
 import { startGateway } from '../../gateway/gateway.ts';
@@ -12,6 +11,7 @@ import type { MergedLog } from '../../log/log-merged.ts';
 import type { Config } from '../config.ts';
 import { logHealth } from '../log-health.ts';
 import { openLogger } from '../logger.ts';
+import { ownRegistry } from '../own-metrics.ts';
 import { notStored } from '../positions.ts';
 import { stopSignal } from '../signals.ts';
 import { onceReachable } from '../waiting.ts';
@@ -52,8 +52,7 @@ export async function runGateway(config: Config): Promise<void> {
   const sharedCounts = await openSharedCounts(config, logger);
   if (sharedCounts) ends.defer(() => sharedCounts.close());
   const watch = new StoreWatch(log, positions);
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  const registry = ownRegistry('gateway', config.kafka?.instance);
   const gateway = await startGateway({
     listener,
     log,

@@ -1,9 +1,7 @@
 // `tapeline start`: the whole plant. The pipeline and the store's writers run in threads of their
 // own, the gateway here; they meet in the log. Start-up and crash recovery are the same path.
 
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { collectDefaultMetrics, Gauge, Registry } from '@prometheus-io/client';
+import { Gauge, Registry } from '@prometheus-io/client';
 import { systemClock } from '../../base/clock.ts';
 import { startGateway } from '../../gateway/gateway.ts';
 import type { HealthReport } from '../../gateway/health.ts';
@@ -13,6 +11,7 @@ import type { History } from '../../store/history.ts';
 import type { Config } from '../config.ts';
 import { logHealth } from '../log-health.ts';
 import { openLogger } from '../logger.ts';
+import { ownRegistry } from '../own-metrics.ts';
 import type { PipelineHealth } from '../pipeline-thread.ts';
 import { stopSignal } from '../signals.ts';
 import { PipelineThread, StoreThread, type ThreadMetrics } from '../threads.ts';
@@ -79,9 +78,8 @@ async function serve(parts: Parts): Promise<void> {
   const sharedCounts = await openSharedCounts(config, logger);
   if (sharedCounts) ends.defer(() => sharedCounts.close());
   const watch = new HealthWatch(parts, log, history);
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  ownGauges(registry, log);
+  const registry = ownRegistry('start');
+  logGauge(registry, log);
   const gateway = await startGateway({
     listener,
     log,
@@ -104,19 +102,8 @@ async function serve(parts: Parts): Promise<void> {
   await Promise.race([stopSignal(), pipeline.died, store.failed, watch.run()]);
 }
 
-/** What runs here, and how much it has on disk. */
-function ownGauges(registry: Registry, log: Log): void {
+function logGauge(registry: Registry, log: Log): void {
   const registers = [registry];
-  const manifest = readFileSync(
-    join(import.meta.dirname, '..', '..', '..', 'package.json'),
-    'utf8',
-  );
-  const { version } = JSON.parse(manifest) as { version: string };
-  const help = 'Always 1; its label says which version of Tapeline runs.';
-  new Gauge({ name: 'tapeline_info', help, labelNames: ['version'], registers }).set(
-    { version },
-    1,
-  );
   new Gauge({
     name: 'tapeline_log_bytes',
     help: 'Size of the log on disk.',

@@ -1,6 +1,6 @@
 // For whoever runs it: is it alive, can it serve, how does it fare, and what can be asked of it.
 
-import { Type } from 'typebox';
+import { type TSchema, Type } from 'typebox';
 import type { Clock } from '../../base/clock.ts';
 import { Failure, messageOf } from '../../base/failure.ts';
 import {
@@ -17,7 +17,16 @@ import type { HttpServer } from '../server.ts';
 import { asyncApi } from './async-api.ts';
 import { problems } from './context.ts';
 
-export interface OperationsOptions {
+/** `H` is what `/health` answers. */
+export interface Operations<H> {
+  readonly healthSchema: TSchema;
+  readonly healthNow: () => Promise<H>;
+  /** Why the process is not ready; null when it is. */
+  readonly unready: (health: H) => string | null;
+  readonly metricsText: () => Promise<string>;
+}
+
+export interface GatewayOperations {
   readonly health: () => Promise<HealthReport>;
   readonly own: () => GatewayHealth;
   readonly metricsText: () => Promise<string>;
@@ -27,32 +36,48 @@ export interface OperationsOptions {
 /** How long a part may take to say how it is. */
 const healthMsMax = 2_000;
 
-export function operationRoutes(app: HttpServer, options: OperationsOptions): void {
+/** Those of a gateway, which has documents of its streams too. */
+export function gatewayOperations(app: HttpServer, options: GatewayOperations): void {
+  const { metricsText } = options;
+  operationRoutes(app, {
+    healthSchema,
+    healthNow: async () => await healthNow(options),
+    unready: notReadyReason,
+    metricsText,
+  });
+  void app.register(async (documents: HttpServer) => {
+    revalidate(documents);
+    documents.get('/asyncapi.json', { schema: { hide: true } }, () => asyncApi());
+  });
+}
+
+export function operationRoutes<H>(app: HttpServer, operations: Operations<H>): void {
   app.get(
     '/health',
     {
       schema: {
         summary: '200 while the process lives, with the state of each part',
         tags: ['operations'],
-        response: { 200: healthSchema },
+        response: { 200: operations.healthSchema },
       },
     },
-    () => healthNow(options),
+    async () => await operations.healthNow(),
   );
 
   app.get(
     '/ready',
     {
       schema: {
-        summary: '200 once requests can be answered, 503 with the reason before',
+        summary: '200 once it does its work, 503 with the reason before',
         tags: ['operations'],
         response: { 200: Type.Object({ ready: Type.Literal(true) }), ...problems },
       },
     },
     async () => {
-      const reason = notReadyReason(await healthNow(options));
+      const reason = operations.unready(await operations.healthNow());
       if (reason === null) return { ready: true as const };
-      throw new Failure('not-ready', `${reason}.`, 'Wait; /health shows the state of each part.');
+      const sentence = reason.endsWith('.') ? reason : `${reason}.`;
+      throw new Failure('not-ready', sentence, 'Wait; /health shows the state of each part.');
     },
   );
 
@@ -67,18 +92,17 @@ export function operationRoutes(app: HttpServer, options: OperationsOptions): vo
     },
     async (_request, reply) => {
       reply.type('text/plain; version=0.0.4; charset=utf-8');
-      return await options.metricsText();
+      return await operations.metricsText();
     },
   );
 
   void app.register(async (documents: HttpServer) => {
     revalidate(documents);
     documents.get('/openapi.json', { schema: { hide: true } }, () => openApi(app));
-    documents.get('/asyncapi.json', { schema: { hide: true } }, () => asyncApi());
   });
 }
 
-async function healthNow({ health, own, clock }: OperationsOptions): Promise<Health> {
+async function healthNow({ health, own, clock }: GatewayOperations): Promise<Health> {
   const answered = new AbortController();
   try {
     const late = clock.wait(healthMsMax, answered.signal).then(() => unknownHealth('no answer'));

@@ -3,6 +3,7 @@
 // nothing leaves one by itself (`trim` knows what is still needed), and state is compacted.
 
 import { createHash } from 'node:crypto';
+import { isIP } from 'node:net';
 import { Admin, type BaseOptions, findErrorBy } from '@platformatic/kafka';
 import { systemClock } from '../../base/clock.ts';
 import { Failure, messageOf } from '../../base/failure.ts';
@@ -15,10 +16,27 @@ export interface ClusterOptions {
   readonly clientId: string;
   /** What the names of all topics and transactions begin with. */
   readonly prefix: string;
+  /** In the clear and as nobody without. */
+  readonly security?: Security;
 }
 
-/** The roles that write, each with state of its own. */
-export const writerRoles = ['ingest', 'engine'] as const;
+export interface Security {
+  /** `ca`: who is trusted to vouch for servers, PEM; null: whom this machine trusts. */
+  readonly tls: { readonly ca: string | null } | null;
+  readonly sasl: {
+    readonly mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512';
+    readonly username: string;
+    readonly password: string;
+  } | null;
+}
+
+/** Where servers are, and how to be let in. */
+export type Servers = Pick<ClusterOptions, 'bootstrapServers' | 'clientId' | 'security'>;
+
+/** The roles that write topics of the log. */
+export const logRoles = ['ingest', 'engine'] as const;
+/** The roles that write at all, each with state of its own. */
+export const writerRoles = [...logRoles, 'publish'] as const;
 export type WriterRole = (typeof writerRoles)[number];
 
 /** Of one message, compressed: a batch of a replay is a few megabytes. */
@@ -44,7 +62,7 @@ export function transactionalId(
 }
 
 /** What every client of the cluster is made with. */
-export function connection({ bootstrapServers, clientId }: ClusterOptions): BaseOptions {
+export function connection({ bootstrapServers, clientId, security }: Servers): BaseOptions {
   return {
     clientId,
     bootstrapBrokers: [...bootstrapServers],
@@ -52,7 +70,18 @@ export function connection({ bootstrapServers, clientId }: ClusterOptions): Base
     retries: 8,
     retryDelay: (_client, _operation, attempt) => Math.min(10 * 2 ** (attempt - 1), 500),
     metadataMaxAge: 60_000,
+    ...(security ? securityOf(security, bootstrapServers) : {}),
   };
+}
+
+function securityOf({ tls, sasl }: Security, servers: readonly string[]) {
+  // Servers behind one address are told apart by name, which an address is none.
+  const areNamed = servers.every((server) => isIP(server.slice(0, server.lastIndexOf(':'))) === 0);
+  const secure = tls && {
+    tls: tls.ca === null ? {} : { ca: tls.ca },
+    ...(areNamed ? { tlsServerName: true } : {}),
+  };
+  return { ...secure, ...(sasl ? { sasl } : {}) };
 }
 
 /** Makes topics that are not there. Rejects with Failure `bad-configuration` when they differ. */
@@ -159,15 +188,63 @@ export function isTakenOver(error: unknown): boolean {
   return takenOver.some((id) => isSaid(error, id));
 }
 
-export function clusterFailure(options: ClusterOptions, what: string, cause: unknown): Failure {
+export function clusterFailure(options: Servers, what: string, cause: unknown): Failure {
   if (cause instanceof Failure) return cause;
   const servers = options.bootstrapServers.join(', ');
+  const refused = refusalOf(options, cause);
+  if (refused) {
+    const message = `Kafka at ${servers}: ${what}: ${refused.reason}`;
+    return new Failure('bad-configuration', message, refused.cure, { cause });
+  }
   return new Failure(
     'log-unavailable',
     `Kafka at ${servers}: ${what}: ${reasonOf(cause)}`,
     cureOf(cause),
     { cause },
   );
+}
+
+/** What Node says of a certificate that it does not trust. */
+const untrusted = [
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'CERT_HAS_EXPIRED',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+];
+
+/** Why we or the servers do not let the other in, and the cure; null when it is something else. */
+function refusalOf({ security }: Servers, cause: unknown) {
+  const errors = [...errorsIn(cause)];
+  const certificate = errors.find((error) => untrusted.includes(String(error.code)));
+  if (certificate) {
+    return {
+      reason: `their certificate is not trusted: ${messageOf(certificate)}`,
+      cure: 'Set KAFKA_TLS_CA_FILE to the certificate of who signed theirs, as PEM.',
+    };
+  }
+  const isRefused = errors.some((error) => {
+    const id = String(error.apiId);
+    return id === 'SASL_AUTHENTICATION_FAILED' || id === 'UNSUPPORTED_SASL_MECHANISM';
+  });
+  if (!isRefused && !errors.some(({ code }) => code === 'PLT_KFK_AUTHENTICATION')) return null;
+  const user = security?.sasl ? `${security.sasl.username} by ${security.sasl.mechanism}` : 'us';
+  return {
+    reason: `they do not let ${user} in: ${reasonOf(errors.at(-1))}`,
+    cure: 'Check KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD and KAFKA_SASL_MECHANISM.',
+  };
+}
+
+type KafkaError = Error & { readonly code?: unknown; readonly apiId?: unknown };
+
+/** An error and all that it came from, the innermost last. */
+function* errorsIn(error: unknown): Generator<KafkaError> {
+  if (!(error instanceof Error)) return;
+  yield error;
+  if (error instanceof AggregateError) for (const inner of error.errors) yield* errorsIn(inner);
+  yield* errorsIn(error.cause);
 }
 
 export function takenOverFailure(role: WriterRole, partition: number, cause?: unknown): Failure {

@@ -28,6 +28,7 @@ export class Group {
   readonly #options: GroupOptions;
   readonly #consumer: Consumer<Buffer, Buffer, Buffer, Buffer>;
   readonly #left = new AbortController();
+  #waitsFor: string | null = 'the group is being joined';
 
   constructor(options: GroupOptions) {
     this.#options = options;
@@ -46,7 +47,14 @@ export class Group {
     this.#consumer.on('consumer:group:join', () => this.#tell());
     // Of those that move to others we have let go already.
     this.#consumer.on('consumer:group:rebalance', () => this.#tell());
+    this.#consumer.on('consumer:heartbeat:error', ({ error }: { error: unknown }) => {
+      this.#waitsFor = `the servers do not hear us: ${messageOf(error)}`;
+    });
+    this.#consumer.on('consumer:heartbeat:end', () => {
+      this.#waitsFor = null;
+    });
     this.#consumer.on('error', (error: unknown) => {
+      this.#waitsFor = `the group has lost us: ${messageOf(error)}`;
       options.logger.warn({ role }, `the group has lost us: ${messageOf(error)}`);
       void this.join();
     });
@@ -59,13 +67,20 @@ export class Group {
     while (!signal.aborted) {
       try {
         await this.#consumer.joinGroup();
+        this.#waitsFor = null;
         return;
       } catch (error) {
         if (signal.aborted) return;
-        logger.warn({ role }, `the group cannot be joined: ${messageOf(error)}`);
+        this.#waitsFor = `the group cannot be joined: ${messageOf(error)}`;
+        logger.warn({ role }, this.#waitsFor);
         await clock.wait(retryMs, signal);
       }
     }
+  }
+
+  /** What it waits for before its partitions are surely ours; null while they are. */
+  get waitsFor(): string | null {
+    return this.#waitsFor;
   }
 
   async leave(): Promise<void> {

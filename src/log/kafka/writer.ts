@@ -9,6 +9,7 @@ import type { Clock } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
 import { GroupCommit } from '../group-commit.ts';
 import type { Append, StateWrite, Topic, Transaction } from '../log.ts';
+import type { Enclosed, Needs } from '../shard-log.ts';
 import {
   type ClusterOptions,
   closedFailure,
@@ -45,6 +46,8 @@ interface Pending {
   readonly state: readonly StateWrite[];
   /** Where topics begin from now on. */
   readonly starts: ReadonlyMap<Topic, number>;
+  /** What the role needs from now on; null: as before. */
+  readonly needs: Needs | null;
   readonly patienceMs: number;
   readonly resolve: (offsets: readonly number[]) => void;
   readonly reject: (failure: Failure) => void;
@@ -55,13 +58,10 @@ interface Reached {
   /** The transaction's number. */
   readonly commit: number;
   readonly topics: Readonly<Partial<Record<Topic, Reach>>>;
+  readonly needs?: Needs;
 }
 
-interface Message {
-  readonly topic: string;
-  readonly partition: number;
-  readonly key?: Buffer;
-  readonly value?: Buffer;
+interface Message extends Enclosed {
   readonly headers?: Map<Buffer, Buffer>;
   readonly timestamp: bigint;
 }
@@ -71,6 +71,7 @@ type SentBatch = Omit<PlacedBatch, 'kafkaOffset'> & { kafkaOffset: number };
 
 interface Plan {
   readonly messages: readonly Message[];
+  readonly enclosed: readonly Enclosed[];
   /** Of each caller's appends. */
   readonly offsets: readonly (readonly number[])[];
   readonly batches: readonly { readonly topic: Topic; readonly batch: SentBatch }[];
@@ -82,6 +83,8 @@ const reachKey = 'reach';
 const troubled = 'writer';
 /** Of one request, before compression. */
 const requestBytesMax = 4 * 2 ** 20;
+/** The same of messages to other topics: below what a server takes unless told otherwise. */
+const enclosedBytesMax = 900_000;
 const stateFetchBytes = 4 * 2 ** 20;
 const retryMsMin = 100;
 const retryMsMax = 5_000;
@@ -105,6 +108,8 @@ export class KafkaWriter {
   readonly #groups: GroupCommit<Pending>;
   readonly #closing = new AbortController();
   #reached: Reached = { commit: 0, topics: {} };
+  /** What the next transaction sends beside. */
+  #enclosed: readonly Enclosed[] = [];
   /** Up to where all that the topic of the state holds is known. */
   #stateNext = 0;
   #dead: Failure | null = null;
@@ -147,12 +152,22 @@ export class KafkaWriter {
   }
 
   async commit({ appends = [], state = [], patienceMs = 0 }: Transaction) {
-    return await this.#submit({ appends, state, patienceMs, starts: new Map() });
+    return await this.#submit({ appends, state, patienceMs, starts: new Map(), needs: null });
+  }
+
+  /** Until a transaction has sent them they wait for the next. */
+  enclose(messages: readonly Enclosed[]): void {
+    this.#enclosed = [...this.#enclosed, ...messages];
   }
 
   /** Remembers where topics begin. */
   async begin(starts: ReadonlyMap<Topic, number>): Promise<void> {
-    await this.#submit({ appends: [], state: [], patienceMs: 0, starts });
+    await this.#submit({ appends: [], state: [], patienceMs: 0, starts, needs: null });
+  }
+
+  /** Remembers what the role needs, for others to ask. */
+  async need(needs: Needs): Promise<void> {
+    await this.#submit({ appends: [], state: [], patienceMs: 0, starts: new Map(), needs });
   }
 
   async close(): Promise<void> {
@@ -186,7 +201,7 @@ export class KafkaWriter {
   }
 
   /** Null once it is durable. */
-  async #transact({ messages, batches, reached }: Plan): Promise<Failure | null> {
+  async #transact({ messages, enclosed, batches, reached }: Plan): Promise<Failure | null> {
     if (messages.length === 0) return null;
     const startedAt = this.#options.clock.now();
     const answered = new AbortController();
@@ -195,7 +210,10 @@ export class KafkaWriter {
       const transaction = await this.#producer.beginTransaction();
       let sent = 0;
       let stateNext = this.#stateNext;
-      for (const request of requestsOf(messages)) {
+      for (const request of requestsOf(enclosed, enclosedBytesMax)) {
+        await transaction.send({ messages: request });
+      }
+      for (const request of requestsOf(messages, requestBytesMax)) {
         const { offsets = [] } = await transaction.send({ messages: request });
         const next = new Map(offsets.map(({ topic, offset }) => [topic, Number(offset)]));
         // Batches are the first of all messages.
@@ -274,9 +292,10 @@ export class KafkaWriter {
   }
 
   /** Makes what is durable seen by the readers of this log. */
-  #show({ batches, reached }: Plan, group: readonly Pending[]): void {
+  #show({ enclosed, batches, reached }: Plan, group: readonly Pending[]): void {
     const { shelves, onWritten } = this.#options;
     this.#reached = reached;
+    this.#enclosed = this.#enclosed.slice(enclosed.length);
     for (const { topic, batch } of batches) shelves.get(topic)!.add(batch);
     for (const { state } of group) {
       for (const write of state) this.state.set(write);
@@ -311,12 +330,15 @@ export class KafkaWriter {
         reaches.set(topic, { ...reachOf(reaches, topic), start });
       return appends.map(append);
     });
+    const needs = group.findLast((one) => one.needs)?.needs ?? this.#reached.needs ?? {};
     const reached: Reached = {
       commit: this.#reached.commit + 1,
       topics: Object.fromEntries(reaches),
+      needs,
     };
     const isEmpty = group.every(
-      ({ appends, state: writes, starts }) => appends.length + writes.length + starts.size === 0,
+      ({ appends, state: writes, starts, needs: said }) =>
+        appends.length + writes.length + starts.size === 0 && said === null,
     );
     if (!isEmpty) {
       const keyed = (key: string, value: Uint8Array | null): Message => {
@@ -326,7 +348,7 @@ export class KafkaWriter {
       for (const [key, value] of state) messages.push(keyed(statePrefix + key, value));
       messages.push(keyed(reachKey, Buffer.from(JSON.stringify(reached))));
     }
-    return { messages, offsets, batches, reached };
+    return { messages, enclosed: this.#enclosed, offsets, batches, reached };
   }
 
   /** Reads on in the topic of the state, to its end. */
@@ -354,18 +376,38 @@ export class KafkaWriter {
   }
 }
 
+/** What a role said last that it needs of a partition; null when it never wrote there. */
+export async function needsAt(fetcher: Fetcher, place: Place): Promise<Needs | null> {
+  const [begin, end] = [await fetcher.begin(place), await fetcher.end(place)];
+  const limits = { bytesMax: stateFetchBytes, waitMs: 500 };
+  // It is the last message of each transaction.
+  for (let back = 16; ; back *= 16) {
+    const from = Math.max(begin, end - back);
+    let newest: Reached | null = null;
+    for (let next = from; next < end; ) {
+      const fetched = await fetcher.fetch(place, next, limits);
+      for (const { key, value } of fetched.messages) {
+        if (key?.toString() === reachKey && value) newest = JSON.parse(value.toString()) as Reached;
+      }
+      next = fetched.next;
+    }
+    if (newest) return newest.needs ?? {};
+    if (from === begin) return null;
+  }
+}
+
 function reachOf(reaches: ReadonlyMap<Topic, Reach>, topic: Topic): Reach {
   const reach = reaches.get(topic);
   if (!reach) throw new TypeError(`this role does not write ${topic}`);
   return reach;
 }
 
-function* requestsOf(messages: readonly Message[]): Generator<Message[]> {
-  let request: Message[] = [];
+function* requestsOf<M extends Enclosed>(messages: readonly M[], bytesMax: number): Generator<M[]> {
+  let request: M[] = [];
   let bytes = 0;
   for (const message of messages) {
     const size = message.value?.length ?? 0;
-    if (request.length > 0 && bytes + size > requestBytesMax) {
+    if (request.length > 0 && bytes + size > bytesMax) {
       yield request;
       request = [];
       bytes = 0;
@@ -373,7 +415,7 @@ function* requestsOf(messages: readonly Message[]): Generator<Message[]> {
     request.push(message);
     bytes += size;
   }
-  yield request;
+  if (request.length > 0) yield request;
 }
 
 function bytesOf({ appends, state }: Pending): number {

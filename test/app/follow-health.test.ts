@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { EngineHealth } from '../../src/app/engine-health.ts';
+import { FollowHealth } from '../../src/app/follow-health.ts';
 import { ManualClock } from '../../src/base/clock.ts';
 import { openEmbeddedLog } from '../../src/log/log-embedded.ts';
 
@@ -28,7 +28,7 @@ test('an engine says how far it is behind, and is down once it has stood for 10 
   const clock = new ManualClock(0);
   const trades = { topic: 'market.trades' as const, position: 0 };
   const candles = { topic: 'market.candles' as const, position: 0 };
-  const health = new EngineHealth([trades, candles], await logOf(t, clock, 100), clock);
+  const health = new FollowHealth([trades, candles], await logOf(t, clock, 100), clock);
   assert.deepEqual(health.report(), { state: 'ok', detail: '100 records behind' });
   await clock.advance(9_000);
   assert.equal(health.report().state, 'ok');

@@ -1,4 +1,4 @@
-// How far the engine is behind what the log holds, and whether it stands still.
+// How far those who follow the log are behind what it holds, and whether one stands still.
 
 import type { Clock } from '../base/clock.ts';
 import type { PartHealth } from '../gateway/health.ts';
@@ -14,7 +14,7 @@ interface Following {
 /** A part that takes nothing for so long, with records before it, is stuck. */
 const stuckSeconds = 10;
 
-export class EngineHealth {
+export class FollowHealth {
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #parts: { readonly follower: Following; position: number; movedAt: number }[];
