@@ -296,10 +296,14 @@ const rowPartitions = 4;
 export async function openRows(config: Config): Promise<Rows | null> {
   if (config.kafka === null) return null;
   const { openKafkaRows } = await import('../log/rows-kafka.ts');
+  const registryUrl = config.schemaRegistryUrl;
+  const { tradeRowSchema } = await import('../contracts/trade-row.ts');
+  const contracts = { [rowTopics.trades]: tradeRowSchema };
   return await openKafkaRows({
     brokers: config.kafka.servers,
     topics: Object.values(rowTopics),
     partitions: rowPartitions,
+    ...(registryUrl === null ? {} : { avro: { registryUrl, contracts } }),
   });
 }
 

@@ -1,9 +1,12 @@
-// Rows in topics of Kafka. The producer is idempotent, so a retry of its own adds nothing.
+// Rows in topics of Kafka: JSON, which people can read, and Avro beside it in topics of its own
+// where there is a schema registry. The producer is idempotent, so a retry of its own adds nothing.
 
 import { createHash } from 'node:crypto';
-import { Admin, Producer, stringSerializers } from '@platformatic/kafka';
+import { Admin, Producer } from '@platformatic/kafka';
+import type { TObject } from 'typebox';
 import { Failure, messageOf } from '../base/failure.ts';
 import type { Row, Rows } from './rows.ts';
+import { registerRows } from './schema-registry.ts';
 
 export interface RowsOptions {
   /** Host and port of each broker. */
@@ -11,29 +14,40 @@ export interface RowsOptions {
   /** Topics that are missing are made, compacted: of a key the newest row stays. */
   readonly topics: readonly string[];
   readonly partitions: number;
+  /** Rows of these topics are also in `<topic>.avro`, under the same keys; without it, in none. */
+  readonly avro?: {
+    readonly registryUrl: string;
+    readonly contracts: Readonly<Record<string, TObject>>;
+  };
+}
+
+/** A topic that rows are written to, and how. */
+interface Form {
+  readonly topic: string;
+  readonly encode: (value: NonNullable<Row['value']>) => Buffer;
 }
 
 /** Messages of one request, below what a broker takes by default. */
 const requestMax = 2_000;
 
+/** Throws Failure `log-unavailable`, or what `registerRows` does. */
 export async function openKafkaRows(options: RowsOptions): Promise<Rows> {
   const { brokers, topics, partitions } = options;
   const connection = { clientId: 'tapeline-rows', bootstrapBrokers: [...brokers] };
-  const counts = await ensureTopics(new Admin(connection), topics, partitions).catch(refuse);
-  const producer = new Producer({
-    ...connection,
-    serializers: stringSerializers,
-    idempotent: true,
-    acks: -1,
-  });
+  const forms = await formsOf(options);
+  const written = new Set([...topics, ...[...forms.values()].flat().map(({ topic }) => topic)]);
+  const counts = await ensureTopics(new Admin(connection), [...written], partitions).catch(refuse);
+  const producer = new Producer({ ...connection, idempotent: true, acks: -1 });
   return {
     async send(topic, rows) {
-      const count = counts.get(topic) ?? 1;
-      for (let from = 0; from < rows.length; from += requestMax) {
-        const messages = rows
-          .slice(from, from + requestMax)
-          .map((row) => messageOfRow(topic, row, count));
-        await producer.send({ messages }).catch(refuse);
+      for (const form of forms.get(topic) ?? []) {
+        const count = counts.get(form.topic) ?? 1;
+        for (let from = 0; from < rows.length; from += requestMax) {
+          const messages = rows
+            .slice(from, from + requestMax)
+            .map((row) => messageOfRow(form, row, count));
+          await producer.send({ messages }).catch(refuse);
+        }
       }
     },
     async close() {
@@ -42,9 +56,27 @@ export async function openKafkaRows(options: RowsOptions): Promise<Rows> {
   };
 }
 
-function messageOfRow(topic: string, { key, value, group }: Row, partitions: number) {
+/** Of each topic, where its rows go. */
+async function formsOf({ topics, avro }: RowsOptions): Promise<ReadonlyMap<string, Form[]>> {
+  const forms = new Map<string, Form[]>(
+    topics.map((topic) => [topic, [{ topic, encode: encodeJson }]]),
+  );
+  for (const [topic, contract] of Object.entries(avro?.contracts ?? {})) {
+    const named = `${topic}.avro`;
+    const encode = await registerRows(avro?.registryUrl as string, named, contract);
+    forms.get(topic)?.push({ topic: named, encode });
+  }
+  return forms;
+}
+
+function encodeJson(value: NonNullable<Row['value']>): Buffer {
+  return Buffer.from(JSON.stringify(value));
+}
+
+function messageOfRow({ topic, encode }: Form, { key, value, group }: Row, partitions: number) {
   const partition = createHash('sha256').update(group).digest().readUInt32BE(0) % partitions;
-  return { topic, key, partition, ...(value === null ? {} : { value }) };
+  const message = { topic, key: Buffer.from(key), partition };
+  return value === null ? message : { ...message, value: encode(value) };
 }
 
 /** How many partitions each topic has, once all of them are there. */

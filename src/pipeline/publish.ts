@@ -13,8 +13,10 @@ import { idSpace } from '../contracts/identity.ts';
 import type { BatchInstrument } from '../contracts/instrument.ts';
 import { formatTime } from '../contracts/time.ts';
 import { decodeTrades, type TradeBatch, type TradeTag } from '../contracts/trade.ts';
+import { notionalDigits, type TradeRow } from '../contracts/trade-row.ts';
 import { cancel, counts, verdictName } from '../contracts/verdict.ts';
 import { day, startOf } from '../engine/buckets.ts';
+import { sessionAt } from '../engine/signals/sessions.ts';
 import { highLow, movesOf, openClose, volume } from '../engine/tape-rules.ts';
 import type { Append, Log, StoredBatch } from '../log/log.ts';
 import type { Row, Rows } from '../log/rows.ts';
@@ -77,9 +79,6 @@ class PublishedTrades implements Operated {
   async restore(): Promise<void> {}
 }
 
-/** Digits before and behind the point of price x size that SQL's widest decimal has room for. */
-const notionalDigits = { whole: 18, fraction: 20 };
-
 /**
  * The rows of the trades that count, and of the cancels, and what has no row: a sum over it would
  * be wrong without a word. Epoch and offset are the batch's in the log.
@@ -96,19 +95,23 @@ function tradeRows(batch: TradeBatch, epoch: string, offset: number) {
       sent.push({ key, value: null, group: symbol });
       continue;
     }
-    const trade = tradeRow(batch, row);
-    const value = JSON.stringify(trade);
-    const [whole = '', fraction = ''] = trade.notional.split('.');
-    if (whole.length <= notionalDigits.whole && fraction.length <= notionalDigits.fraction) {
+    const value = tradeRow(batch, row);
+    if (hasRoom(value.notional)) {
       sent.push({ key, value, group: symbol });
       continue;
     }
     const receiveTime = batch.receiveTime[row] as number;
     const detail = 'price x size has more digits than rows have room for: it is not published';
     const fields = { source: batch.source, receiveTime, where: key, reason: 'too-wide', detail };
-    refused.push(deadLetter(fields, value, `publish ${key}`));
+    refused.push(deadLetter(fields, JSON.stringify(value), `publish ${key}`));
   }
   return { sent, refused };
+}
+
+function hasRoom(notional: string): boolean {
+  const { precision, scale } = notionalDigits;
+  const [whole = '', fraction = ''] = notional.split('.');
+  return whole.length <= precision - scale && fraction.length <= scale;
 }
 
 /**
@@ -121,7 +124,7 @@ function keyOf(batch: TradeBatch, row: number, symbol: string, place: string): s
   return Number.isNaN(id) ? `${space} at ${place}` : `${space} ${id} ${batch.eventTime[row]}`;
 }
 
-function tradeRow(batch: TradeBatch, row: number) {
+function tradeRow(batch: TradeBatch, row: number): TradeRow {
   const instrument = batch.instruments[batch.instrument[row] as number] as BatchInstrument;
   const { symbol, priceScale, sizeScale, calendar } = instrument;
   const { venue, conditions, side } = batch.tags[batch.tag[row] as number] as TradeTag;
@@ -146,6 +149,8 @@ function tradeRow(batch: TradeBatch, row: number) {
     moves: letters(moves.within),
     dayMoves: letters(moves.day),
     dayStart: startOf(calendar, day, time),
+    session: sessionAt(calendar, time)?.open ?? null,
+    sizeDigits: sizeScale,
   };
 }
 
