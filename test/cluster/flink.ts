@@ -143,6 +143,7 @@ export class Flink {
     return Array.from(this.#running.values(), (server) => server.tail()).join('\n');
   }
 
+  /** One that was killed is known by its port, which refuses; one that is only slow is waited for. */
   #settings(): string {
     return `
 jobmanager.rpc.address: 127.0.0.1
@@ -169,7 +170,8 @@ io.tmp.dirs: ${join(this.#folder, 'tmp')}
 execution.checkpointing.dir: file://${join(this.#folder, 'checkpoints')}
 execution.checkpointing.savepoint-dir: ${this.savepoints}
 heartbeat.interval: 1000
-heartbeat.timeout: 5000
+heartbeat.rpc-failure-threshold: 2
+heartbeat.timeout: 60000
 `;
   }
 }
