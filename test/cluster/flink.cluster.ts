@@ -222,6 +222,8 @@ suite('the embedded engine and Flink come to the same', { timeout: 20 * minutes 
           }
           const found = await linesOf(topics.bootstrap, topics.signals, wanted, signalLine);
           assert.deepEqual(differencesOf(found, wanted), []);
+          const isRestored = (await status(cluster())).every((job) => job.restored > 0);
+          if (parallelism > 1) assert.ok(isRestored, 'the jobs went on from checkpoints');
         });
       }
     });

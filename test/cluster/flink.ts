@@ -143,7 +143,7 @@ export class Flink {
     return Array.from(this.#running.values(), (server) => server.tail()).join('\n');
   }
 
-  /** One that was killed is known by its port, which refuses; one that is only slow is waited for. */
+  /** One that was killed is known by its port, which refuses; one that is slow is waited for. */
   #settings(): string {
     return `
 jobmanager.rpc.address: 127.0.0.1
