@@ -27,6 +27,8 @@ export interface Config {
   readonly databaseUrl: string | null;
   /** Where rows are published and where the processes that `tapeline run` starts meet. */
   readonly kafka: KafkaConfig | null;
+  /** May hold a password; null: rows are published as JSON alone. */
+  readonly schemaRegistryUrl: string | null;
   readonly flinkSqlGatewayUrl: string;
   /** Of the job manager. */
   readonly flinkRestUrl: string;
@@ -85,6 +87,7 @@ export function readConfig(env: Environment, logLevel: Config['logLevel'] = 'inf
     dataDir: resolve(text(env, 'DATA_DIR', resolve(root, 'data'))),
     databaseUrl: databaseUrl(env),
     kafka: kafka(env),
+    schemaRegistryUrl: schemaRegistryUrl(env),
     flinkSqlGatewayUrl: httpUrl(env, 'FLINK_SQL_GATEWAY_URL', 'http://127.0.0.1:8083'),
     flinkRestUrl: httpUrl(env, 'FLINK_REST_URL', 'http://127.0.0.1:8081'),
     redisUrl: redisUrl(env),
@@ -147,6 +150,20 @@ function redisUrl(env: Environment): string | null {
     as: 'redis://user:password@host:6379/0 (rediss:// for TLS)',
     without: 'where there is one gateway',
   });
+}
+
+function schemaRegistryUrl(env: Environment): string | null {
+  const name = 'SCHEMA_REGISTRY_URL';
+  const url = address(env, name, 'the address of a schema registry', /^https?:\/\/[^/\s]+/, {
+    as: 'http://user:password@host:8081, with the path of its interface where it has one',
+    without: 'to publish no Avro',
+  });
+  if (url === null || kafka(env) !== null) return url;
+  throw new Failure(
+    'bad-configuration',
+    `${name} is set, and without KAFKA_BOOTSTRAP_SERVERS no rows are published.`,
+    `Set KAFKA_BOOTSTRAP_SERVERS to host:port of brokers, or leave ${name} out.`,
+  );
 }
 
 function rabbitMqUrl(env: Environment): string | null {

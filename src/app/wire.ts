@@ -225,7 +225,7 @@ export async function openShardRows(
 ): Promise<{ readonly log: ShardLog; readonly rows: Rows }> {
   const log = await openShardLog(config, 'publish', partition, logger);
   try {
-    return { log, rows: await openRowTopics(kafkaOf(config), log) };
+    return { log, rows: await openRowTopics(config, log) };
   } catch (error) {
     await log.close();
     throw error;
@@ -321,19 +321,23 @@ const rowPartitions = 4;
 
 /** Where rows are published, their topics made where they are missing; null without brokers. */
 export async function openRows(config: Config): Promise<Rows | null> {
-  return config.kafka && (await openRowTopics(config.kafka, null));
+  return config.kafka && (await openRowTopics(config, null));
 }
 
-async function openRowTopics(kafka: KafkaConfig, log: ShardLog | null): Promise<Rows> {
+async function openRowTopics(config: Config, log: ShardLog | null): Promise<Rows> {
+  const { servers, security } = kafkaOf(config);
+  const { schemaRegistryUrl: registryUrl } = config;
   const { openKafkaRows } = await import('../log/rows-kafka.ts');
-  const topics = Object.values(rowTopics);
+  const { tradeRowSchema } = await import('../contracts/trade-row.ts');
+  const contracts = { [rowTopics.trades]: tradeRowSchema };
   return await openKafkaRows({
-    bootstrapServers: kafka.servers,
+    bootstrapServers: servers,
     clientId: 'tapeline-rows',
-    security: kafka.security,
-    topics,
+    security,
+    topics: Object.values(rowTopics),
     partitions: rowPartitions,
     log,
+    ...(registryUrl === null ? {} : { avro: { registryUrl, contracts } }),
   });
 }
 

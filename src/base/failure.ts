@@ -31,6 +31,8 @@ export const failureKinds = {
   'not-found': { status: 404, close: 4507, retryable: false },
   'not-ready': { status: 503, close: 4005, retryable: true },
   'port-in-use': { status: 500, close: 4508, retryable: false },
+  'registry-refused': { status: 502, close: 4510, retryable: false },
+  'registry-unavailable': { status: 502, close: 4008, retryable: true },
   'slow-consumer': { status: 429, close: 4006, retryable: true },
 } as const satisfies Record<string, FailureKind>;
 

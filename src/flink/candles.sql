@@ -16,7 +16,9 @@ SELECT
     || LPAD(CAST(t.`price` AS STRING), 29, '0') AS place,
   LPAD(CAST(t.`price` AS STRING), 29, '0') AS price,
   t.`size`,
-  t.`notional`
+  t.`notional`,
+  IF(b.`interval` = '1m', t.`session`, CAST(NULL AS BIGINT)) AS `session`,
+  IF(b.`interval` = '1m', t.`sizeDigits`, CAST(NULL AS BIGINT)) AS `sizeDigits`
 FROM trades AS t
 CROSS JOIN UNNEST(ARRAY[
   ROW('1s', t.`eventTime` - MOD(t.`eventTime`, 1000000), t.`moves`),
@@ -42,10 +44,14 @@ SELECT
   SUM(IF(counts, `size`, CAST(0 AS DECIMAL(28, 12)))) AS `volume`,
   SUM(IF(counts, `notional`, CAST(0 AS DECIMAL(38, 20)))) AS `notional`,
   SUM(IF(counts, CAST(1 AS BIGINT), CAST(0 AS BIGINT))) AS `trades`,
-  SUM(IF(mayPrice, CAST(1 AS BIGINT), CAST(0 AS BIGINT))) AS `priced`
+  SUM(IF(mayPrice, CAST(1 AS BIGINT), CAST(0 AS BIGINT))) AS `priced`,
+  -- All trades of a minute have the same.
+  MAX(`session`) AS `session`,
+  MAX(`sizeDigits`) AS `sizeDigits`
 FROM (
   SELECT
     `symbol`, `interval`, mayPrice, mayRange, counts, place, price, `size`, `notional`,
+    `session`, `sizeDigits`,
     DATE_FORMAT(TO_TIMESTAMP_LTZ(`start` / 1000000, 0), 'yyyy-MM-dd''T''HH:mm:ss''Z''') AS `start`
   FROM bucketed
 )
@@ -56,14 +62,15 @@ SELECT
   `symbol`,
   `interval`,
   `start`,
-  TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CAST(`open` AS STRING))),
-  TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CAST(`high` AS STRING))),
-  TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CAST(`low` AS STRING))),
-  TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CAST(`close` AS STRING))),
-  TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CAST(`volume` AS STRING))),
-  TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CAST(`notional` AS STRING))),
-  TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM
-    CAST(CAST(`notional` / NULLIF(`volume`, 0) AS DECIMAL(38, 8)) AS STRING))),
+  ${plain(`open`)},
+  ${plain(`high`)},
+  ${plain(`low`)},
+  ${plain(`close`)},
+  ${plain(`volume`)},
+  ${plain(`notional`)},
+  ${plain(CAST(`notional` / NULLIF(`volume`, 0) AS DECIMAL(38, 8)))},
   `trades`,
-  `priced`
+  `priced`,
+  DATE_FORMAT(TO_TIMESTAMP_LTZ(`session` / 1000000, 0), 'yyyy-MM-dd''T''HH:mm:ss''Z'''),
+  `sizeDigits`
 FROM folded;

@@ -7,6 +7,7 @@ SELECT
   `symbol`,
   `interval`,
   UNIX_TIMESTAMP(`start`, 'yyyy-MM-dd''T''HH:mm:ss''Z''') AS `second`,
+  UNIX_TIMESTAMP(`session`, 'yyyy-MM-dd''T''HH:mm:ss''Z''') AS `session`,
   CAST(`open` AS DECIMAL(22, 12)) AS `open`,
   CAST(`high` AS DECIMAL(22, 12)) AS `high`,
   CAST(`low` AS DECIMAL(22, 12)) AS `low`,
@@ -14,66 +15,6 @@ SELECT
 FROM candles
 -- Prices of trades that may not set any raise nothing.
 WHERE `priced` > 0;
-
--- A minute's high and low are more than 2 % of its open apart.
-CREATE TEMPORARY VIEW volatility AS
-SELECT
-  'volatility' AS `kind`,
-  `symbol`,
-  `second` AS `from`,
-  `second` + 60 AS `until`,
-  '' AS `part`,
-  CASE
-    WHEN (`high` - `low`) * 100.0 > `open` * 10.0 THEN 'high'
-    WHEN (`high` - `low`) * 100.0 > `open` * 5.0 THEN 'medium'
-    ELSE 'low'
-  END AS `severity`,
-  'swung ' || `percent` || ' % in a minute, trend ' || `trend` AS `text`,
-  MAP[
-    'high', TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CAST(`high` AS STRING))),
-    'low', TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CAST(`low` AS STRING))),
-    'percent', `percent`,
-    'trend', `trend`
-  ] AS `values`
-FROM (
-  SELECT
-    *,
-    TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM
-      CAST(CAST((`high` - `low`) * 100.0 / `open` AS DECIMAL(20, 2)) AS STRING))) AS `percent`,
-    CASE WHEN `close` > `open` THEN 'up' WHEN `close` < `open` THEN 'down' ELSE 'flat' END
-      AS `trend`
-  FROM spans
-  WHERE `interval` = '1m' AND (`high` - `low`) * 100.0 > `open` * 2.0
-);
-
--- An hour's close is more than 5 % away from its open.
-CREATE TEMPORARY VIEW priceChange AS
-SELECT
-  'price-change' AS `kind`,
-  `symbol`,
-  `second` AS `from`,
-  `second` + 3600 AS `until`,
-  '' AS `part`,
-  CASE
-    WHEN ABS(`close` - `open`) * 100.0 > `open` * 20.0 THEN 'critical'
-    WHEN ABS(`close` - `open`) * 100.0 > `open` * 10.0 THEN 'high'
-    ELSE 'medium'
-  END AS `severity`,
-  'changed by ' || `percent` || ' % within an hour, to ' || `to` AS `text`,
-  MAP[
-    'from', TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CAST(`open` AS STRING))),
-    'to', `to`,
-    'percent', `percent`
-  ] AS `values`
-FROM (
-  SELECT
-    *,
-    TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM
-      CAST(CAST((`close` - `open`) * 100.0 / `open` AS DECIMAL(20, 2)) AS STRING))) AS `percent`,
-    TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CAST(`close` AS STRING))) AS `to`
-  FROM spans
-  WHERE `interval` = '1h' AND ABS(`close` - `open`) * 100.0 > `open` * 5.0
-);
 
 -- Each second beside those of the minute that ends with it. Only the next minute of the clock can
 -- look back on one, so the join is by minute and not by symbol alone.
@@ -127,34 +68,178 @@ FROM (
 )
 WHERE `place` = 1;
 
-CREATE TEMPORARY VIEW priceSpike AS
+-- The first and last price of each session, and the last price of the session before it.
+CREATE TEMPORARY VIEW opened AS
 SELECT
-  'price-spike' AS `kind`,
   `symbol`,
-  `second` / 60 * 60 AS `from`,
-  `second` + 1 AS `until`,
-  `direction` AS `part`,
+  `session`,
+  `first`,
+  `open`,
+  LAG(`close`) OVER (PARTITION BY `symbol` ORDER BY `session`) AS `before`
+FROM (
+  SELECT
+    `symbol`,
+    `session`,
+    MIN(`second`) AS `first`,
+    CAST(SUBSTRING(MIN(`place` || CAST(`open` AS STRING)) FROM 13) AS DECIMAL(22, 12)) AS `open`,
+    CAST(SUBSTRING(MAX(`place` || CAST(`close` AS STRING)) FROM 13) AS DECIMAL(22, 12)) AS `close`
+  FROM (SELECT *, LPAD(CAST(`second` AS STRING), 12, '0') AS `place` FROM spans)
+  WHERE `interval` = '1m' AND `session` IS NOT NULL
+  GROUP BY `symbol`, `session`
+);
+
+-- All signals of prices: of a base, by how much it changed, the two prices that are told, and which
+-- way it went.
+CREATE TEMPORARY VIEW moves AS
+-- A minute's high and low are more than 2 % of its open apart.
+SELECT
+  'volatility' AS `kind`,
+  `symbol`,
+  `second` AS `from`,
+  `second` + 60 AS `until`,
+  '' AS `part`,
+  `open` AS `base`,
+  `high` - `low` AS `change`,
+  `low` AS `one`,
+  `high` AS `other`,
+  CASE WHEN `close` > `open` THEN 'up' WHEN `close` < `open` THEN 'down' ELSE 'flat' END AS `way`
+FROM spans
+WHERE `interval` = '1m' AND (`high` - `low`) * 100.0 > `open` * 2.0
+UNION ALL
+-- An hour's close is more than 5 % away from its open.
+SELECT
+  'price-change', `symbol`, `second`, `second` + 3600, '',
+  `open`, `close` - `open`, `open`, `close`, ''
+FROM spans
+WHERE `interval` = '1h' AND ABS(`close` - `open`) * 100.0 > `open` * 5.0
+UNION ALL
+SELECT
+  'price-spike', `symbol`, `second` / 60 * 60, `second` + 1, `direction`,
+  `base`, `reached` - `base`, `base`, `reached`, IF(`direction` = 'up', 'rose', 'fell')
+FROM spikes
+UNION ALL
+-- A session opens more than 2 % away from the last price before it.
+SELECT
+  'gap-at-open', `symbol`, `session`, `first` + 60, '',
+  `before`, `open` - `before`, `before`, `open`, IF(`open` > `before`, 'above', 'below')
+FROM opened
+WHERE ABS(`open` - `before`) * 100.0 > `before` * 2.0;
+
+CREATE TEMPORARY VIEW moved AS
+SELECT
+  `kind`,
+  `symbol`,
+  `from`,
+  `until`,
+  `part`,
   CASE
-    WHEN ABS(`reached` - `base`) * 100.0 > `base` * 20.0 THEN 'critical'
-    WHEN ABS(`reached` - `base`) * 100.0 > `base` * 10.0 THEN 'high'
-    ELSE 'medium'
+    WHEN `amount` * 100.0 > `base` * 20.0 AND `kind` <> 'volatility' THEN 'critical'
+    WHEN `amount` * 100.0 > `base` * 10.0 THEN 'high'
+    WHEN `amount` * 100.0 > `base` * 5.0 THEN 'medium'
+    ELSE 'low'
   END AS `severity`,
-  IF(`direction` = 'up', 'rose ', 'fell ') || REPLACE(`percent`, '-', '')
-    || ' % within a minute, to ' || `to` AS `text`,
+  CASE `kind`
+    WHEN 'volatility' THEN 'swung ' || `percent` || ' % in a minute, trend ' || `way`
+    WHEN 'price-change' THEN 'changed by ' || `percent` || ' % within an hour, to ' || `to`
+    WHEN 'price-spike' THEN `way` || ' ' || `plainly` || ' % within a minute, to ' || `to`
+    ELSE 'opened ' || `plainly` || ' % ' || `way` || ' its last close, at ' || `to`
+  END AS `text`,
+  CASE `kind`
+    WHEN 'volatility'
+      THEN MAP['low', `of`, 'high', `to`, 'percent', `percent`, 'trend', `way`]
+    WHEN 'price-spike'
+      THEN MAP['from', `of`, 'to', `to`, 'percent', `percent`, 'direction', `part`]
+    ELSE MAP['from', `of`, 'to', `to`, 'percent', `percent`]
+  END AS `values`
+FROM (
+  SELECT *, REPLACE(`percent`, '-', '') AS `plainly`
+  FROM (
+    SELECT
+      *,
+      ABS(`change`) AS `amount`,
+      ${plain(`one`)} AS `of`,
+      ${plain(`other`)} AS `to`,
+      ${plain(CAST(`change` * 100.0 / `base` AS DECIMAL(20, 2)))} AS `percent`
+    FROM moves
+  )
+);
+
+-- What was traded in each minute of a session, in whole units of the last digit of its symbol's
+-- sizes: squares of these are exact, up to 10^16 units.
+CREATE TEMPORARY VIEW volumes AS
+SELECT
+  `symbol`,
+  `session`,
+  `second`,
+  `second` - `session` AS `into`,
+  `volume`,
+  `unit`,
+  CAST(CAST(`volume` AS DECIMAL(25, 12)) * `unit` AS DECIMAL(16, 0)) AS `units`
+FROM (
+  SELECT
+    `symbol`,
+    UNIX_TIMESTAMP(`start`, 'yyyy-MM-dd''T''HH:mm:ss''Z''') AS `second`,
+    UNIX_TIMESTAMP(`session`, 'yyyy-MM-dd''T''HH:mm:ss''Z''') AS `session`,
+    `volume`,
+    CAST(RPAD('1', CAST(`sizeDigits` AS INT) + 1, '0') AS DECIMAL(13, 0)) AS `unit`
+  FROM candles
+  WHERE `interval` = '1m' AND `session` IS NOT NULL AND `volume` <> '0'
+);
+
+-- Each beside the same minute of the sessions that opened in the 28.5 days before its own.
+CREATE TEMPORARY VIEW compared AS
+SELECT
+  a.`symbol`,
+  a.`second`,
+  a.`volume`,
+  a.`unit`,
+  a.`units`,
+  CAST(COUNT(*) AS DECIMAL(2, 0)) AS `n`,
+  CAST(SUM(b.`units`) AS DECIMAL(18, 0)) AS `sum`,
+  SUM(b.`units` * b.`units`) AS `squares`
+FROM volumes AS a
+JOIN volumes AS b
+ON b.`symbol` = a.`symbol` AND b.`into` = a.`into`
+  AND b.`session` < a.`session` AND b.`session` >= a.`session` - 2462400
+GROUP BY a.`symbol`, a.`second`, a.`volume`, a.`unit`, a.`units`;
+
+-- More than three standard deviations above the mean, and at least twice it.
+CREATE TEMPORARY VIEW volumeAnomaly AS
+SELECT
+  'volume-anomaly' AS `kind`,
+  `symbol`,
+  `second` AS `from`,
+  `second` + 60 AS `until`,
+  '' AS `part`,
+  CASE `sigmas` WHEN '10' THEN 'critical' WHEN '5' THEN 'high' ELSE 'medium' END AS `severity`,
+  'traded ' || `volume` || ' in a minute, where ' || `mean` || ' is usual' AS `text`,
   MAP[
-    'direction', `direction`,
-    'from', TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CAST(`base` AS STRING))),
-    'to', `to`,
-    'percent', `percent`
+    'volume', `volume`,
+    'mean', `mean`,
+    'sigmas', 'more than ' || `sigmas`,
+    'comparedWith', CAST(`n` AS STRING) || ' sessions'
   ] AS `values`
 FROM (
   SELECT
-    *,
-    TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM
-      CAST(CAST((`reached` - `base`) * 100.0 / `base` AS DECIMAL(20, 2)) AS STRING))) AS `percent`,
-    TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CAST(`reached` AS STRING))) AS `to`
-  FROM spikes
-);
+    `symbol`,
+    `second`,
+    `volume`,
+    `n`,
+    -- Half up to two digits more than sizes have.
+    ${plain(CAST(CAST(`sum` / `n` AS DECIMAL(20, 2)) / `unit` AS DECIMAL(34, 16)))} AS `mean`,
+    CASE
+      WHEN `above` * `above` > 100 * `spread` THEN '10'
+      WHEN `above` * `above` > 25 * `spread` THEN '5'
+      WHEN `above` * `above` > 9 * `spread` THEN '3'
+    END AS `sigmas`
+  FROM (
+    SELECT *, `n` * `units` - `sum` AS `above`, `n` * `squares` - `sum` * `sum` AS `spread`
+    FROM compared
+    WHERE `n` >= 5
+  )
+  WHERE `above` > 0 AND `n` * `units` >= 2 * `sum`
+)
+WHERE `sigmas` IS NOT NULL;
 
 INSERT INTO signals
 SELECT
@@ -168,9 +253,7 @@ SELECT
   `symbol` || ' ' || `text`,
   `values`
 FROM (
-  SELECT * FROM volatility
+  SELECT * FROM moved
   UNION ALL
-  SELECT * FROM priceChange
-  UNION ALL
-  SELECT * FROM priceSpike
+  SELECT * FROM volumeAnomaly
 );

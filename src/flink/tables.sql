@@ -17,6 +17,9 @@ CREATE TEMPORARY TABLE trades (
   -- The same in the candle of a day, and where its day starts by its exchange's calendar.
   `dayMoves` STRING NOT NULL,
   `dayStart` BIGINT NOT NULL,
+  -- When the regular session that it is of opened; null outside of sessions.
+  `session` BIGINT,
+  `sizeDigits` BIGINT NOT NULL,
   PRIMARY KEY (`trade`) NOT ENFORCED
 ) WITH (
   'connector' = 'upsert-kafka',
@@ -42,6 +45,9 @@ CREATE TEMPORARY TABLE candles (
   `vwap` STRING,
   `trades` BIGINT NOT NULL,
   `priced` BIGINT NOT NULL,
+  -- Of minutes: when their session opened, and digits behind the point of their symbol's sizes.
+  `session` STRING,
+  `sizeDigits` BIGINT,
   PRIMARY KEY (`symbol`, `interval`, `start`) NOT ENFORCED
 ) WITH (
   'connector' = 'upsert-kafka',

@@ -1,10 +1,13 @@
-// Rows in topics of Kafka: with the commits of a log in the same Kafka, or by a producer of their
-// own, which is idempotent, so that a retry of its own adds nothing.
+// Rows in topics of Kafka: JSON, which people can read, and Avro beside it in topics of its own
+// where there is a schema registry. They go with the commits of a log in the same Kafka, or by a
+// producer of their own, which is idempotent, so that a retry of its own adds nothing.
 
 import { createHash } from 'node:crypto';
 import { Admin, Producer } from '@platformatic/kafka';
+import type { TObject } from 'typebox';
 import { clusterFailure, connection, type Servers } from './kafka/cluster.ts';
 import type { Row, Rows } from './rows.ts';
+import { registerRows } from './schema-registry.ts';
 import type { ShardLog } from './shard-log.ts';
 
 export interface RowsOptions extends Servers {
@@ -13,21 +16,37 @@ export interface RowsOptions extends Servers {
   readonly partitions: number;
   /** Whose commits take the rows along; null: they are sent as they come. */
   readonly log?: Pick<ShardLog, 'enclose'> | null;
+  /** Rows of these topics are also in `<topic>.avro`, under the same keys; without it, in none. */
+  readonly avro?: {
+    readonly registryUrl: string;
+    readonly contracts: Readonly<Record<string, TObject>>;
+  };
+}
+
+/** A topic that rows are written to, and how. */
+interface Form {
+  readonly topic: string;
+  readonly encode: (value: NonNullable<Row['value']>) => Buffer;
 }
 
 /** Messages of one request, below what a broker takes by default. */
 const requestMax = 2_000;
 
+/** Throws Failure `log-unavailable`, or what `registerRows` does. */
 export async function openKafkaRows(options: RowsOptions): Promise<Rows> {
   const { topics, partitions, log = null } = options;
   const refuse = (error: unknown): never => {
     throw clusterFailure(options, 'rows are not taken', error);
   };
+  const forms = await formsOf(options);
+  const written = new Set([...topics, ...[...forms.values()].flat().map(({ topic }) => topic)]);
   const admin = new Admin(connection(options));
-  const counts = await ensureTopics(admin, topics, partitions).catch(refuse);
-  const messagesOf = (topic: string, rows: readonly Row[]) => {
-    return rows.map((row) => messageOfRow(topic, row, counts.get(topic) ?? 1));
-  };
+  const counts = await ensureTopics(admin, [...written], partitions).catch(refuse);
+  const messagesOf = (topic: string, rows: readonly Row[]) =>
+    (forms.get(topic) ?? []).flatMap((form) => {
+      const count = counts.get(form.topic) ?? 1;
+      return rows.map((row) => messageOfRow(form, row, count));
+    });
   if (log) {
     return {
       async send(topic, rows) {
@@ -51,10 +70,27 @@ export async function openKafkaRows(options: RowsOptions): Promise<Rows> {
   };
 }
 
-function messageOfRow(topic: string, { key, value, group }: Row, partitions: number) {
+/** Of each topic, where its rows go. */
+async function formsOf({ topics, avro }: RowsOptions): Promise<ReadonlyMap<string, Form[]>> {
+  const forms = new Map<string, Form[]>(
+    topics.map((topic) => [topic, [{ topic, encode: encodeJson }]]),
+  );
+  for (const [topic, contract] of Object.entries(avro?.contracts ?? {})) {
+    const named = `${topic}.avro`;
+    const encode = await registerRows(avro?.registryUrl as string, named, contract);
+    forms.get(topic)?.push({ topic: named, encode });
+  }
+  return forms;
+}
+
+function encodeJson(value: NonNullable<Row['value']>): Buffer {
+  return Buffer.from(JSON.stringify(value));
+}
+
+function messageOfRow({ topic, encode }: Form, { key, value, group }: Row, partitions: number) {
   const partition = createHash('sha256').update(group).digest().readUInt32BE(0) % partitions;
   const named = { topic, key: Buffer.from(key), partition };
-  return value === null ? named : { ...named, value: Buffer.from(value) };
+  return value === null ? named : { ...named, value: encode(value) };
 }
 
 /** How many partitions each topic has, once all of them are there. */

@@ -10,8 +10,8 @@
 export interface Row {
   /** What it is known by. */
   readonly key: string;
-  /** JSON; null takes back what was sent under this key. */
-  readonly value: string | null;
+  /** Null takes back what was sent under this key. */
+  readonly value: Readonly<Record<string, unknown>> | null;
   /** Rows of a group are in one partition. */
   readonly group: string;
 }

@@ -15,8 +15,10 @@ import { idSpace } from '../contracts/identity.ts';
 import type { BatchInstrument } from '../contracts/instrument.ts';
 import { formatTime } from '../contracts/time.ts';
 import { decodeTrades, type TradeBatch, type TradeTag } from '../contracts/trade.ts';
+import { notionalDigits, type TradeRow } from '../contracts/trade-row.ts';
 import { cancel, counts, verdictName } from '../contracts/verdict.ts';
 import { day, startOf } from '../engine/buckets.ts';
+import { sessionAt } from '../engine/signals/sessions.ts';
 import { highLow, movesOf, openClose, volume } from '../engine/tape-rules.ts';
 import type { Append, Log, StoredBatch } from '../log/log.ts';
 import type { Row, Rows } from '../log/rows.ts';
@@ -87,9 +89,6 @@ class PublishedTrades implements Operated {
   async restore(): Promise<void> {}
 }
 
-/** Digits before and behind the point of price x size that SQL's widest decimal has room for. */
-const notionalDigits = { whole: 18, fraction: 20 };
-
 /**
  * The rows of the trades that count, and of the cancels; and the keys of those that have none, as
  * sums over them would be wrong without a word. Epoch and offset are the batch's in the log.
@@ -106,15 +105,17 @@ function tradeRows(batch: TradeBatch, epoch: string, offset: number) {
       sent.push({ key, value: null, group: symbol });
       continue;
     }
-    const trade = tradeRow(batch, row);
-    const [whole = '', fraction = ''] = trade.notional.split('.');
-    if (whole.length <= notionalDigits.whole && fraction.length <= notionalDigits.fraction) {
-      sent.push({ key, value: JSON.stringify(trade), group: symbol });
-    } else {
-      refused.push(key);
-    }
+    const value = tradeRow(batch, row);
+    if (hasRoom(value.notional)) sent.push({ key, value, group: symbol });
+    else refused.push(key);
   }
   return { sent, refused };
+}
+
+function hasRoom(notional: string): boolean {
+  const { precision, scale } = notionalDigits;
+  const [whole = '', fraction = ''] = notional.split('.');
+  return whole.length <= precision - scale && fraction.length <= scale;
 }
 
 /**
@@ -127,7 +128,7 @@ function keyOf(batch: TradeBatch, row: number, symbol: string, place: string): s
   return Number.isNaN(id) ? `${space} at ${place}` : `${space} ${id} ${batch.eventTime[row]}`;
 }
 
-function tradeRow(batch: TradeBatch, row: number) {
+function tradeRow(batch: TradeBatch, row: number): TradeRow {
   const instrument = batch.instruments[batch.instrument[row] as number] as BatchInstrument;
   const { symbol, priceScale, sizeScale, calendar } = instrument;
   const { venue, conditions, side } = batch.tags[batch.tag[row] as number] as TradeTag;
@@ -152,6 +153,8 @@ function tradeRow(batch: TradeBatch, row: number) {
     moves: letters(moves.within),
     dayMoves: letters(moves.day),
     dayStart: startOf(calendar, day, time),
+    session: sessionAt(calendar, time)?.open ?? null,
+    sizeDigits: sizeScale,
   };
 }
 

@@ -70,6 +70,20 @@ suite('settings of Kafka and Flink', () => {
     assert.equal(config.flinkRestUrl, 'https://flink.example.com/jobs');
   });
 
+  test('know no schema registry without brokers, and never tell its password', () => {
+    const url = 'https://me:secret@registry.example.com/apis/ccompat/v7';
+    const brokers = { KAFKA_BOOTSTRAP_SERVERS: 'kafka-1:9092' };
+    assert.equal(readConfig({ ...brokers, SCHEMA_REGISTRY_URL: url }).schemaRegistryUrl, url);
+    assert.throws(() => readConfig({ SCHEMA_REGISTRY_URL: url }), {
+      code: 'bad-configuration',
+      message: /without KAFKA_BOOTSTRAP_SERVERS/,
+    });
+    assert.throws(() => readConfig({ ...brokers, SCHEMA_REGISTRY_URL: 'me:secret@registry' }), {
+      code: 'bad-configuration',
+      message: /^(?!.*secret)SCHEMA_REGISTRY_URL is not/,
+    });
+  });
+
   for (const [name, value] of [
     ['KAFKA_BOOTSTRAP_SERVERS', 'kafka-1'],
     ['KAFKA_BOOTSTRAP_SERVERS', 'http://kafka-1:9092'],

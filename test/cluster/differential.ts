@@ -43,6 +43,12 @@ export function signalLine(signal: Omit<Signal, 'state' | 'revision'>): string {
   return [id, kind, symbol, time, from, severity, text, ...figures].join(' ');
 }
 
+/** What is compared with the last minutes, and prints beside quotes, SQL cannot say. */
+function isOfFlink({ kind, values }: Signal): boolean {
+  if (kind === 'volume-anomaly') return values.comparedWith?.endsWith(' sessions') === true;
+  return ['price-spike', 'volatility', 'price-change', 'gap-at-open'].includes(kind);
+}
+
 /** The signals that stand, of the kinds that Flink finds; sorted. To be asked after the candles. */
 export async function embeddedSignalLines(log: Log): Promise<string[]> {
   const meters = pipelineMeters(new Registry());
@@ -53,9 +59,8 @@ export async function embeddedSignalLines(log: Log): Promise<string[]> {
   for (const { bytes } of await batchesOf(log, 'market.signals')) {
     for (const signal of decodeJson<Signal>(bytes)) newest.set(signal.id, signal);
   }
-  const kinds = ['price-spike', 'volatility', 'price-change'];
   return [...newest.values()]
-    .filter(({ kind, state }) => kinds.includes(kind) && state === 'raised')
+    .filter((signal) => signal.state === 'raised' && isOfFlink(signal))
     .map(signalLine)
     .sort();
 }

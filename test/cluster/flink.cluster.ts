@@ -17,7 +17,15 @@ import type { JobName } from '../../src/flink/names.ts';
 import type { Log } from '../../src/log/log.ts';
 import { openKafkaRows } from '../../src/log/rows-kafka.ts';
 import { zip } from '../feeds/replay/zip.ts';
-import { ingestInto, never, observed, type SimpleTrade, start, withLog } from '../pipeline/rig.ts';
+import {
+  equity,
+  ingestInto,
+  never,
+  observed,
+  type SimpleTrade,
+  start,
+  withLog,
+} from '../pipeline/rig.ts';
 import { recordedData } from '../recorded-data.ts';
 import {
   candleLine,
@@ -69,6 +77,25 @@ async function beginOf(folder: string, file: string, lines: number, to: string):
   const bytes = Buffer.from(begin, 'latin1');
   await writeFile(path, isZip ? zip({ 'trade.csv': begin }) : gzipSync(bytes));
   return path;
+}
+
+/** What raises signals of every kind, up to where all of it is over. */
+async function fillWithSignals(log: Log): Promise<void> {
+  const ingest = ingestInto(log, clock);
+  const batches = [...marketOf(prng(seed)), ...sessionsOf(prng(seed))];
+  const eventTime = start + 30 * 86_400e6;
+  for (const [index, trades] of batches.entries()) {
+    // All is received at the end: nothing is of the future.
+    const seen = observed(trades, 'somewhere', eventTime - start + index);
+    if (index === 0) seen.instruments.push(equity('CCC'));
+    await ingest.take(seen, false, never);
+  }
+  const ended = observed([], 'somewhere');
+  const symbols = ['AAA', 'BBB', 'CCC'];
+  const receiveTime = eventTime;
+  ended.heartbeats.push({ source: 'test', symbols, eventTime, receiveTime, complete: true });
+  await ingest.take(ended, false, never);
+  await embeddedLines(log);
 }
 
 /** Topics of a test's own; they are there before the job is. */
@@ -179,30 +206,32 @@ suite('the embedded engine and Flink come to the same', { timeout: 20 * minutes 
   });
 
   test(`signals of generated trades and cancels (seed ${seed})`, async (t) => {
-    const topics = await openTopics('signals');
     await withLog(async (open) => {
       const log = await open();
-      const ingest = ingestInto(log);
-      for (const [index, trades] of marketOf(prng(seed)).entries()) {
-        await ingest.take(observed(trades, 'somewhere', index), false, never);
-      }
-      const ended = observed([], 'somewhere', 1_000);
-      const eventTime = start + 86_400e6;
-      const symbols = ['AAA', 'BBB'];
-      const receiveTime = eventTime;
-      ended.heartbeats.push({ source: 'test', symbols, eventTime, receiveTime, complete: true });
-      await ingest.take(ended, false, never);
-      await embeddedLines(log);
+      await fillWithSignals(log);
       const wanted = await embeddedSignalLines(log);
       const kinds = new Set(wanted.map((line) => line.split(' ')[1]));
-      assert.deepEqual(kinds.size, 3, 'signals of every kind');
-      await startJob(t, submissionTo(topics));
-      await startJob(t, submissionTo(topics), 'signals');
-      await publish(log, topics.rows, topics.trades);
-      const found = await linesOf(topics.bootstrap, topics.signals, wanted, signalLine);
-      assert.deepEqual(differencesOf(found, wanted), []);
+      assert.equal(kinds.size, 5, `signals of every kind: ${[...kinds].join(', ')}`);
+
+      for (const [name, parallelism] of Object.entries({ 'one task': 1, 'two, killed': 2 })) {
+        await t.test(name, async (t) => {
+          const topics = await openTopics(`signals-${parallelism}`);
+          await startJob(t, submissionTo(topics, { parallelism }));
+          await startJob(t, submissionTo(topics, { parallelism }), 'signals');
+          await publish(log, topics.rows, topics.trades);
+          await topics.rows.close();
+          if (parallelism > 1) {
+            await rowsWritten(topics.bootstrap, topics.signals, wanted.length / 4);
+            await flink().killTaskManager();
+            await flink().startTaskManager();
+          }
+          const found = await linesOf(topics.bootstrap, topics.signals, wanted, signalLine);
+          assert.deepEqual(differencesOf(found, wanted), []);
+          const isRestored = (await status(cluster())).every((job) => job.restored > 0);
+          if (parallelism > 1) assert.ok(isRestored, 'the jobs went on from checkpoints');
+        });
+      }
     });
-    await topics.rows.close();
   });
 });
 
@@ -243,6 +272,33 @@ function marketOf(random: Prng): SimpleTrade[][] {
     const trade = { symbol, seconds, price: price[symbol], id: ++id };
     batches.push([trade]);
     if (random.integer(12) === 0) batches.push([{ ...trade, price: 0, verdict: cancel }]);
+  }
+  return batches;
+}
+
+/**
+ * A symbol of New York over nine sessions that open with gaps, some minutes of which are busy; now
+ * and then its first trade or its last is taken back.
+ */
+function sessionsOf(random: Prng): SimpleTrade[][] {
+  const batches: SimpleTrade[][] = [];
+  // From Monday on; the start is an hour behind the open.
+  const days = [0, 1, 2, 3, 4, 7, 8, 9, 10];
+  let id = 1_000_000;
+  let price = 5_000;
+  for (const day of days) {
+    price = Math.round(price * (1 + (random.uniform() - 0.5) * 0.12));
+    const trades: SimpleTrade[] = [];
+    for (let minute = 0; minute < 4; minute++) {
+      const busy = day > 7 && random.integer(2) === 0 ? 12 : 0;
+      for (let count = 1 + random.integer(2) + busy; count > 0; count--) {
+        const seconds = day * 86_400 + minute * 60 + trades.length;
+        price += random.integer(21) - 10;
+        trades.push({ symbol: 'CCC', seconds, price, id: ++id });
+      }
+    }
+    const gone = trades.at(random.integer(2) - 1) as SimpleTrade;
+    batches.push(...trades.map((trade) => [trade]), [{ ...gone, price: 0, verdict: cancel }]);
   }
   return batches;
 }

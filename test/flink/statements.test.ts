@@ -16,7 +16,8 @@ suite('the text of a job', () => {
     assert.ok(tables.every((statement) => /CREATE TEMPORARY TABLE/.test(statement)));
     assert.ok(tables.some((statement) => statement.includes("'topic' = 'market.trades'")));
     assert.ok(tables.every((statement) => statement.includes(`'${names.bootstrap}'`)));
-    assert.ok([...tables, ...statementsOf('./candles.sql', names)].every((s) => !/\$|;$/.test(s)));
+    const jobs = ['./candles.sql', './signals.sql'].flatMap((file) => statementsOf(file, names));
+    assert.ok([...tables, ...jobs].every((statement) => !/\$|;$/.test(statement)));
   });
 
   test('refuses a name that would end its quotes', () => {

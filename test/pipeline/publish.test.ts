@@ -4,16 +4,18 @@
 import { strict as assert } from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { Registry } from '@prometheus-io/client';
+import { Check } from 'typebox/value';
 import { ManualClock } from '../../src/base/clock.ts';
 import { Failure } from '../../src/base/failure.ts';
 import { noId } from '../../src/contracts/identity.ts';
+import { type TradeRow, tradeRowSchema } from '../../src/contracts/trade-row.ts';
 import { cancel, onTime } from '../../src/contracts/verdict.ts';
 import { Observations } from '../../src/feeds/feed.ts';
 import type { Log } from '../../src/log/log.ts';
 import type { Row, Rows } from '../../src/log/rows.ts';
 import { pipelineMeters } from '../../src/pipeline/meters.ts';
 import { publishTrades } from '../../src/pipeline/publish.ts';
-import { ingestInto, never, observed, start, withLog } from './rig.ts';
+import { equity, ingestInto, never, observed, start, withLog } from './rig.ts';
 
 /** Keeps what is sent; fails as often as it is told to. */
 class KeptRows implements Rows {
@@ -28,12 +30,11 @@ class KeptRows implements Rows {
   async close(): Promise<void> {}
 
   /** As a compacted topic keeps them. */
-  get held(): Record<string, string> {
+  get held(): Record<string, NonNullable<Row['value']>> {
     const newest = new Map(this.sent.map(({ key, value }) => [key, value]));
-    return Object.fromEntries([...newest].filter(([, value]) => value !== null)) as Record<
-      string,
-      string
-    >;
+    return Object.fromEntries(
+      [...newest].flatMap(([key, value]) => (value === null ? [] : [[key, value]])),
+    );
   }
 }
 
@@ -61,11 +62,11 @@ suite('published trades', () => {
         const tag = seen.trades.tagOf('N', conditions, '');
         seen.trades.push(instrument, tag, start + row, start, 139_450, 1_500, row + 1);
       }
-      seen.trades.instruments[0].calendar = 'XNYS';
+      seen.instruments.push(equity('BAC'));
       await ingestInto(log).take(seen, false, never);
       const rows = new KeptRows();
       await publish(log, rows);
-      const values = rows.sent.map(({ value }) => JSON.parse(value ?? ''));
+      const values = rows.sent.map(({ value }) => value as TradeRow);
       assert.deepEqual(
         values.map(({ moves, dayMoves }) => [moves, dayMoves]),
         [
@@ -78,6 +79,13 @@ suite('published trades', () => {
       assert.deepEqual(
         [symbol, time, price, size, notional, eventTime, order],
         ['BAC', '2024-05-06T14:30:00Z', '13.945', '1.5', '20.9175', start, 1],
+      );
+      // New York opens at 13:30 UTC in summer.
+      const { session, sizeDigits } = values[0];
+      assert.deepEqual([session, sizeDigits], [start - 3_600e6, 3]);
+      assert.ok(
+        values.every((value) => Check(tradeRowSchema, value)),
+        'as the contract says',
       );
     });
   });
@@ -97,7 +105,7 @@ suite('published trades', () => {
         const rows = new KeptRows();
         await publish(log, rows);
         assert.deepEqual(
-          Object.values(rows.held).map((value) => JSON.parse(value).order),
+          Object.values(rows.held).map(({ order }) => order),
           [2],
         );
       });
@@ -128,7 +136,7 @@ suite('published trades', () => {
       await ingestInto(log).take(seen, false, never);
       const rows = new KeptRows();
       const { unpublished } = await publish(log, rows);
-      const notionals = Object.values(rows.held).map((value) => JSON.parse(value).notional);
+      const notionals = Object.values(rows.held).map(({ notional }) => notional);
       assert.deepEqual(notionals, ['1.21']);
       const labels = { source: 'somewhere', reason: 'too-wide' };
       assert.deepEqual((await unpublished.get()).values, [{ value: 1, labels }]);

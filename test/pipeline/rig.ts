@@ -14,7 +14,12 @@ import { bucketStart, intervalMicros, intervals } from '../../src/contracts/inte
 import { formatTime } from '../../src/contracts/time.ts';
 import { decodeTrades } from '../../src/contracts/trade.ts';
 import { onTime } from '../../src/contracts/verdict.ts';
-import { type Candle, candleAt, tradeAt } from '../../src/contracts/wire-objects.ts';
+import {
+  type Candle,
+  candleAt,
+  type Instrument,
+  tradeAt,
+} from '../../src/contracts/wire-objects.ts';
 import { Observations } from '../../src/feeds/feed.ts';
 import type { Log, StoredBatch, Topic } from '../../src/log/log.ts';
 import { openEmbeddedLog } from '../../src/log/log-embedded.ts';
@@ -50,6 +55,21 @@ export function observed(
     seen.trades.verdict[seen.trades.count - 1] = verdict;
   }
   return seen;
+}
+
+/** A symbol of an exchange that follows a calendar. */
+export function equity(symbol: string, calendar = 'XNYS'): Instrument {
+  return {
+    symbol,
+    name: symbol,
+    exchange: '',
+    currency: 'USD',
+    assetClass: 'equity',
+    priceIncrement: null,
+    sizeIncrement: null,
+    calendar,
+    source: 'test',
+  };
 }
 
 export async function withLog<T>(work: (open: () => Promise<Log>) => Promise<T>): Promise<T> {
