@@ -13,10 +13,10 @@ import { type Prng, prng } from '../../src/base/prng.ts';
 import { decodeJson } from '../../src/contracts/frame.ts';
 import type { Signal, Trade } from '../../src/contracts/wire-objects.ts';
 import { openKafkaLog } from '../../src/log/log-kafka.ts';
-import type { DatabaseAddress } from '../../src/store/database.ts';
-import { run, start, withDataFolder } from '../app/command.ts';
+import { run, withDataFolder } from '../app/command.ts';
 import { connected, linesOf, testCluster } from '../store/cluster.ts';
 import { testKafka } from './kafka.ts';
+import { addressOf, eventually, keep } from './kept.ts';
 import { freePorts } from './server.ts';
 
 const kills = Number(process.env.TAPELINE_KILLS ?? 5);
@@ -37,10 +37,6 @@ const queries = {
     order by id`,
 };
 
-function addressOf({ user, host, port, database }: DatabaseAddress): string {
-  return `postgres://${user}@${encodeURIComponent(host)}:${port}/${database}`;
-}
-
 /** Trades of several symbols over some hours, with quiet and wild times. */
 function tape(random: Prng, trades: number): string {
   const symbols = ['AAA', 'BBB', 'CCC', 'DDD', 'EEE', 'FFF', 'GGG'];
@@ -57,45 +53,6 @@ function tape(random: Prng, trades: number): string {
     lines.push(`${symbols[at]},${new Date(time).toISOString()},${price},${size}`);
   }
   return `${lines.join('\n')}\n`;
-}
-
-type Args = readonly string[];
-
-/** A process that is started again whenever it is killed. */
-class Kept {
-  readonly name: string;
-  readonly #folder: string;
-  readonly #args: Args;
-  readonly #env: Readonly<Record<string, string>>;
-  #running: ReturnType<typeof start>;
-
-  constructor(name: string, folder: string, args: Args, env: Readonly<Record<string, string>>) {
-    this.name = name;
-    this.#folder = folder;
-    this.#args = args;
-    this.#env = { ...env, INSTANCE_ID: name };
-    this.#running = start(folder, args, this.#env);
-  }
-
-  get finished() {
-    return this.#running.finished;
-  }
-
-  get isOver(): boolean {
-    const { exitCode, signalCode } = this.#running.child;
-    return exitCode !== null || signalCode !== null;
-  }
-
-  async killAndRestart(): Promise<void> {
-    if (this.isOver) return;
-    await this.end('SIGKILL');
-    this.#running = start(this.#folder, this.#args, this.#env);
-  }
-
-  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
-    if (!this.isOver) process.kill(-(this.#running.child.pid as number), signal);
-    await this.#running.finished;
-  }
 }
 
 async function counts(client: Client): Promise<string> {
@@ -133,27 +90,6 @@ async function signalsIn(prefix: string): Promise<string[]> {
     await log.close();
   }
   return found;
-}
-
-/** Asks until it holds, for minutes at most. */
-async function eventually(holds: () => Promise<boolean>, told: () => Promise<string>) {
-  for (let tries = 0; tries < 600; tries++) {
-    if (await holds()) return;
-    await systemClock.wait(300);
-  }
-  assert.fail(await told());
-}
-
-function keep(
-  t: TestContext,
-  folder: string,
-  env: Readonly<Record<string, string>>,
-  args: Args,
-  name: string,
-) {
-  const kept = new Kept(name, folder, args, env);
-  t.after(async () => await kept.end('SIGKILL'));
-  return kept;
 }
 
 test(`${kills} times kill -9 of any role leaves the rows of one undisturbed process`, async (t) => {
@@ -196,7 +132,7 @@ test(`${kills} times kill -9 of any role leaves the rows of one undisturbed proc
       await systemClock.wait(500 + random.integer(2_000));
       const victim = processes[random.integer(processes.length)]!;
       killed.push(victim.name);
-      await victim.killAndRestart();
+      await victim.restart('SIGKILL');
     }
     const told = `seed ${seed}, killed ${killed.join(', ')}`;
     const last = await replay.finished;

@@ -1,6 +1,5 @@
 // `tapeline run gateway`: serves all partitions of the log, and the store, as one. Any number of
-// them may run; what a cursor names is a place in one of them, so a client that comes back to
-// another begins anew and is told so.
+// them may run: a client that comes back to another one goes on where it was.
 
 import { collectDefaultMetrics, Registry } from '@prometheus-io/client';
 import { systemClock } from '../../base/clock.ts';
@@ -8,7 +7,7 @@ import { Failure, messageOf } from '../../base/failure.ts';
 import { startGateway } from '../../gateway/gateway.ts';
 import { type HealthReport, unknownFigures } from '../../gateway/health.ts';
 import { listen } from '../../gateway/listener.ts';
-import type { MergedLog } from '../../log/log-merged.ts';
+import type { Log } from '../../log/log.ts';
 import type { Config } from '../config.ts';
 import { openLogger } from '../logger.ts';
 import { notStored } from '../positions.ts';
@@ -19,13 +18,16 @@ import {
   openDatabase,
   openExports,
   openHistory,
-  openMergedShards,
+  openPositions,
+  openShardLogs,
   openSharedCounts,
   prepareCluster,
   sharedDatabase,
 } from '../wire.ts';
 
 const refreshMs = 500;
+/** What their log had lost when they came to it, processes that persist count and do not tell. */
+const nobodySays = (): number => 0;
 
 export async function runGateway(config: Config): Promise<void> {
   const logger = openLogger(config.logLevel, 'stdout');
@@ -37,26 +39,27 @@ export async function runGateway(config: Config): Promise<void> {
   const database = await openDatabase(sharedDatabase(config), logger);
   ends.defer(() => database.stop());
   waitsFor = 'the end of the log is read';
-  const { log, positions } = await openMergedShards(config, database.connection, logger);
-  ends.defer(() => log.close());
+  const logs = await openShardLogs(config, logger);
+  ends.defer(async () => await Promise.all(logs.map((log) => log.close())).then(() => undefined));
+  const { epoch } = logs[0] as Log;
+  const positions = await openPositions(database.connection, epoch);
   ends.defer(() => positions.close());
   const history = await openHistory(database.connection);
   ends.defer(() => history.close());
   const sharedCounts = await openSharedCounts(config, logger);
   if (sharedCounts) ends.defer(() => sharedCounts.close());
-  const watch = new StoreWatch(log, positions);
+  const watch = new StoreWatch(epoch, positions);
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const gateway = await startGateway({
     listener,
-    log,
+    shards: logs.map((log) => ({
+      log,
+      stored: (topic) => (isStored(topic) ? positions.of(topic, log.partition) : notStored),
+      storeLost: nobodySays,
+    })),
     history,
     exports: await openExports(database.connection),
-    stored: (topic) => {
-      return isStored(topic)
-        ? log.storedThrough(topic, (partition) => positions.of(topic, partition))
-        : notStored;
-    },
     registry,
     metricsText: async () => await registry.metrics(),
     health: async () => watch.report(),
@@ -75,12 +78,12 @@ export async function runGateway(config: Config): Promise<void> {
 
 /** Keeps asking how far the store is. */
 class StoreWatch {
-  readonly #log: MergedLog;
+  readonly #epoch: string;
   readonly #positions: OpenPositions;
   #trouble: string | null = null;
 
-  constructor(log: MergedLog, positions: OpenPositions) {
-    this.#log = log;
+  constructor(epoch: string, positions: OpenPositions) {
+    this.#epoch = epoch;
     this.#positions = positions;
   }
 
@@ -101,7 +104,7 @@ class StoreWatch {
   report(): HealthReport {
     const elsewhere = { state: 'ok', detail: 'processes of their own' } as const;
     return {
-      log: { state: 'ok', detail: `epoch ${this.#log.epoch}` },
+      log: { state: 'ok', detail: `epoch ${this.#epoch}` },
       engine: elsewhere,
       store: this.#trouble ? { state: 'degraded', detail: this.#trouble } : elsewhere,
       feeds: {},

@@ -83,11 +83,15 @@ async function serve(parts: Parts): Promise<void> {
   ownGauges(registry, log);
   const gateway = await startGateway({
     listener,
-    log,
+    shards: [
+      {
+        log,
+        stored: (topic) => store.positions.of(topic),
+        storeLost: (topic) => store.positions.lostBy(topic),
+      },
+    ],
     history,
     exports: await openExports(database),
-    stored: (topic) => store.positions.of(topic),
-    storeLost: (topic) => store.positions.lostBy(topic),
     registry,
     metricsText: async () => await metricsOf(registry, [pipeline, store]),
     health: async () => watch.report(),
