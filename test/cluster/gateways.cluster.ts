@@ -120,13 +120,16 @@ async function rowsOf(stream: 'trades' | 'candles'): Promise<ReadonlyMap<number,
       logger: { warn: () => undefined },
     });
     const found: Row[] = [];
-    for (let next = 0; next < log.range(topic).end; ) {
-      const read = await log.read(topic, next, 2 ** 22);
-      for (const { offset, bytes } of read.batches) found.push(...rowsIn(offset, bytes));
-      next = read.next;
+    try {
+      for (let next = 0; next < log.range(topic).end; ) {
+        const read = await log.read(topic, next, 2 ** 22);
+        for (const { offset, bytes } of read.batches) found.push(...rowsIn(offset, bytes));
+        next = read.next;
+      }
+    } finally {
+      await log.close();
     }
     rows.set(partition, found);
-    await log.close();
   }
   return rows;
 }
@@ -148,6 +151,7 @@ function rowsIn(offset: number, bytes: Uint8Array): Row[] {
       return { offset: offset + row, symbol, isOpen: isOpen(batch.state[row]) };
     });
   }
+  if (kind !== 'marks') return [];
   const batch = decodeMarks(bytes);
   return ofSecond(batch).map((row) => {
     return { offset: offset + row, symbol: batch.symbols[batch.symbol[row]!]!, isOpen: false };

@@ -7,13 +7,14 @@ import fc from 'fast-check';
 import { Whereabouts } from '../../client/whereabouts.ts';
 import { ManualClock } from '../../src/base/clock.ts';
 import { partitionOf } from '../../src/contracts/partition.ts';
+import { formatTime } from '../../src/contracts/time.ts';
 import { EventClient } from './event-client.ts';
 import { LateLog } from './late-log.ts';
 import { MemoryHistory, noExports } from './memory-history.ts';
 import { MemoryLog } from './memory-log.ts';
 import { type Message, type Served, type ServeOptions, type StreamClient, serve } from './rig.ts';
 import { seeded } from './seed.ts';
-import { monday, Tape } from './tape.ts';
+import { monday, second, Tape } from './tape.ts';
 
 /** Of partitions 0, 1, 2, 0 and 2. */
 const symbols = ['A', 'C', 'G', 'B', 'K'];
@@ -48,6 +49,23 @@ class Market {
       this.trades[partition].push(...ours);
       await this.#tapes[partition].trades(...ours);
     }
+  }
+
+  /** A signal of a symbol at so many seconds. */
+  async signal(symbol: string, seconds: number): Promise<void> {
+    const time = formatTime(monday + seconds * second);
+    await this.#tapes[ofSymbol(symbol)].signals({
+      id: `id${seconds}`,
+      kind: 'volatility',
+      symbol,
+      time,
+      start: time,
+      severity: 'low',
+      state: 'raised',
+      revision: 0,
+      text: '',
+      values: {},
+    });
   }
 
   async serve(
@@ -205,6 +223,31 @@ suite('everything of several shards', () => {
     const quote = (await one.get('/api/v1/quotes/G')).body;
     assert.equal(quote.last, '0.06');
     assert.notEqual((await one.get('/api/v1/market-summary')).headers.get('etag'), before);
+  });
+
+  test('of alerts is asked of the store once, and stands in the order of time', async (t) => {
+    const written = await market();
+    for (const [seconds, symbol] of symbols.entries()) await written.signal(symbol, seconds);
+    await written.history.persistAll();
+    await written.signal('C', 5);
+    const one = await written.serve(t, { limits: { recentSignalsMax: 3 } });
+    await one.settled();
+    const signals = written.history.signals.bind(written.history);
+    let asked = 0;
+    written.history.signals = async (query) => {
+      asked++;
+      return await signals(query);
+    };
+    const client = await one.connect('/ws');
+    const begun = await client.subscribe({ stream: 'alerts', symbols: '*', history: 10 });
+    const ids = begun.snapshot.map(({ id }: Message) => id);
+    assert.deepEqual(ids, ['id0', 'id1', 'id2', 'id3', 'id4', 'id5']);
+    assert.equal(asked, 1);
+    const { body } = await one.get('/api/v1/alerts?limit=2');
+    assert.deepEqual(
+      body.alerts.map(({ id }: Message) => id),
+      ['id5', 'id4'],
+    );
   });
 
   test('of a subscription counts as one', async (t) => {
