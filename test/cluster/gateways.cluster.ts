@@ -215,7 +215,7 @@ test('a rolling restart of everything is resumes to clients, never a gap', async
       const surprises = (): string[] => clients.flatMap((client) => client.surprises);
       await eventually(
         async () =>
-          surprises().length > 0 || clients.every(({ count }, at) => count > before[at]! + 20),
+          surprises().length > 0 || clients.every(({ count }, at) => count > before[at]! + 10),
         async () => `${why}: ${counts()}`,
       );
       assert.deepEqual(surprises(), [], why);
