@@ -58,13 +58,19 @@ function mayComeBack(code: number): boolean {
   return code === 1001 || code === abnormal || code === 1011 || (code >= 4000 && code <= 4499);
 }
 
-/** A client of the Tapeline at a URL such as `ws://localhost:8000`; `/ws` is its path without. */
-export function connect(url: string | URL, options: ClientOptions = {}): Client {
-  return new Client(url, options);
+/**
+ * A client of the Tapeline at a URL such as `ws://localhost:8000`; `/ws` is its path without. Of
+ * several, gateways over one log, it takes the next whenever one is gone.
+ */
+export function connect(url: Address | readonly Address[], options: ClientOptions = {}): Client {
+  return new Client([url].flat(), options);
 }
 
+type Address = string | URL;
+
 export class Client {
-  readonly url: string;
+  readonly #urls: readonly string[];
+  #turn = 0;
   readonly #messagesMax: number;
   readonly #resumeMsMax: number | null;
   readonly #clock: Clock;
@@ -82,13 +88,19 @@ export class Client {
   /** From the end of a connection to the next that is greeted. */
   #break: AbortController | null = null;
 
-  constructor(url: string | URL, options: ClientOptions) {
-    this.url = addressOf(url);
+  constructor(urls: readonly Address[], options: ClientOptions) {
+    if (urls.length === 0) throw new TypeError('there is no address to connect to');
+    this.#urls = urls.map(addressOf);
     this.#messagesMax = options.messagesMax ?? messagesMaxDefault;
     this.#resumeMsMax = options.resumeMsMax ?? null;
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? systemRandom;
     this.#backoff = new Backoff(this.#random);
+  }
+
+  /** That of the server whose turn it is. */
+  get url(): string {
+    return this.#urls[this.#turn % this.#urls.length] as string;
   }
 
   get state(): ConnectionState {
@@ -153,6 +165,7 @@ export class Client {
       const ending = await this.#session();
       for (const subscription of this.#subscriptions.values()) subscription.lost();
       if (!this.#break) void this.#forgetInTime();
+      if (ending) this.#turn++;
       if (ending && this.#isNeeded) await this.#comeBack(ending);
     }
     this.#isRunning = false;
@@ -289,7 +302,7 @@ function parse(data: unknown): ServerMessage | null {
 }
 
 /** Throws TypeError where it is no URL. */
-function addressOf(url: string | URL): string {
+function addressOf(url: Address): string {
   // In a page a path is enough.
   const { location } = globalThis as { location?: { readonly href: string } };
   const address = new URL(url, location?.href);

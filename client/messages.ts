@@ -12,7 +12,7 @@ interface Asked<Name extends string> {
   readonly stream: Name;
   /** A list, or `*` for every symbol, those that are introduced later too. */
   readonly symbols: readonly string[] | '*';
-  /** That of an earlier message: goes on after it, from the log if need be. */
+  /** That of an earlier message of this: goes on after it, from the log if need be. */
   readonly cursor?: string;
 }
 
@@ -92,7 +92,10 @@ export interface Rows {
   summary: Summary;
 }
 
-/** Whoever goes on from this cursor misses nothing that was not told up to this message. */
+/**
+ * Whoever goes on from this cursor misses nothing that was not told up to this message. At a server
+ * over several partitions it names a place in each that the subscription is of.
+ */
 interface Placed {
   readonly cursor: string;
 }

@@ -17,6 +17,7 @@ import type {
   Told,
 } from './messages.ts';
 import { TapelineError } from './tapeline-error.ts';
+import { Whereabouts } from './whereabouts.ts';
 
 /**
  * What a stream tells, in its order, each message once; for one reader. It throws a TapelineError
@@ -70,8 +71,7 @@ export class LiveSubscription implements Subscription {
   readonly #messagesMax: number;
   #phase: Phase = 'apart';
   #policy: Policy = 'lossless';
-  /** Where to go on; null before it has begun. */
-  #cursor: string | null;
+  readonly #place = new Whereabouts();
   /** Those that it tells of; null for all. */
   #symbols: ReadonlySet<string> | null = null;
   #begun: Subscribed | null = null;
@@ -88,7 +88,7 @@ export class LiveSubscription implements Subscription {
     this.#request = request;
     this.#outlet = outlet;
     this.#messagesMax = messagesMax;
-    this.#cursor = request.cursor ?? null;
+    if (request.cursor !== undefined) this.#place.begin(request.cursor);
     this.#first.promise.catch(() => undefined); // whoever reads only messages is told by the loop
   }
 
@@ -152,7 +152,7 @@ export class LiveSubscription implements Subscription {
   /** Asks the server for it, where that knows nothing of it. */
   ask(): void {
     if (this.#phase !== 'apart') return;
-    const cursor = this.#cursor;
+    const { cursor } = this.#place;
     const past = { history: undefined, from: undefined };
     const where = cursor === null ? { cursor: undefined } : { ...past, cursor };
     const asked = { op: 'subscribe', id: this.id, ...this.#request, ...where };
@@ -168,7 +168,7 @@ export class LiveSubscription implements Subscription {
 
   /** It has been away for too long to go on: it begins anew. */
   forget(): void {
-    if (this.#begun) this.#cursor = null;
+    if (this.#begun) this.#place.forget();
   }
 
   /** Whether a message of a stream is for it. */
@@ -197,7 +197,7 @@ export class LiveSubscription implements Subscription {
         return;
       case 'gap':
         // Until what follows it has come, it would be told again.
-        this.#tell({ ...message, cursor: this.#cursor ?? message.from });
+        this.#tell({ ...message, cursor: this.#place.cursor ?? message.from });
         return;
       case 'skip':
         this.#tell({ ...message, cursor: message.to });
@@ -222,13 +222,13 @@ export class LiveSubscription implements Subscription {
 
   #begin(begun: Subscribed): void {
     const rows = [...this.#pages, ...begun.snapshot];
-    const isResumed = this.#cursor !== null;
+    const isResumed = this.#place.cursor !== null;
     this.#pages = [];
     this.#begun = begun;
     this.#phase = 'told';
     this.#policy = begun.policy;
     this.#symbols = begun.symbols === '*' ? null : new Set(begun.symbols);
-    this.#cursor = begun.cursor;
+    this.#place.begin(begun.cursor);
     this.#first.resolve(rows);
     if (isResumed && rows.length === 0) return;
     const { stream } = this.#request;
@@ -257,8 +257,8 @@ export class LiveSubscription implements Subscription {
 
   #tell(message: Message, key?: string): void {
     this.#tellSkipped();
-    this.#cursor = message.cursor;
-    this.#backlog.put(message, key);
+    const cursor = this.#place.move(message.cursor);
+    this.#backlog.put(cursor === message.cursor ? message : { ...message, cursor }, key);
     this.#wake();
   }
 
@@ -273,11 +273,11 @@ export class LiveSubscription implements Subscription {
     this.#goOnIfRoom();
   }
 
-  #skip({ cursor }: Message): void {
+  #skip({ cursor: to }: Message): void {
     const { stream } = this.#request;
-    const { count, from } = this.#skipped ?? { count: 0, from: cursor };
-    this.#skipped = { type: 'skip', stream, count: count + 1, from, to: cursor, cursor };
-    this.#cursor = cursor;
+    const { count, from } = this.#skipped ?? { count: 0, from: to };
+    const cursor = this.#place.move(to);
+    this.#skipped = { type: 'skip', stream, count: count + 1, from, to, cursor };
   }
 
   #tellSkipped(): void {

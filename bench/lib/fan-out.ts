@@ -42,7 +42,7 @@ export async function gatewayOf(log: Log): Promise<Gateway> {
   const registry = new Registry();
   return await startGateway({
     listener: await listen({ host: '127.0.0.1', port: 0 }),
-    log,
+    shards: [{ log, stored: () => Number.POSITIVE_INFINITY, storeLost: () => 0 }],
     history: new MemoryHistory(log),
     exports: noExports,
     registry,
@@ -50,5 +50,6 @@ export async function gatewayOf(log: Log): Promise<Gateway> {
     health: async () => healthy,
     clock: systemClock,
     logger: pino({ level: 'silent' }),
+    compression: false,
   });
 }

@@ -23,7 +23,6 @@ import type { SharedCounts } from '../gateway/request-counts.ts';
 import { signalBytes } from '../log/embedded/signal.ts';
 import type { ClusterOptions } from '../log/kafka/cluster.ts';
 import type { Log, LogName, Topic } from '../log/log.ts';
-import type { MergedLog } from '../log/log-merged.ts';
 import type { Rows } from '../log/rows.ts';
 import type { ShardLog } from '../log/shard-log.ts';
 import { isOf, type Shard } from '../pipeline/shard.ts';
@@ -36,7 +35,6 @@ import type { Sink } from '../store/sink.ts';
 import type { Config, FeedName, KafkaConfig } from './config.ts';
 import { type DataFolderLock, lockDataFolder } from './data-folder.ts';
 import type { PlantLogger } from './plant.ts';
-import { notStored } from './positions.ts';
 
 export type DatabaseConnection = Database;
 
@@ -243,33 +241,29 @@ export interface OpenPositions {
   close(): Promise<void>;
 }
 
-/** All partitions as one log, and how far the store is in each. */
-export async function openMergedShards(
-  config: Config,
+/** The logs of all partitions, in their order, for reading. */
+export async function openShardLogs(config: Config, logger: PlantLogger): Promise<readonly Log[]> {
+  const { partitions } = kafkaOf(config);
+  const opening = Array.from({ length: partitions }, (_, partition) =>
+    openShardLog(config, 'gateway', partition, logger),
+  );
+  const opened = await Promise.allSettled(opening);
+  const logs = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const failed = opened.find(({ status }) => status === 'rejected');
+  if (!failed) return logs;
+  await Promise.all(logs.map((log) => log.close()));
+  throw (failed as PromiseRejectedResult).reason;
+}
+
+/** How far the writers of other processes are in each partition. */
+export async function openPositions(
   database: DatabaseConnection,
-  logger: PlantLogger,
-): Promise<{ readonly log: MergedLog; readonly positions: OpenPositions }> {
-  const [{ openMergedLog }, { StoredPositions }, { defaultLimits }, { tailedTopics }] =
-    await Promise.all([
-      import('../log/log-merged.ts'),
-      import('../store/stored-positions.ts'),
-      import('../gateway/limits.ts'),
-      import('../gateway/live.ts'),
-    ]);
-  const shards: Log[] = [];
-  for (let partition = 0; partition < kafkaOf(config).partitions; partition++) {
-    shards.push(await openShardLog(config, 'gateway', partition, logger));
-  }
-  const positions = new StoredPositions(database, shards[0]!.epoch);
+  epoch: string,
+): Promise<OpenPositions> {
+  const { StoredPositions } = await import('../store/stored-positions.ts');
+  const positions = new StoredPositions(database, epoch);
   await positions.refresh();
-  const log = await openMergedLog({
-    shards,
-    topics: tailedTopics(defaultLimits),
-    stored: (topic, partition) => (isStored(topic) ? positions.of(topic, partition) : notStored),
-    clock: systemClock,
-    logger,
-  });
-  return { log, positions };
+  return positions;
 }
 
 /** Throws Failure `bad-configuration`: a database of our own is one process's alone. */

@@ -1,6 +1,7 @@
-// Cursors. A stream's cursor is a log position, `epoch:partition:offset`. A page's cursor is opaque
-// to clients; it names the last thing they saw, so that paging neither repeats nor skips while new
-// records keep coming.
+// Cursors. A message's cursor is a log position, `epoch:partition:offset`; that of a subscription
+// is one to a partition that it is of, with commas between. A page's cursor is opaque to clients;
+// it names the last thing they saw, so that paging neither repeats nor skips while new records keep
+// coming.
 
 import { Failure } from '../base/failure.ts';
 import type { ExplainedPlace } from '../engine/explain-candle.ts';
@@ -18,27 +19,62 @@ export interface StreamCursor {
   readonly offset: number;
 }
 
-/** Throws Failure `bad-request`. */
-export function parseStreamCursor(text: string): StreamCursor {
-  const [, epoch, partition, offset] = /^([^:]{1,64}):(\d{1,5}):(-1|\d{1,15})$/.exec(text) ?? [];
-  if (epoch !== undefined) {
-    return { epoch, partition: Number(partition), offset: Number(offset) };
+const cursorPattern = /^([^:,+]{1,64}):(\d{1,5}):(-1|\d{1,15})$/;
+
+/** The places of a subscription, by partition. Throws Failure `bad-request`. */
+export function parseStreamCursor(text: string): ReadonlyMap<number, StreamCursor> {
+  const places = new Map<number, StreamCursor>();
+  for (const one of text.split(',')) {
+    const [, epoch, partition, offset] = cursorPattern.exec(one) ?? [];
+    if (epoch === undefined || places.has(Number(partition))) throw noStreamCursor(text);
+    const place = { epoch, partition: Number(partition), offset: Number(offset) };
+    places.set(place.partition, place);
   }
-  throw new Failure(
+  return places;
+}
+
+function noStreamCursor(text: string): Failure {
+  return new Failure(
     'bad-request',
     `"${text}" is no cursor.`,
-    'Give the `cursor` of an earlier message unchanged, or leave it out to begin anew.',
+    'Give that of `subscribed`, each part replaced by the `cursor` of the newest message of its ' +
+      'partition; or none to begin anew.',
   );
 }
 
+/** Where a subscription is: the newest cursor of each of its partitions. */
+export class Whereabouts {
+  readonly #byPartition = new Map<string, string>();
+
+  /** Takes a cursor over, of one partition or of several; empty for none. */
+  move(cursor: string): void {
+    for (const one of cursor === '' ? [] : cursor.split(',')) {
+      this.#byPartition.set(one.slice(one.indexOf(':') + 1, one.lastIndexOf(':')), one);
+    }
+  }
+
+  /** Takes over where it begins, and nothing else. */
+  begin(cursor: string): void {
+    this.#byPartition.clear();
+    this.move(cursor);
+  }
+
+  get cursor(): string {
+    return [...this.#byPartition.values()].join(',');
+  }
+}
+
+/** Within the id of an event commas stand between subscriptions, and this between partitions. */
+const betweenPartitions = '+';
+
 /** The cursors of all subscriptions of a stream of events, empty for one that has not begun. */
 export function formatEventId(cursors: Iterable<string>): string {
-  return [...cursors].join(',');
+  return Array.from(cursors, (cursor) => cursor.replaceAll(',', betweenPartitions)).join(',');
 }
 
 /** Throws Failure `bad-request` where it is not of `count` subscriptions. */
 export function parseEventId(text: string, count: number): string[] {
-  const cursors = text.split(',');
+  const cursors = text.split(',').map((cursor) => cursor.replaceAll(betweenPartitions, ','));
   if (cursors.length === count) return cursors;
   throw new Failure(
     'bad-request',

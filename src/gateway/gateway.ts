@@ -1,6 +1,7 @@
 // The gateway: what people and programs meet. It reads the log's end and the store, and serves them
 // as REST, WebSocket streams and the page on one port. It decides nothing about the data.
 
+import assert from 'node:assert/strict';
 import type { Registry } from '@prometheus-io/client';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../log/log.ts';
@@ -12,8 +13,9 @@ import { defaultLimits, type GatewayLimits } from './limits.ts';
 import type { Listener } from './listener.ts';
 import { Live } from './live.ts';
 import type { GatewayLogger } from './logger.ts';
-import { gatewayGauges, gatewayMetrics } from './metrics.ts';
+import { type GatewayMetrics, gatewayGauges, gatewayMetrics } from './metrics.ts';
 import { pageFiles } from './page-files.ts';
+import { SharedMemory } from './recent/shared-memory.ts';
 import { type SharedCounts, sharedStore } from './request-counts.ts';
 import { limitRequests } from './request-rate.ts';
 import { revalidate } from './revalidation.ts';
@@ -29,23 +31,27 @@ import { statisticsRoutes } from './routes/statistics.ts';
 import { streamRoutes } from './routes/stream.ts';
 import { tradeRoutes } from './routes/trades.ts';
 import type { StoredThrough } from './seam/unstored.ts';
+import { ServedShards } from './served-shards.ts';
 import { type HttpServer, httpApp } from './server.ts';
 import { Streams } from './streams.ts';
 import { WebSockets } from './websocket.ts';
 
+/** A partition of the log, and how far the store is in it. */
+export interface ShardToServe {
+  readonly log: Log;
+  /** What the store lacks is read from the log. */
+  readonly stored: StoredThrough;
+  /** Where the newest range ends that the log had lost before the store read it; 0 for none. */
+  readonly storeLost: StoredThrough;
+}
+
 export interface GatewayOptions {
   /** Closed with the gateway. */
   readonly listener: Listener;
-  readonly log: Log;
+  /** All partitions, in their order. */
+  readonly shards: readonly ShardToServe[];
   readonly history: History;
   readonly exports: Exports;
-  /**
-   * How far the store surely is; what it lacks is then read from the log. Without this, history is
-   * taken to hold all that memory has let go.
-   */
-  readonly stored?: StoredThrough;
-  /** Where the newest range ends that the log had lost before the store read it; 0 for none. */
-  readonly storeLost?: StoredThrough;
   readonly registry: Registry;
   readonly metricsText: () => Promise<string>;
   readonly health: () => Promise<HealthReport>;
@@ -57,7 +63,7 @@ export interface GatewayOptions {
   /** Origins whose pages may have streams, beside our own. */
   readonly allowedOrigins?: readonly string[];
   /** Whether WebSockets that can are told compressed messages. */
-  readonly compression?: boolean;
+  readonly compression: boolean;
   /** Where several gateways count requests together; each counts for itself without. */
   readonly sharedCounts?: SharedCounts;
 }
@@ -72,26 +78,23 @@ export interface Gateway {
  * `not-ready`.
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { listener, log, history, registry, clock, logger } = options;
+  const { listener, history, registry, clock, logger } = options;
   const limits = { ...defaultLimits, ...options.limits };
   const metrics = gatewayMetrics(registry);
-  const live = new Live({ log, history, limits, metrics, clock, logger });
-  const { unstoredRecordsMax } = limits;
+  const shards = servedShards(options, limits, metrics);
   const { allowedOrigins = [] } = options;
-  const stored = options.stored ?? (() => Number.POSITIVE_INFINITY);
-  const storeLost = options.storeLost ?? (() => 0);
-  const sources = { log, history, stored, storeLost, unstoredRecordsMax };
-  const streams = new Streams({ sources, live, metrics, limits, clock, logger, allowedOrigins });
-  const webSockets = new WebSockets(streams, limits, metrics, options.compression ?? false);
+  const common = { metrics, limits, clock, logger };
+  const streams = new Streams({ shards, history, ...common, allowedOrigins });
+  const webSockets = new WebSockets(streams, limits, metrics, options.compression);
   const { app, handle } = await httpApp(listener.server, limits, metrics, logger);
   const { sharedCounts } = options;
   await limitRequests(app, limits, sharedCounts && sharedStore(sharedCounts, clock));
-  const files = new HistoryFiles(options.exports, sources, limits, clock);
-  const context = { live, sources, clock, files };
+  const files = new HistoryFiles(options.exports, shards, limits, clock);
+  const context = { shards, history, clock, files };
   addRoutes(app, context, options, (api) => streamRoutes(api, streams, metrics));
   pageRoutes(app, await pageFiles(options.pageFolder));
   gatewayGauges(registry, {
-    lag: () => live.tail.lags(),
+    lag: () => shards.lags(),
     connections: () => streams.count,
     subscriptions: () => streams.subscriptions(),
   });
@@ -99,7 +102,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   webSockets.attach(listener.server);
   listener.serve(handle);
   const stopped = new AbortController();
-  const running = Promise.all([live.run(stopped.signal), streams.run(stopped.signal)]);
+  const running = Promise.all([shards.run(stopped.signal), streams.run(stopped.signal)]);
   return {
     url: listener.url,
     async close() {
@@ -112,18 +115,37 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
 }
 
+function servedShards(
+  { shards, history, clock, logger }: GatewayOptions,
+  limits: GatewayLimits,
+  metrics: GatewayMetrics,
+): ServedShards {
+  assert(
+    shards.every(({ log }, index) => log.partition === index),
+    'shards are in the order of their partitions',
+  );
+  const memory = new SharedMemory(limits);
+  const { unstoredRecordsMax } = limits;
+  const all = shards.map(({ log, stored, storeLost }) => {
+    const of = { log, shards: shards.length, memory };
+    const live = new Live({ ...of, history, limits, metrics, clock, logger });
+    return { live, sources: { log, history, stored, storeLost, unstoredRecordsMax } };
+  });
+  return new ServedShards(all, memory);
+}
+
 function addRoutes(
   app: HttpServer,
   context: RouteContext,
   options: GatewayOptions,
   addStreams: (api: HttpServer) => void,
 ): void {
-  const { live } = context;
+  const { shards } = context;
   const own = (): GatewayHealth => ({
     gateway:
-      live.waitsFor === null
+      shards.waitsFor === null
         ? { state: 'ok', detail: 'serves' }
-        : { state: 'starting', detail: live.waitsFor },
+        : { state: 'starting', detail: shards.waitsFor },
     ...(options.sharedCounts ? { limits: options.sharedCounts.health() } : {}),
   });
   gatewayOperations(app, { ...options, own });

@@ -10,6 +10,7 @@ import type { Exports } from '../store/exports.ts';
 import { contentTypes, type FileFormat } from './history-format.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { SeamSources } from './seam/unstored.ts';
+import type { ServedShards } from './served-shards.ts';
 
 export interface FileQuestion {
   readonly format: FileFormat;
@@ -26,14 +27,14 @@ const pageParameters = ['limit', 'cursor', 'indicators'];
 
 export class HistoryFiles {
   readonly #exports: Exports;
-  readonly #sources: SeamSources;
+  readonly #shards: ServedShards;
   readonly #limits: GatewayLimits;
   readonly #clock: Clock;
   #open = 0;
 
-  constructor(exports: Exports, sources: SeamSources, limits: GatewayLimits, clock: Clock) {
+  constructor(exports: Exports, shards: ServedShards, limits: GatewayLimits, clock: Clock) {
     this.#exports = exports;
-    this.#sources = sources;
+    this.#shards = shards;
     this.#limits = limits;
     this.#clock = clock;
   }
@@ -56,7 +57,10 @@ export class HistoryFiles {
       return reply.headers(head).type(contentTypes[format]).send(Readable.from([]));
     }
     const gone = this.#begin(reply);
-    for (const topic of topics) await this.#caughtUp(topic, gone);
+    // An instrument that was renamed may be in several.
+    for (const { sources } of this.#shards.all) {
+      for (const topic of topics) await this.#caughtUp(sources, topic, gone);
+    }
     const chunks = rows(this.#exports, gone)[Symbol.asyncIterator]();
     const first = await chunks.next();
     reply.raw.setTimeout(this.#limits.slowMsMax);
@@ -83,8 +87,7 @@ export class HistoryFiles {
   }
 
   /** Resolves once the store holds what the log holds now. */
-  async #caughtUp(topic: Topic, gone: AbortSignal): Promise<void> {
-    const { log, stored } = this.#sources;
+  async #caughtUp({ log, stored }: SeamSources, topic: Topic, gone: AbortSignal): Promise<void> {
     const { end } = log.range(topic);
     const { catchUpMsMax } = this.#limits;
     for (let waitedMs = 0; stored(topic) < end; waitedMs += catchUpStepMs) {

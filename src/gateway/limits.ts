@@ -15,8 +15,9 @@ export interface GatewayLimits {
   readonly compressedAtOnceBytesMax: number;
   /** Histories that are sent as files at once. */
   readonly filesAtOnceMax: number;
-  /** Milliseconds that one may take, and that the store may take before to catch up. */
+  /** Milliseconds that one may take. */
   readonly fileMsMax: number;
+  /** Milliseconds that a file waits for the store, and a cursor that is ahead for the log. */
   readonly catchUpMsMax: number;
   /** Bytes of a request's body; nothing here takes one. */
   readonly bodyBytesMax: number;
@@ -66,10 +67,10 @@ export interface GatewayLimits {
   /** Signals held in memory, and articles. */
   readonly recentSignalsMax: number;
   readonly recentArticlesMax: number;
-  /** Records of the log's end that fill the memory at start. */
+  /** Records of the logs' ends, all together, that fill the memory at start. */
   readonly fillRecords: number;
   readonly fillCandles: number;
-  /** Records that a request reads from the log where the store has not come so far yet. */
+  /** Records that a request reads from a log where the store has not come so far yet. */
   readonly unstoredRecordsMax: number;
 }
 

@@ -1,6 +1,6 @@
-// What is true now: the end of the log and the last days of the store, held in memory per symbol.
-// Everything else in the gateway reads from here first. The tail is the only writer, and each batch
-// is in memory before the streams are told of it.
+// What is true now of a shard: the end of its log and the last days of the store, held in memory
+// per symbol. Everything else in the gateway reads from here first. The tail is the only writer,
+// and each batch is in memory before the streams are told of it.
 
 import type { Clock } from '../base/clock.ts';
 import { Failure, messageOf } from '../base/failure.ts';
@@ -15,6 +15,7 @@ import { decodeJson, frameKind } from '../contracts/frame.ts';
 import { alwaysOpenCalendar } from '../contracts/instrument.ts';
 import { type Interval, intervals } from '../contracts/interval.ts';
 import { decodeMarks, type MarkBatch } from '../contracts/mark.ts';
+import { partitionOf } from '../contracts/partition.ts';
 import { decodeQuotes, type QuoteBatch } from '../contracts/quote.ts';
 import { formatTime, parseTime } from '../contracts/time.ts';
 import { decodeTrades, type TradeBatch } from '../contracts/trade.ts';
@@ -27,10 +28,8 @@ import type { GatewayLogger } from './logger.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import { CandleRing, columnsOf } from './recent/candle-ring.ts';
 import { LatestQuote } from './recent/latest-quote.ts';
-import { RecentArticles } from './recent/recent-articles.ts';
-import { RecentSignals } from './recent/recent-signals.ts';
-import { RowBudget } from './recent/row-budget.ts';
 import { type RowsBySymbol, rowsBySymbol } from './recent/rows-by-symbol.ts';
+import type { SharedMemory } from './recent/shared-memory.ts';
 import { Tail, type TailReader } from './recent/tail.ts';
 import { TradeRing } from './recent/trade-ring.ts';
 
@@ -66,6 +65,9 @@ interface SymbolState {
 
 export interface LiveOptions {
   readonly log: Log;
+  /** How many shards there are: this one is the log's. */
+  readonly shards: number;
+  readonly memory: SharedMemory;
   readonly history: History;
   readonly limits: GatewayLimits;
   readonly metrics: GatewayMetrics;
@@ -95,27 +97,24 @@ const undefinedInstrument = {
   source: '',
 } as const;
 
-/** What the gateway reads of the log, and how many records of the end of each at first. */
-export function tailedTopics(limits: GatewayLimits): readonly (readonly [Topic, number])[] {
-  return [
+/** What is read of a log, and how many records of the end of each at first. */
+function tailedTopics(limits: GatewayLimits, shards: number): (readonly [Topic, number])[] {
+  const fills = [
     ['instruments', Number.POSITIVE_INFINITY],
     ['market.trades', limits.fillRecords],
     ['market.quotes', limits.fillRecords],
     ['market.candles', limits.fillCandles],
     ['market.signals', limits.recentSignalsMax],
     ['news.articles', limits.recentArticlesMax],
-  ];
+  ] as const;
+  return fills.map(([topic, records]) => [topic, Math.ceil(records / shards)]);
 }
 
 export class Live implements TailReader {
   readonly tail: Tail;
-  readonly signals: RecentSignals;
-  readonly articles: RecentArticles;
   readonly #options: LiveOptions;
   readonly #symbols = new Map<string, SymbolState>();
   readonly #instruments = new Map<string, Instrument>();
-  readonly #tradeBudget: RowBudget;
-  readonly #candleBudget: RowBudget;
   /** Where the tail began to read each topic. */
   readonly #filledFrom = new Map<Topic, number>();
   #listener: LiveListener | null = null;
@@ -123,13 +122,9 @@ export class Live implements TailReader {
   #waitsFor: string | null = 'the log is being read';
 
   constructor(options: LiveOptions) {
-    const { log, limits, clock, logger } = options;
+    const { log, shards, limits, clock, logger } = options;
     this.#options = options;
-    this.#tradeBudget = new RowBudget(limits.recentTradesTotalMax);
-    this.#candleBudget = new RowBudget(limits.recentCandlesTotalMax);
-    this.signals = new RecentSignals(limits.recentSignalsMax);
-    this.articles = new RecentArticles(limits.recentArticlesMax);
-    const topics = tailedTopics(limits);
+    const topics = tailedTopics(limits, shards);
     this.tail = new Tail(log, topics, this, clock, logger);
     for (const [topic] of topics) this.#filledFrom.set(topic, this.tail.position(topic));
   }
@@ -245,12 +240,12 @@ export class Live implements TailReader {
   }
 
   #takeSignals(offset: number, signals: readonly Signal[]): void {
-    for (const signal of signals) this.signals.put(signal);
+    for (const signal of signals) this.#options.memory.signals.put(signal);
     this.#listener?.signals({ offset, batch: signals });
   }
 
   #takeArticles(offset: number, articles: readonly Article[]): void {
-    for (const article of articles) this.articles.put(article);
+    for (const article of articles) this.#options.memory.articles.put(article);
     this.#listener?.articles({ offset, batch: articles });
   }
 
@@ -264,10 +259,10 @@ export class Live implements TailReader {
   #stateOf(symbol: string): SymbolState {
     let state = this.#symbols.get(symbol);
     if (!state) {
-      const { recentTradesMax } = this.#options.limits;
+      const { limits, memory } = this.#options;
       const completeFrom = this.#filledFrom.get('market.trades') ?? 0;
       state = {
-        trades: new TradeRing(symbol, recentTradesMax, this.#tradeBudget, completeFrom),
+        trades: new TradeRing(symbol, limits.recentTradesMax, memory.trades, completeFrom),
         quote: new LatestQuote(),
         candles: [],
         days: [],
@@ -278,9 +273,9 @@ export class Live implements TailReader {
   }
 
   #ringOf(state: SymbolState, key: number): CandleRing {
-    const { recentCandlesMax } = this.#options.limits;
+    const { limits, memory } = this.#options;
     const completeFrom = this.#filledFrom.get('market.candles') ?? 0;
-    state.candles[key] ??= new CandleRing(recentCandlesMax, this.#candleBudget, completeFrom);
+    state.candles[key] ??= new CandleRing(limits.recentCandlesMax, memory.candles, completeFrom);
     return state.candles[key];
   }
 
@@ -303,13 +298,15 @@ export class Live implements TailReader {
   }
 
   async #recallOnce(): Promise<void> {
-    const { history } = this.#options;
+    const { history, log, shards } = this.#options;
+    const isOurs = (symbol: string): boolean => partitionOf(symbol, shards) === log.partition;
     const [instruments, days] = await Promise.all([history.instruments(), history.lastDays()]);
-    for (const instrument of instruments) {
+    for (const instrument of instruments.filter(({ symbol }) => isOurs(symbol))) {
       this.#stateOf(instrument.symbol);
       if (!this.#instruments.has(instrument.symbol)) this.#introduce([instrument]);
     }
-    const bySymbol = Map.groupBy(days, (day) => day.symbol);
+    const ours = days.filter(({ symbol }) => isOurs(symbol));
+    const bySymbol = Map.groupBy(ours, (day) => day.symbol);
     for (const [symbol, own] of bySymbol) this.#stateOf(symbol).days = own;
     const silent = [...bySymbol.keys()].filter((symbol) => !this.trades(symbol).latest());
     for (let index = 0; index < silent.length; index += asksAtOnce) {

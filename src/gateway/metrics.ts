@@ -7,9 +7,9 @@ export type GatewayMetrics = ReturnType<typeof gatewayMetrics>;
 
 /** What is only worth asking when somebody reads the metrics. */
 export interface GatewayGauges {
-  lag(): readonly (readonly [Topic, number])[];
+  lag(): ReadonlyMap<Topic, number>;
   connections(): number;
-  subscriptions(): readonly (readonly [stream: string, number])[];
+  subscriptions(): ReadonlyMap<string, number>;
 }
 
 export function gatewayMetrics(registry: Registry) {

@@ -33,33 +33,30 @@ export interface SeriesPage {
 
 /** Throws Failure `not-found` where no name of the instrument is known, or `bad-request`. */
 export async function knownSeries(
-  { live, sources, clock }: RouteContext,
+  { shards, history, clock }: RouteContext,
   given: string,
   adjustment: Adjustment,
   asof: string | undefined,
 ): Promise<Series> {
-  requireReady(live);
+  requireReady(shards);
   if (asof !== undefined) requireDate(asof);
   const symbol = given.toUpperCase();
-  const known = await sources.history.actions(symbol);
+  const known = await history.actions(symbol);
   const series = seriesOf(known, { symbol, adjustment, asof: asof ?? clock.now() });
-  if (!series.names.some((name) => live.has(name.symbol))) throw unknownSymbol(given);
+  if (!series.names.some((name) => shards.has(name.symbol))) throw unknownSymbol(given);
   return series;
 }
 
 /** The calendar of a series' days: its latest name may not have traded yet. */
-export function calendarOfSeries({ live }: RouteContext, { names }: Series): string {
-  const latest = names.findLast(({ symbol }) => live.has(symbol)) ?? names[0];
-  return live.instrument(latest.symbol).calendar;
+export function calendarOfSeries({ shards }: RouteContext, { names }: Series): string {
+  const latest = names.findLast(({ symbol }) => shards.has(symbol)) ?? names[0];
+  return shards.instrument(latest.symbol).calendar;
 }
 
 /** Reads a series from memory, log and store. */
-export function readerOf(
-  { live, sources }: RouteContext,
-  series: Series,
-  days: Days,
-): SeriesReader {
+export function readerOf({ shards }: RouteContext, series: Series, days: Days): SeriesReader {
   return new SeriesReader(series, days, async (symbol, span) => {
+    const { live, sources } = shards.of(symbol);
     if (!live.has(symbol)) return [];
     const ring = live.candles(symbol, span.price, span.interval);
     return await newestCandles(sources, symbol, ring, span);

@@ -5,27 +5,30 @@ import type { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
+import type { History } from '../store/history.ts';
 import { isLoopback, plainAddress } from './address.ts';
 import { cursorHead } from './cursor.ts';
 import type { GatewayLimits } from './limits.ts';
-import type { Live } from './live.ts';
 import type { GatewayLogger } from './logger.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import { mayConnect } from './origin.ts';
-import type { SeamSources } from './seam/unstored.ts';
+import { RowBudget } from './recent/row-budget.ts';
+import type { ServedShards } from './served-shards.ts';
 import type { Stream } from './stream/client-messages.ts';
 import { Connection, WriteTurn } from './stream/connection.ts';
+import { Gate } from './stream/gate.ts';
 import { Hub } from './stream/hub.ts';
 import { SeriesPool } from './stream/series-pool.ts';
 import { Session } from './stream/session.ts';
 import { Subscriber } from './stream/subscriber.ts';
+import { Teller } from './stream/teller.ts';
 import type { Transport } from './stream/transport.ts';
 
 const checkMs = 1_000;
 
 export interface StreamOptions {
-  readonly sources: SeamSources;
-  readonly live: Live;
+  readonly shards: ServedShards;
+  readonly history: Pick<History, 'signals'>;
   readonly metrics: GatewayMetrics;
   readonly limits: GatewayLimits;
   readonly clock: Clock;
@@ -38,7 +41,8 @@ export class Streams {
   readonly subscriber: Subscriber;
   readonly epoch: string;
   readonly #options: StreamOptions;
-  readonly #hub: Hub;
+  /** By partition. */
+  readonly #hubs: readonly Hub[];
   readonly #turn = new WriteTurn();
   readonly #sessions = new Set<Session>();
   /** Clients that were let in, those among them that still wait for history too. */
@@ -47,21 +51,29 @@ export class Streams {
   #isClosing = false;
 
   constructor(options: StreamOptions) {
-    const { sources, live, metrics, limits, clock } = options;
+    const { shards, history, metrics, limits, clock } = options;
     this.#options = options;
-    this.epoch = sources.log.epoch;
-    const series = new SeriesPool(live, sources, limits.indicatedCandlesMax, clock);
-    this.#hub = new Hub(live, series, cursorHead(sources.log), clock, metrics);
-    this.subscriber = new Subscriber(sources, live, this.#hub, series, limits, metrics);
-    live.listen(this.#hub);
+    this.epoch = shards.all[0].sources.log.epoch;
+    const indicatedRows = new RowBudget(limits.indicatedCandlesMax);
+    const reads = new Gate(limits.readsPerTurnMax);
+    const told = shards.all.map((shard) => {
+      const { live, sources } = shard;
+      const series = new SeriesPool(live, sources, indicatedRows, clock);
+      const hub = new Hub(live, series, cursorHead(sources.log), clock, metrics);
+      live.listen(hub);
+      return { hub, teller: new Teller({ shard, hub, series, reads, metrics }) };
+    });
+    this.#hubs = told.map(({ hub }) => hub);
+    const tellers = told.map(({ teller }) => teller);
+    this.subscriber = new Subscriber({ shards, tellers, history, indicatedRows, limits, clock });
   }
 
   get count(): number {
     return this.#sessions.size;
   }
 
-  subscriptions(): [Stream, number][] {
-    return this.#hub.counts();
+  subscriptions(): ReadonlyMap<Stream, number> {
+    return this.subscriber.counts;
   }
 
   /** Looks after clients and tells summaries until the signal aborts. */
@@ -77,7 +89,9 @@ export class Streams {
       every(checkMs, () => {
         for (const session of this.#sessions) session.check();
       }),
-      every(limits.summaryMs, () => this.#hub.tellSummaries()),
+      every(limits.summaryMs, () => {
+        for (const hub of this.#hubs) hub.tellSummaries();
+      }),
     ]);
   }
 
@@ -99,7 +113,7 @@ export class Streams {
   }
 
   requireReady(): void {
-    const waitsFor = this.#isClosing ? 'the server stops' : this.#options.live.waitsFor;
+    const waitsFor = this.#isClosing ? 'the server stops' : this.#options.shards.waitsFor;
     if (waitsFor === null) return;
     throw new Failure('not-ready', `Not ready: ${waitsFor}.`, 'Connect again in a moment.');
   }

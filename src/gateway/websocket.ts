@@ -1,6 +1,6 @@
 // WebSockets: /ws with any number of subscriptions, and the ready-made streams with one that their
 // URL fixes (docs/WEBSOCKET.md). What is refused is refused before the upgrade, as an HTTP problem;
-// where candles are wanted with indicators, the upgrade waits for the history that those need.
+// the upgrade waits for what the subscription needs before it can begin.
 
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
@@ -72,19 +72,19 @@ export class WebSockets {
     };
     try {
       const wanted = this.#wantedBy(request);
-      const joined = wanted && this.#streams.subscriber.prepare(wanted);
+      const prepared = wanted && this.#streams.subscriber.prepare(wanted);
       this.#streams.admit(request, socket);
-      if (!wanted || !joined) {
+      if (!wanted || !prepared) {
         join((session) => session.greet(this.#streams.epoch));
         return;
       }
-      socket.once('close', joined.leave);
+      socket.once('close', prepared.leave);
       const greet = (): void => join((session) => session.fix(wanted));
-      if (wanted.indicators.length === 0) {
+      if (prepared.ready === null) {
         greet();
         return;
       }
-      void joined.filled
+      void prepared.ready
         .then(() => this.#streams.requireReady())
         .then(greet, (error: unknown) => this.#refuse(socket, url, failureForClient(error)));
     } catch (error) {

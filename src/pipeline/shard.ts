@@ -1,20 +1,14 @@
-// Symbols are divided among the partitions of a log by a hash of their name alone, so that a symbol
-// is in the same one whichever source or process brings it.
+// What of a feed is a partition's: all that concerns its symbols, whichever source or process
+// brings it.
 
 import type { EventColumns } from '../contracts/event-columns.ts';
+import { partitionOf } from '../contracts/partition.ts';
 import type { Observations } from '../feeds/feed.ts';
 
 /** One partition of so many. */
 export interface Shard {
   readonly partition: number;
   readonly of: number;
-}
-
-/** FNV-1a of its UTF-8 bytes, 32 bits. */
-export function partitionOf(symbol: string, of: number): number {
-  let hash = 0x811c9dc5;
-  for (const byte of Buffer.from(symbol)) hash = Math.imul(hash ^ byte, 0x01000193);
-  return (hash >>> 0) % of;
 }
 
 export function isOf({ partition, of }: Shard, symbol: string): boolean {

@@ -19,7 +19,11 @@ export interface Tested {
 }
 
 /** A client of which no wait passes but by `clock.advance`. */
-export function testedClient(t: TestContext, url: string, options: ClientOptions = {}): Tested {
+export function testedClient(
+  t: TestContext,
+  url: Parameters<typeof connect>[0],
+  options: ClientOptions = {},
+): Tested {
   const clock = new ManualClock(0);
   const client = connect(url, { clock, random: () => 0.5, ...options });
   const states: ConnectionState[] = [];
@@ -29,7 +33,11 @@ export function testedClient(t: TestContext, url: string, options: ClientOptions
 }
 
 /** The same, but it does not wait to come back. */
-export function eagerClient(t: TestContext, url: string, options: ClientOptions = {}): Tested {
+export function eagerClient(
+  t: TestContext,
+  url: Parameters<typeof connect>[0],
+  options: ClientOptions = {},
+): Tested {
   const tested = testedClient(t, url, options);
   tested.client.onState(({ status }) => {
     if (status === 'waiting') setImmediate(() => tested.client.retry());

@@ -80,6 +80,15 @@ export class Kept {
     return true;
   }
 
+  /** Ends it, and starts it again once it has ended. */
+  async restart(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    if (this.isOver) return;
+    const { finished } = this.#running;
+    this.#isKilled = true;
+    this.#signal(signal);
+    await finished;
+  }
+
   async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     this.#isEnded = true;
     if (!this.isOver) this.#signal(signal);

@@ -85,15 +85,15 @@ class Plant {
     for (const seconds of [0.002, 0.003, 0.004, 0.03]) meters.commit.observe(seconds);
     this.#gateway = await startGateway({
       listener: await listen({ host: '127.0.0.1', port: this.#port }),
-      log: this.#log,
+      shards: [{ log: this.#log, ...this.history.of(0) }],
       history: this.history,
       exports: noExports,
-      stored: this.history.stored,
       registry,
       metricsText: () => registry.metrics(),
       health: async () => this.health,
       clock: systemClock,
       logger: pino({ level: 'silent' }),
+      compression: false,
     });
     this.#port = Number(new URL(this.url).port);
   }

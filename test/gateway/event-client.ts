@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
-import { complaintOf, type Message, type Rig } from './rig.ts';
+import { complaintOf, type Message, type Served } from './rig.ts';
 
 export interface StreamEvent {
   /** What a browser would give back if the stream were cut now. */
@@ -23,7 +23,7 @@ export class EventClient {
     this.#events = this.#read(lastEventId);
   }
 
-  static async open(one: Rig, query: string, lastEventId = ''): Promise<EventClient> {
+  static async open(one: Served, query: string, lastEventId = ''): Promise<EventClient> {
     const headers = lastEventId === '' ? {} : { 'last-event-id': lastEventId };
     const asked = request(`${one.gateway.url}/api/v1/stream?${query}`, { agent: false, headers });
     asked.end();

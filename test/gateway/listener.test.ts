@@ -19,17 +19,19 @@ const free = { host: '127.0.0.1', port: 0 };
 
 async function gatewayAt(listener: Listener) {
   const log = new MemoryLog();
+  const history = new MemoryHistory(log);
   const registry = new Registry();
   return await startGateway({
     listener,
-    log,
-    history: new MemoryHistory(log),
+    shards: [{ log, ...history.of(0) }],
+    history,
     exports: noExports,
     registry,
     metricsText: () => registry.metrics(),
     health: async () => healthy,
     clock: systemClock,
     logger: pino({ level: 'silent' }),
+    compression: false,
   });
 }
 

@@ -50,10 +50,21 @@ function noDatabase(): never {
   throw new Failure('database-unavailable', 'There is no database.', 'Give the rig a store.');
 }
 
+/** How far a log is stored. */
+class Stored {
+  readonly positions = new Map<Topic, number>();
+  readonly lost = new Map<Topic, number>();
+
+  /** As the gateway asks: one past the last offset that is stored. */
+  readonly stored = (topic: Topic): number => this.positions.get(topic) ?? 0;
+
+  /** As the gateway asks: where the newest range ends that the log lost before it was stored. */
+  readonly storeLost = (topic: Topic): number => this.lost.get(topic) ?? 0;
+}
+
 export class MemoryHistory implements History {
-  readonly #log: Log;
-  readonly #positions = new Map<Topic, number>();
-  readonly #lost = new Map<Topic, number>();
+  readonly #logs: readonly Log[];
+  readonly #stored: readonly Stored[];
   readonly #instruments = new Map<string, Instrument>();
   readonly #trades: StoredTrade[] = [];
   readonly #candles = new Map<string, Candle>();
@@ -63,42 +74,41 @@ export class MemoryHistory implements History {
   /** Set to make every answer fail. */
   failure: Error | null = null;
 
-  constructor(log: Log) {
-    this.#log = log;
+  /** By partition. */
+  constructor(...logs: readonly Log[]) {
+    this.#logs = logs;
+    this.#stored = logs.map(() => new Stored());
   }
 
-  /** As the gateway asks: one past the last offset that is stored. */
-  readonly stored = (topic: Topic): number => this.#positions.get(topic) ?? 0;
+  /** How far a partition is stored. */
+  of(partition: number): Pick<Stored, 'stored' | 'storeLost'> {
+    return this.#stored[partition];
+  }
 
-  /** As the gateway asks: where the newest range ends that the log lost before it was stored. */
-  readonly storeLost = (topic: Topic): number => this.#lost.get(topic) ?? 0;
-
-  /** Stores what the log holds before `offset`, whole batches. */
-  async persist(topic: Topic, offset = Number.POSITIVE_INFINITY): Promise<void> {
+  /** Stores what a log holds before `offset`, whole batches. */
+  async persist(topic: Topic, offset = Number.POSITIVE_INFINITY, partition = 0): Promise<void> {
+    const { positions, lost: losses } = this.#stored[partition];
     for (;;) {
-      const read = await this.#log.read(topic, this.stored(topic), 1 << 24);
-      const { batches, lost, next } = read;
-      for (const { to } of lost) this.#lost.set(topic, to);
+      const from = positions.get(topic) ?? 0;
+      const { batches, lost, next } = await this.#logs[partition].read(topic, from, 1 << 24);
+      for (const { to } of lost) losses.set(topic, to);
       if (batches.length === 0) {
-        this.#positions.set(topic, next);
+        positions.set(topic, next);
         return;
       }
       for (const { offset: start, count, bytes } of batches) {
         if (start + count > offset) return;
         this.#store(topic, start, bytes);
-        this.#positions.set(topic, start + count);
+        positions.set(topic, start + count);
       }
     }
   }
 
+  /** All that every log holds. */
   async persistAll(): Promise<void> {
-    for (const topic of [
-      'instruments',
-      'market.trades',
-      'market.candles',
-      'market.signals',
-    ] as const) {
-      await this.persist(topic);
+    const topics = ['instruments', 'market.trades', 'market.candles', 'market.signals'] as const;
+    for (const partition of this.#logs.keys()) {
+      for (const topic of topics) await this.persist(topic, Number.POSITIVE_INFINITY, partition);
     }
   }
 
@@ -162,7 +172,7 @@ export class MemoryHistory implements History {
     const { priceScale, sizeScale } = batch.instruments[batch.instrument[row]];
     const { source, scope, tape } = batch;
     const { verdict } = trade;
-    const place = { epoch: this.#log.epoch, partition: 0 };
+    const place = { epoch: this.#logs[0].epoch, partition: 0 };
     const tag = batch.tags[batch.tag[row]];
     return { ...place, ...tag, source, scope, tape, verdict, priceScale, sizeScale };
   }

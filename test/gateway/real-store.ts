@@ -38,6 +38,7 @@ export class RealStore {
       history: this.#history,
       exports: await openExports(database),
       stored: (topic: Topic) => this.#positions[topic] ?? 0,
+      storeLost: () => 0,
     };
   }
 

@@ -1,31 +1,35 @@
-// Thousands of cuts, stalls and resumes: clients of every stream and policy over a real log, whose
-// network is cut and stalled at random, and who go on from the last cursor that reached them. What
-// they got, put together, is everything once and in order, or is declared.
+// Thousands of cuts, stalls and resumes: clients of every stream and policy over real logs, whose
+// network is cut and stalled at random, and who go on from the last cursors that reached them, at
+// any of the gateways, one of which hears of everything late. What they got, put together, is
+// everything once and in the order of each log, or is declared.
 
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { suite, test } from 'node:test';
+import { suite, type TestContext, test } from 'node:test';
 import { Registry } from '@prometheus-io/client';
 import { pino } from 'pino';
-import { systemClock } from '../../src/base/clock.ts';
+import { Whereabouts } from '../../client/whereabouts.ts';
+import { ManualClock, systemClock } from '../../src/base/clock.ts';
 import { type Prng, prng } from '../../src/base/prng.ts';
 import type { Article } from '../../src/contracts/article.ts';
+import { partitionOf } from '../../src/contracts/partition.ts';
 import { formatTime } from '../../src/contracts/time.ts';
-import { cursorHead } from '../../src/gateway/cursor.ts';
 import { defaultLimits } from '../../src/gateway/limits.ts';
 import { Live } from '../../src/gateway/live.ts';
 import { gatewayMetrics } from '../../src/gateway/metrics.ts';
+import { SharedMemory } from '../../src/gateway/recent/shared-memory.ts';
+import { ServedShards } from '../../src/gateway/served-shards.ts';
 import type { Policy, Stream } from '../../src/gateway/stream/client-messages.ts';
 import type { Outlet } from '../../src/gateway/stream/connection.ts';
-import { Hub } from '../../src/gateway/stream/hub.ts';
 import type { Ready } from '../../src/gateway/stream/ready.ts';
-import { SeriesPool } from '../../src/gateway/stream/series-pool.ts';
-import { Subscriber } from '../../src/gateway/stream/subscriber.ts';
-import { wantedOf } from '../../src/gateway/stream/wanted.ts';
+import type { Subscriber } from '../../src/gateway/stream/subscriber.ts';
+import { type Wanted, wantedOf } from '../../src/gateway/stream/wanted.ts';
+import { Streams } from '../../src/gateway/streams.ts';
 import type { Log } from '../../src/log/log.ts';
 import { openEmbeddedLog } from '../../src/log/log-embedded.ts';
+import { LateLog } from './late-log.ts';
 import { MemoryHistory } from './memory-history.ts';
 import { MemoryLog } from './memory-log.ts';
 import { payloads } from './payloads.ts';
@@ -33,11 +37,13 @@ import type { Message } from './rig.ts';
 import { monday, second, Tape, type TapeCandle } from './tape.ts';
 
 const seed = Number(process.env.FC_SEED ?? 20_261_121);
-const symbols = ['A', 'B', 'C', 'D', 'E'];
+/** Of three partitions 0, 0, 1, 1 and 2. */
+const symbols = ['A', 'B', 'C', 'E', 'G'];
 const logger = pino({ level: 'silent' });
 
-/** What was written: its log offset, its symbol, and a value that tells it apart. */
+/** What was written: where, its symbol, and a value that tells it apart. */
 interface Fact {
+  readonly partition: number;
   readonly offset: number;
   readonly symbol: string;
   readonly value: string;
@@ -55,21 +61,25 @@ class Market {
     alerts: [],
     news: [],
   };
-  readonly #tape: Tape;
+  /** By partition. */
+  readonly #tapes: readonly Tape[];
   readonly #random: Prng;
   readonly #minutes = new Map<string, number>();
   #value = 0;
 
-  constructor(log: Log, random: Prng) {
-    this.#tape = new Tape(log);
+  constructor(logs: readonly Log[], random: Prng) {
+    this.#tapes = logs.map((log) => new Tape(log));
     this.#random = random;
   }
 
   async introduce(): Promise<void> {
-    await this.#tape.introduce(...symbols);
+    for (const [partition, tape] of this.#tapes.entries()) {
+      const ours = symbols.filter((symbol) => this.#partitionOf(symbol) === partition);
+      await tape.introduce(...ours);
+    }
   }
 
-  /** A batch of each kind, or of some, in one fsync. */
+  /** A batch of each kind, or of some, to each log, in one fsync. */
   async write(): Promise<void> {
     const rows = (): string[] =>
       Array.from({ length: this.#random.integer(9) }, () => symbols[this.#random.integer(5)]);
@@ -80,17 +90,17 @@ class Market {
     const [trades, quotes, alerts] = [rows().map(next), rows().map(next), rows().map(next)];
     const news = rows().map(next);
     const candles = rows().flatMap((symbol) => this.#candles(symbol));
-    const tape = this.#tape;
-    const signals = alerts.map(({ symbol, price }) => signalOf(symbol, price));
     await Promise.all([
-      this.#keep('trades', trades, () => tape.trades(...trades)),
-      this.#keep('quotes', quotes, () => tape.quotes(...quotes)),
-      this.#keep('candles', candles, () => tape.candles(...candles)),
-      this.#keep('alerts', alerts, () => tape.signals(...signals)),
-      this.#keep('news', news, () =>
-        tape.articles(...news.map(({ symbol, price }) => articleOf(symbol, price))),
-      ),
+      this.#keep('trades', trades, (tape, rows) => tape.trades(...rows)),
+      this.#keep('quotes', quotes, (tape, rows) => tape.quotes(...rows)),
+      this.#keep('candles', candles, (tape, rows) => tape.candles(...rows)),
+      this.#keep('alerts', alerts, (tape, rows) => tape.signals(...rows.map(signalOf))),
+      this.#keep('news', news, (tape, rows) => tape.articles(...rows.map(articleOf))),
     ]);
+  }
+
+  #partitionOf(symbol: string): number {
+    return partitionOf(symbol, this.#tapes.length);
   }
 
   /** The newest minute changes, or closes and another opens, or one of before is revised. */
@@ -109,22 +119,30 @@ class Market {
     return [candle(minute, 'final'), candle(minute + 1, 'open')];
   }
 
-  async #keep(
+  async #keep<Row extends { symbol: string; state?: string; price?: unknown; cents?: number }>(
     kind: Kind,
-    rows: readonly { symbol: string; state?: string; price?: unknown; cents?: number }[],
-    write: () => Promise<number>,
+    rows: readonly Row[],
+    write: (tape: Tape, rows: readonly Row[]) => Promise<number>,
   ): Promise<void> {
-    if (rows.length === 0) return;
-    const offset = await write();
-    for (const [row, { symbol, state, price, cents }] of rows.entries()) {
-      const value = String(Number(cents ?? price) / 100);
-      const isOpen = state === 'open';
-      this.facts[kind].push({ offset: offset + row, symbol, value, isOpen });
-    }
+    const byPartition = Map.groupBy(rows, ({ symbol }) => this.#partitionOf(symbol));
+    const writes = [...byPartition].map(async ([partition, ours]) => {
+      const offset = await write(this.#tapes[partition], ours);
+      for (const [row, { symbol, state, price, cents }] of ours.entries()) {
+        const value = String(Number(cents ?? price) / 100);
+        const isOpen = state === 'open';
+        this.facts[kind].push({ partition, offset: offset + row, symbol, value, isOpen });
+      }
+    });
+    await Promise.all(writes);
   }
 }
 
-function signalOf(symbol: string, value: number) {
+interface Priced {
+  readonly symbol: string;
+  readonly price: number;
+}
+
+function signalOf({ symbol, price: value }: Priced) {
   return {
     id: `id${value}`,
     kind: 'volatility' as const,
@@ -139,7 +157,7 @@ function signalOf(symbol: string, value: number) {
   };
 }
 
-function articleOf(symbol: string, value: number): Article {
+function articleOf({ symbol, price: value }: Priced): Article {
   const time = formatTime(monday + value);
   return {
     id: `id${value}`,
@@ -199,16 +217,22 @@ class Client {
   /** The newest value of each symbol that it knows. */
   readonly newest = new Map<string, string>();
   wire = new Wire();
+  /** Whether it waits for a gateway that hears late, and how often it did. */
+  isWaiting = false;
+  waits = 0;
   cuts = 0;
   stalls = 0;
-  readonly #subscriber: Subscriber;
+  readonly #subscribers: readonly Subscriber[];
+  readonly #random: Prng;
   readonly #isAll: boolean;
-  #cursor: string | undefined;
-  #first = Number.NaN;
+  readonly #place = new Whereabouts();
+  /** By partition, the offset of its first cursor. */
+  #first: ReadonlyMap<number, number> | null = null;
   #end: () => void = () => undefined;
 
-  constructor(subscriber: Subscriber, kind: Kind, policy: Policy, random: Prng) {
-    this.#subscriber = subscriber;
+  constructor(subscribers: readonly Subscriber[], kind: Kind, policy: Policy, random: Prng) {
+    this.#subscribers = subscribers;
+    this.#random = random;
     this.kind = kind;
     this.policy = policy;
     this.#isAll = random.integer(3) === 0;
@@ -239,7 +263,7 @@ class Client {
   receive(count = this.wire.underWay.length): void {
     for (const message of this.wire.underWay.splice(0, count)) {
       this.told.push(message);
-      if (message.cursor) this.#cursor = message.cursor;
+      if (message.cursor) this.#place.move(message.cursor);
       const value = shownBy[message.type]?.(message);
       if (value !== undefined) this.newest.set(message.symbol, value);
     }
@@ -247,24 +271,37 @@ class Client {
 
   /** What it must have been told since it first came, by the facts. */
   expected(facts: readonly Fact[]): Fact[] {
-    return facts.filter(
-      ({ offset, symbol }) => offset > this.#first && this.symbols.includes(symbol),
-    );
+    return facts.filter(({ partition, offset, symbol }) => {
+      return offset > (this.#first?.get(partition) ?? 0) && this.symbols.includes(symbol);
+    });
   }
 
   #connect(): void {
     const { kind, policy } = this;
     const list = this.#isAll ? ('*' as const) : [...this.symbols];
     const asked = { op: 'subscribe' as const, id: 'w', stream: kind, symbols: list, policy };
-    const cursor = this.#cursor;
-    const wanted = wantedOf(cursor === undefined ? asked : { ...asked, cursor });
-    const begin = this.#subscriber.begin(wanted, 'w', null);
-    this.#cursor = begin.cursor;
-    if (Number.isNaN(this.#first)) this.#first = begin.from - 1;
-    for (const row of begin.snapshot as Message[]) {
-      this.newest.set(row.symbol, shownBy[typeOf[kind]](row));
+    const { cursor } = this.#place;
+    const wanted = wantedOf(cursor === null ? asked : { ...asked, cursor });
+    const subscriber = this.#subscribers[this.#random.integer(this.#subscribers.length)];
+    const { ready, leave } = subscriber.prepare(wanted);
+    this.#end = leave;
+    this.isWaiting = ready !== null;
+    this.waits += Number(this.isWaiting);
+    const { wire } = this;
+    if (ready === null) this.#begin(subscriber, wanted);
+    else void ready.then(() => wire === this.wire && this.#begin(subscriber, wanted));
+  }
+
+  #begin(subscriber: Subscriber, wanted: Wanted): void {
+    this.isWaiting = false;
+    const { cursor, snapshot, gap, parts } = subscriber.begin(wanted, 'w', null);
+    assert.equal(gap, null);
+    this.#place.begin(cursor);
+    this.#first ??= new Map(cursor.split(',').map((one) => [partitionIn(one), offsetOf(one)]));
+    for (const row of snapshot as Message[]) {
+      this.newest.set(row.symbol, shownBy[typeOf[this.kind]](row));
     }
-    this.#end = this.#subscriber.subscribe(this.wire, wanted, 'w', begin.from);
+    this.#end = subscriber.subscribe(this.wire, wanted, 'w', parts);
   }
 }
 
@@ -277,25 +314,41 @@ const typeOf: Record<Kind, string> = {
 };
 
 const offsetOf = (cursor: string): number => Number(cursor.split(':')[2]);
+const partitionIn = (cursor: string): number => Number(cursor.split(':')[1]);
 
 function assertAllOrDeclared(client: Client, facts: readonly Fact[]): void {
-  const { kind, policy, told } = client;
-  const name = `${kind} ${policy} ${client.symbols.join('')}`;
+  const expected = client.expected(facts);
+  const partitions = new Set(client.told.map(({ cursor, from }) => partitionIn(cursor ?? from)));
+  for (const { partition } of expected) partitions.add(partition);
+  for (const partition of partitions) {
+    const ofPartition = expected.filter((fact) => fact.partition === partition);
+    assertPartition(client, partition, ofPartition, facts);
+  }
+}
+
+function assertPartition(
+  client: Client,
+  partition: number,
+  expected: readonly Fact[],
+  facts: readonly Fact[],
+): void {
+  const { kind, policy } = client;
+  const told = client.told.filter(({ cursor, from }) => partitionIn(cursor ?? from) === partition);
+  const name = `${kind} ${policy} ${client.symbols.join('')} ${partition}`;
   const messages = told.filter(({ type }) => type in shownBy);
   const cursors = messages.map(({ cursor }) => offsetOf(cursor));
+  if (policy === 'conflate') {
+    const newest = new Map(facts.map(({ symbol, value }) => [symbol, value]));
+    for (const symbol of client.symbols.filter((one) => newest.has(one) && kind !== 'candles')) {
+      assert.equal(client.newest.get(symbol), newest.get(symbol), `${name}: ${symbol}`);
+    }
+    return;
+  }
   assert.deepEqual(
     cursors,
     cursors.toSorted((a, b) => a - b),
     `${name}: in order`,
   );
-  const expected = client.expected(facts);
-  const newest = new Map(facts.map(({ symbol, value, isOpen }) => [symbol, { value, isOpen }]));
-  if (policy === 'conflate') {
-    for (const symbol of client.symbols.filter((one) => newest.has(one) && kind !== 'candles')) {
-      assert.equal(client.newest.get(symbol), newest.get(symbol)?.value, `${name}: ${symbol}`);
-    }
-    return;
-  }
   assert.equal(new Set(cursors).size, cursors.length, `${name}: each once`);
   const spans = told.filter(({ type }) => type === 'gap' || type === 'skip');
   const declared = (offset: number): boolean =>
@@ -321,23 +374,38 @@ function assertAllOrDeclared(client: Client, facts: readonly Fact[]): void {
   }
 }
 
-async function run(log: Log, forget: (market: Market) => void): Promise<Client[]> {
-  const random = prng(seed);
-  const history = new MemoryHistory(log);
-  const metrics = gatewayMetrics(new Registry());
+const metrics = gatewayMetrics(new Registry());
+const clock = new ManualClock(monday);
+
+/** What is told of these logs, until the signal aborts. */
+function streamsOver(logs: readonly Log[], signal: AbortSignal) {
   const limits = defaultLimits;
-  const clock = systemClock;
-  const { stored, storeLost } = history;
-  const sources = { log, history, stored, storeLost, unstoredRecordsMax: 1e6 };
-  const market = new Market(log, random);
+  const history = new MemoryHistory(...logs);
+  const memory = new SharedMemory(limits);
+  const common = { history, limits, metrics, clock, logger };
+  const all = logs.map((log) => {
+    const live = new Live({ log, shards: logs.length, memory, ...common });
+    const sources = { log, history, ...history.of(log.partition), unstoredRecordsMax: 1e6 };
+    return { live, sources };
+  });
+  const shards = new ServedShards(all, memory);
+  const { subscriber } = new Streams({ shards, ...common, allowedOrigins: [] });
+  return { shards, subscriber, running: shards.run(signal) };
+}
+
+async function run(
+  logs: readonly Log[],
+  forget: (market: Market) => void,
+  lateLogs: readonly LateLog[] = [],
+): Promise<Client[]> {
+  const random = prng(seed);
+  const market = new Market(logs, random);
   await market.introduce();
-  const live = new Live({ log, history, limits, metrics, clock, logger });
-  const series = new SeriesPool(live, sources, limits.indicatedCandlesMax, clock);
-  const hub = new Hub(live, series, cursorHead(log), clock, metrics);
-  const subscriber = new Subscriber(sources, live, hub, series, limits, metrics);
-  live.listen(hub);
   const stopped = new AbortController();
-  const running = live.run(stopped.signal);
+  const gateways = [logs, ...(lateLogs.length > 0 ? [lateLogs] : [])].map((all) =>
+    streamsOver(all, stopped.signal),
+  );
+  const subscribers = gateways.map(({ subscriber }) => subscriber);
   const policies: readonly [Kind, Policy][] = [
     ['trades', 'lossless'],
     ['trades', 'conflate'],
@@ -357,22 +425,33 @@ async function run(log: Log, forget: (market: Market) => void): Promise<Client[]
   for (let step = 0; step < 200; step++) {
     await market.write();
     if (random.integer(3) > 0) await turn();
-    if (step < 60) clients.push(new Client(subscriber, ...policies[step % 12], random));
+    for (const log of lateLogs) if (random.integer(6) === 0) log.look();
+    await clock.advance(10);
+    if (step < 60) clients.push(new Client(subscribers, ...policies[step % 12], random));
     for (const client of clients) act(client, random);
     forget(market);
   }
   for (const client of clients) client.wire.unstall();
   for (let quiet = 0; quiet < 100; ) {
+    for (const log of lateLogs) log.look();
+    await clock.advance(10);
     await turn();
-    const isBusy = live.tail.lags().some(([, lag]) => lag > 0);
-    const underWay = clients.some(({ wire }) => wire.underWay.length > 0 || !wire.isOpen);
+    const isBusy = gateways.some(({ shards }) =>
+      shards
+        .lags()
+        .values()
+        .some((lag) => lag > 0),
+    );
+    const underWay = clients.some(
+      ({ wire, isWaiting }) => wire.underWay.length > 0 || !wire.isOpen || isWaiting,
+    );
     for (const client of clients) client.reconnectIfClosed();
     for (const client of clients) client.receive();
     quiet = isBusy || underWay ? 0 : quiet + 1;
   }
   for (const client of clients) assertAllOrDeclared(client, market.facts[client.kind]);
   stopped.abort();
-  await running;
+  for (const { running } of gateways) await running;
   return clients;
 }
 
@@ -388,24 +467,48 @@ function act(client: Client, random: Prng): void {
   }
 }
 
+/** Embedded logs, one to a partition. */
+async function embeddedLogs(t: TestContext, partitions: number): Promise<Log[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'tapeline-resume-'));
+  const logs: Log[] = [];
+  for (let partition = 0; partition < partitions; partition++) {
+    const place = join(folder, String(partition));
+    const log = await openEmbeddedLog({ folder: place, logger, clock: systemClock });
+    logs.push(Object.defineProperty(log, 'partition', { value: partition }));
+  }
+  t.after(async () => {
+    for (const log of logs) await log.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+  return logs;
+}
+
+function assertNoGaps(clients: readonly Client[]): void {
+  const cuts = clients.reduce((sum, client) => sum + client.cuts, 0);
+  const stalls = clients.reduce((sum, client) => sum + client.stalls, 0);
+  assert(cuts > 2_000 && stalls > 800, `${cuts} cuts, ${stalls} stalls`);
+  const gaps = clients.flatMap(({ told }) => told.filter(({ type }) => type === 'gap'));
+  assert.deepEqual(gaps, []);
+}
+
 suite('after any cuts and stalls a client has had everything, or was told what it missed', () => {
   test('over the embedded log', async (t) => {
-    const folder = await mkdtemp(join(tmpdir(), 'tapeline-resume-'));
-    t.after(() => rm(folder, { recursive: true, force: true }));
-    const log = await openEmbeddedLog({ folder, logger, clock: systemClock });
-    const clients = await run(log, () => undefined);
-    await log.close();
-    const cuts = clients.reduce((sum, client) => sum + client.cuts, 0);
-    const stalls = clients.reduce((sum, client) => sum + client.stalls, 0);
-    assert(cuts > 2_000 && stalls > 800, `${cuts} cuts, ${stalls} stalls`);
-    const gaps = clients.flatMap(({ told }) => told.filter(({ type }) => type === 'gap'));
-    assert.deepEqual(gaps, []);
+    assertNoGaps(await run(await embeddedLogs(t, 1), () => undefined));
+  });
+
+  test('over three logs and two gateways, one of which hears late', async (t) => {
+    const logs = await embeddedLogs(t, 3);
+    const late = logs.map((log) => new LateLog(log));
+    const clients = await run(logs, () => undefined, late);
+    assertNoGaps(clients);
+    const waits = clients.reduce((sum, client) => sum + client.waits, 0);
+    assert(waits > 100, `${waits} waits`);
   });
 
   test('over a log that forgets', async () => {
     const log = new MemoryLog();
     const random = prng(seed);
-    const clients = await run(log, ({ facts }) => {
+    const clients = await run([log], ({ facts }) => {
       const { end } = log.range('market.trades');
       const kept = facts.trades.findLast(({ offset }) => offset < end - 8)?.offset;
       if (kept !== undefined && random.integer(4) === 0) log.forgetTo('market.trades', kept);

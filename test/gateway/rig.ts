@@ -12,7 +12,12 @@ import { pino } from 'pino';
 import { Compile } from 'typebox/compile';
 import { WebSocket } from 'ws';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
-import { type Gateway, type GatewayOptions, startGateway } from '../../src/gateway/gateway.ts';
+import {
+  type Gateway,
+  type GatewayOptions,
+  type ShardToServe,
+  startGateway,
+} from '../../src/gateway/gateway.ts';
 import type { HealthReport } from '../../src/gateway/health.ts';
 import type { GatewayLimits } from '../../src/gateway/limits.ts';
 import { listen } from '../../src/gateway/listener.ts';
@@ -35,11 +40,9 @@ export const healthy: HealthReport = {
 
 const silent = pino({ level: 'silent' });
 
-export interface Rig {
+/** A gateway, and what asks it. */
+export interface Served {
   readonly gateway: Gateway;
-  readonly log: Log;
-  readonly history: MemoryHistory;
-  readonly tape: Tape;
   readonly registry: Registry;
   /** A JSON answer and its status. */
   get(path: string, init?: RequestInit): Promise<Answer>;
@@ -49,8 +52,14 @@ export interface Rig {
   ready(): Promise<void>;
   /** Resolves when the gateway's metrics are so. */
   measures(pattern: RegExp): Promise<void>;
-  /** Resolves when the gateway has read all that the log holds. */
+  /** Resolves when the gateway has read all that its logs hold. */
   settled(): Promise<void>;
+}
+
+export interface Rig extends Served {
+  readonly log: Log;
+  readonly history: MemoryHistory;
+  readonly tape: Tape;
 }
 
 /** Each test looks into what it expects. */
@@ -62,28 +71,29 @@ export interface Answer {
   readonly body: Json;
 }
 
-export interface RigOptions {
-  /** A MemoryLog where the test cuts it; otherwise the embedded log in a folder of its own. */
-  readonly log?: Log;
-  /** What the store reads, where that is not the same. */
-  readonly storeLog?: Log;
+export interface ServeOptions {
   readonly limits?: Partial<GatewayLimits>;
   readonly clock?: Clock;
   readonly health?: () => Promise<HealthReport>;
   readonly allowedOrigins?: readonly string[];
   readonly compression?: boolean;
-  /** A real store, in place of the one in memory. */
-  readonly store?: (
-    log: Log,
-  ) => Promise<
-    Pick<GatewayOptions, 'history' | 'stored'> & Partial<Pick<GatewayOptions, 'exports'>>
-  >;
   /** The gateway is not going to be ready: do not wait for it. */
   readonly isUnready?: boolean;
   readonly pageFolder?: string;
+}
+
+export interface RigOptions extends ServeOptions {
+  /** A MemoryLog where the test cuts it; otherwise the embedded log in a folder of its own. */
+  readonly log?: Log;
+  /** What the store reads, where that is not the same. */
+  readonly storeLog?: Log;
+  /** A real store, in place of the one in memory. */
+  readonly store?: (log: Log) => Promise<Store & Omit<ShardToServe, 'log'>>;
   /** Fills log and store before the gateway starts. */
   readonly before?: (tape: Tape, history: MemoryHistory) => Promise<void>;
 }
+
+type Store = Pick<GatewayOptions, 'history' | 'exports'>;
 
 export async function rig(test: TestContext, options: RigOptions = {}): Promise<Rig> {
   const log = options.log ?? (await embeddedLog());
@@ -92,17 +102,26 @@ export async function rig(test: TestContext, options: RigOptions = {}): Promise<
   await tape.introduce('AAPL', 'MSFT');
   await history.persistAll();
   await options.before?.(tape, history);
+  const inMemory = { history, exports: noExports, ...history.of(0) };
+  const { stored, storeLost, ...store } = (await options.store?.(log)) ?? inMemory;
+  const served = await serve(test, [{ log, stored, storeLost }], store, options);
+  test.after(() => log.close());
+  return { ...served, log, history, tape };
+}
+
+/** A gateway over logs that are the test's to close. */
+export async function serve(
+  test: TestContext,
+  shards: readonly ShardToServe[],
+  store: Store,
+  options: ServeOptions = {},
+): Promise<Served> {
   const registry = new Registry();
   const limits = options.limits ? { limits: options.limits } : {};
   const gateway = await startGateway({
     listener: await listen({ host: '127.0.0.1', port: 0, ...limits }),
-    log,
-    exports: noExports,
-    ...((await options.store?.(log)) ?? {
-      history,
-      stored: history.stored,
-      storeLost: history.storeLost,
-    }),
+    shards,
+    ...store,
     ...(options.allowedOrigins ? { allowedOrigins: options.allowedOrigins } : {}),
     compression: options.compression ?? false,
     registry,
@@ -117,7 +136,6 @@ export async function rig(test: TestContext, options: RigOptions = {}): Promise<
   test.after(async () => {
     for (const client of clients) client.socket.terminate();
     await gateway.close();
-    await log.close();
   });
   const get = (path: string, init?: RequestInit): Promise<Answer> =>
     fetchJson(`${gateway.url}${path}`, init);
@@ -127,9 +145,6 @@ export async function rig(test: TestContext, options: RigOptions = {}): Promise<
   if (!options.isUnready) await ready();
   return {
     gateway,
-    log,
-    history,
-    tape,
     registry,
     get,
     async connect(path) {
@@ -177,7 +192,7 @@ export async function fetchJson(url: string, init?: RequestInit): Promise<Answer
 }
 
 /** The status and problem of a handshake that is refused. */
-export async function refusal(one: Rig, path: string, headers: Record<string, string> = {}) {
+export async function refusal(one: Served, path: string, headers: Record<string, string> = {}) {
   const { hostname, port } = new URL(one.gateway.url);
   const handshake = {
     connection: 'Upgrade',

@@ -1,8 +1,9 @@
 import { strict as assert } from 'node:assert/strict';
 import { test } from 'node:test';
 import { micros } from '../../src/base/clock.ts';
+import { partitionOf } from '../../src/contracts/partition.ts';
 import { Observations } from '../../src/feeds/feed.ts';
-import { keepShard, partitionOf } from '../../src/pipeline/shard.ts';
+import { keepShard } from '../../src/pipeline/shard.ts';
 
 test('the partition of a symbol is its FNV-1a hash, the same for ever', () => {
   // Vectors of draft-eastlake-fnv, 32 bits.

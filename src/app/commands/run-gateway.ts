@@ -1,13 +1,12 @@
 // `tapeline run gateway`: serves all partitions of the log, and the store, as one. Any number of
-// them may run; what a cursor names is a place in one of them, so a client that comes back to
-// another begins anew and is told so.
+// them may run: a client that comes back to another one goes on where it was.
 
 import { systemClock } from '../../base/clock.ts';
 import { Failure, messageOf } from '../../base/failure.ts';
 import { startGateway } from '../../gateway/gateway.ts';
 import { type HealthReport, unknownFigures } from '../../gateway/health.ts';
 import { listen } from '../../gateway/listener.ts';
-import type { MergedLog } from '../../log/log-merged.ts';
+import type { Log } from '../../log/log.ts';
 import type { Config } from '../config.ts';
 import { logHealth } from '../log-health.ts';
 import { openLogger } from '../logger.ts';
@@ -21,13 +20,16 @@ import {
   openDatabase,
   openExports,
   openHistory,
-  openMergedShards,
+  openPositions,
+  openShardLogs,
   openSharedCounts,
   prepareCluster,
   sharedDatabase,
 } from '../wire.ts';
 
 const refreshMs = 500;
+/** What their log had lost when they came to it, processes that persist count and do not tell. */
+const nobodySays = (): number => 0;
 
 export async function runGateway(config: Config): Promise<void> {
   const logger = openLogger(config.logLevel, 'stdout');
@@ -41,28 +43,30 @@ export async function runGateway(config: Config): Promise<void> {
   const database = await onceReachable(async () => await openDatabase(shared, logger), wait);
   ends.defer(() => database.stop());
   waitsFor = 'the end of the log is read';
-  const { log, positions } = await onceReachable(
-    async () => await openMergedShards(config, database.connection, logger),
+  const open = async () => await openShardLogs(config, logger);
+  const logs = await onceReachable(open, wait);
+  ends.defer(async () => await Promise.all(logs.map((log) => log.close())).then(() => undefined));
+  const { epoch } = logs[0] as Log;
+  const positions = await onceReachable(
+    async () => await openPositions(database.connection, epoch),
     wait,
   );
-  ends.defer(() => log.close());
   ends.defer(() => positions.close());
   const history = await openHistory(database.connection);
   ends.defer(() => history.close());
   const sharedCounts = await openSharedCounts(config, logger);
   if (sharedCounts) ends.defer(() => sharedCounts.close());
-  const watch = new StoreWatch(log, positions);
+  const watch = new StoreWatch(logs, positions);
   const registry = ownRegistry('gateway', config.kafka?.instance);
   const gateway = await startGateway({
     listener,
-    log,
+    shards: logs.map((log) => ({
+      log,
+      stored: (topic) => (isStored(topic) ? positions.of(topic, log.partition) : notStored),
+      storeLost: nobodySays,
+    })),
     history,
     exports: await openExports(database.connection),
-    stored: (topic) => {
-      return isStored(topic)
-        ? log.storedThrough(topic, (partition) => positions.of(topic, partition))
-        : notStored;
-    },
     registry,
     metricsText: async () => await registry.metrics(),
     health: async () => watch.report(),
@@ -81,20 +85,22 @@ export async function runGateway(config: Config): Promise<void> {
 
 /** Keeps asking how far the store is. */
 class StoreWatch {
-  readonly #log: MergedLog;
+  readonly #logs: readonly Log[];
   readonly #positions: OpenPositions;
   #trouble: string | null = null;
 
-  constructor(log: MergedLog, positions: OpenPositions) {
-    this.#log = log;
+  constructor(logs: readonly Log[], positions: OpenPositions) {
+    this.#logs = logs;
     this.#positions = positions;
   }
 
   /** Rejects when the log has ended: what is in memory is no longer what the log holds. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const { trouble } = this.#log.stats();
-      if (trouble?.kind.retryable === false) throw trouble;
+      for (const log of this.#logs) {
+        const { trouble } = log.stats();
+        if (trouble?.kind.retryable === false) throw trouble;
+      }
       try {
         await this.#positions.refresh();
         this.#trouble = null;
@@ -110,7 +116,7 @@ class StoreWatch {
   report(): HealthReport {
     const elsewhere = { state: 'ok', detail: 'processes of their own' } as const;
     return {
-      log: logHealth(this.#log),
+      log: logHealth(this.#logs),
       engine: elsewhere,
       store: this.#trouble ? { state: 'degraded', detail: this.#trouble } : elsewhere,
       feeds: {},

@@ -82,11 +82,15 @@ async function serve(parts: Parts): Promise<void> {
   logGauge(registry, log);
   const gateway = await startGateway({
     listener,
-    log,
+    shards: [
+      {
+        log,
+        stored: (topic) => store.positions.of(topic),
+        storeLost: (topic) => store.positions.lostBy(topic),
+      },
+    ],
     history,
     exports: await openExports(database),
-    stored: (topic) => store.positions.of(topic),
-    storeLost: (topic) => store.positions.lostBy(topic),
     registry,
     metricsText: async () => await metricsOf(registry, [pipeline, store]),
     health: async () => watch.report(),
@@ -168,7 +172,7 @@ export class HealthWatch {
     const trouble = this.#troubles.join('; ');
     const { engine, feeds } = this.#pipeline;
     return {
-      log: logHealth(this.#log),
+      log: logHealth([this.#log]),
       engine,
       store: trouble ? { state: 'degraded', detail: trouble } : { state: 'ok', detail: 'storing' },
       feeds: Object.fromEntries(

@@ -8,10 +8,18 @@ export class RowBudget {
     this.#left = rows;
   }
 
+  get left(): number {
+    return this.#left;
+  }
+
   /** Takes `rows` from what is left, or nothing and answers false. */
   take(rows: number): boolean {
     if (rows > this.#left) return false;
     this.#left -= rows;
     return true;
+  }
+
+  giveBack(rows: number): void {
+    this.#left += rows;
   }
 }

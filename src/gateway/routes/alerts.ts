@@ -17,7 +17,7 @@ const query = Type.Object(
 
 const answer = Type.Object({ alerts: Type.Array(signalSchema) });
 
-export function alertRoutes(app: HttpServer, { live, sources }: RouteContext): void {
+export function alertRoutes(app: HttpServer, { shards, history }: RouteContext): void {
   app.get(
     '/alerts',
     {
@@ -29,7 +29,7 @@ export function alertRoutes(app: HttpServer, { live, sources }: RouteContext): v
       },
     },
     async ({ query: { symbol: given, severity, limit } }) => {
-      requireReady(live);
+      requireReady(shards);
       // Of a symbol that nobody knows yet there are none yet.
       const symbol = given?.toUpperCase();
       const ofSeverity = severity === undefined ? {} : { severity };
@@ -38,8 +38,8 @@ export function alertRoutes(app: HttpServer, { live, sources }: RouteContext): v
         ...(symbol === undefined ? {} : { symbols: new Set([symbol]) }),
         ...ofSeverity,
       };
-      const stored = await sources.history.signals({ ...query, limit });
-      return { alerts: live.signals.with(stored, filter, limit) };
+      const stored = await history.signals({ ...query, limit });
+      return { alerts: shards.memory.signals.with(stored, filter, limit) };
     },
   );
 }

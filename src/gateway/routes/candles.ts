@@ -155,7 +155,7 @@ async function pageOf(
   if (!first) requireBearer(series);
   const actions = appliedTo(series, page.candles);
   const silences = empty
-    ? { empty: await silencesOf(context.sources, symbol, calendar, wanted, page) }
+    ? { empty: await silencesOf(context.shards.of(symbol).sources, symbol, calendar, wanted, page) }
     : {};
   const whole = { ...page, ...silences, adjustment, asof: series.asof, actions };
   if (specs.length === 0 || !first) return whole;

@@ -29,7 +29,7 @@ const answer = Type.Object({
   }),
 });
 
-export function closeRoutes(app: HttpServer, { live, sources }: RouteContext): void {
+export function closeRoutes(app: HttpServer, { shards }: RouteContext): void {
   const reads = new Gate(readsAtOnce);
   app.get(
     '/closes',
@@ -42,13 +42,14 @@ export function closeRoutes(app: HttpServer, { live, sources }: RouteContext): v
       },
     },
     async ({ query: { symbols: given, interval, limit } }) => {
-      const symbols = [...new Set(given.split(',').map((one) => knownSymbol(live, one)))];
+      const symbols = [...new Set(given.split(',').map((one) => knownSymbol(shards, one)))];
       if (symbols.length > symbolsMax) {
         const detail = `"symbols" names ${symbols.length}.`;
         throw new Failure('limit-exceeded', detail, `Name at most ${symbolsMax}.`);
       }
       const span = { interval, price: 'trade' as const, limit, ...always };
       const closesOf = async (symbol: string): Promise<[string, string[]]> => {
+        const { live, sources } = shards.of(symbol);
         const ring = live.candles(symbol, span.price, interval);
         const candles = await reads.run(() => newestCandles(sources, symbol, ring, span));
         return [symbol, candles.map(({ close }) => close)];

@@ -5,14 +5,14 @@ import type { Clock, Micros } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
 import type { Days } from '../../calendars/days.ts';
 import { parseDate, parseTime } from '../../contracts/time.ts';
+import type { History } from '../../store/history.ts';
 import type { HistoryFiles } from '../history-files.ts';
-import type { Live } from '../live.ts';
 import { problemName, unknownSymbol } from '../problem.ts';
-import type { SeamSources } from '../seam/unstored.ts';
+import type { ServedShards } from '../served-shards.ts';
 
 export interface RouteContext {
-  readonly live: Live;
-  readonly sources: SeamSources;
+  readonly shards: ServedShards;
+  readonly history: History;
   readonly clock: Clock;
   readonly files: HistoryFiles;
 }
@@ -44,16 +44,16 @@ const problemAnswer = {
 export const problems = { '4xx': problemAnswer, '5xx': problemAnswer };
 
 /** The symbol as it is known. Throws Failure `not-ready`, or `not-found` when it is not. */
-export function knownSymbol(live: Live, given: string): string {
-  requireReady(live);
+export function knownSymbol(shards: ServedShards, given: string): string {
+  requireReady(shards);
   const symbol = given.toUpperCase();
-  if (!live.has(symbol)) throw unknownSymbol(given);
+  if (!shards.has(symbol)) throw unknownSymbol(given);
   return symbol;
 }
 
-export function requireReady(live: Live): void {
-  if (live.waitsFor === null) return;
-  throw new Failure('not-ready', `Not ready: ${live.waitsFor}.`, 'Ask again in a moment.');
+export function requireReady({ waitsFor }: ServedShards): void {
+  if (waitsFor === null) return;
+  throw new Failure('not-ready', `Not ready: ${waitsFor}.`, 'Ask again in a moment.');
 }
 
 /**

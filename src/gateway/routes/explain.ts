@@ -40,11 +40,11 @@ const signalParams = Type.Object({
   id: Type.String({ maxLength: 64, description: 'As /api/v1/alerts tells it' }),
 });
 
-export function explainRoutes(app: HttpServer, { live, sources }: RouteContext): void {
-  const { history } = sources;
+export function explainRoutes(app: HttpServer, { shards, history }: RouteContext): void {
   // Of what has just been told, candles may not be stored yet.
   const newest: Parameters<typeof explainSignal>[0] = {
     candles: async (symbol, { from = micros(-Infinity), to = micros(Infinity), ...query }) => {
+      const { live, sources } = shards.of(symbol);
       const ring = live.candles(symbol, query.price, query.interval);
       return await newestCandles(sources, symbol, ring, { ...query, from, to });
     },
@@ -62,8 +62,8 @@ export function explainRoutes(app: HttpServer, { live, sources }: RouteContext):
       },
     },
     async ({ params: { symbol: given, interval, start }, query }) => {
-      const symbol = knownSymbol(live, given);
-      const { calendar } = live.instrument(symbol);
+      const symbol = knownSymbol(shards, given);
+      const { calendar } = shards.instrument(symbol);
       return await explainCandle(history, { symbol, calendar, interval, start, ...query });
     },
   );
@@ -80,10 +80,10 @@ export function explainRoutes(app: HttpServer, { live, sources }: RouteContext):
       },
     },
     async ({ params: { id } }) => {
-      requireReady(live);
-      const signal = live.signals.get(id) ?? (await history.signal(id));
+      requireReady(shards);
+      const signal = shards.memory.signals.get(id) ?? (await history.signal(id));
       if (!signal) throw unknownSignal(id);
-      return await explainSignal(newest, signal, live.instrument(signal.symbol).calendar);
+      return await explainSignal(newest, signal, shards.instrument(signal.symbol).calendar);
     },
   );
 }

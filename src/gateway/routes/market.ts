@@ -3,7 +3,8 @@
 import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import { instrumentSchema } from '../../contracts/wire-objects.ts';
-import { summaryNow, summarySchema } from '../market-summary.ts';
+import { type Summary, summaryNow, summarySchema } from '../market-summary.ts';
+import type { ServedShards } from '../served-shards.ts';
 import type { HttpServer } from '../server.ts';
 import { knownSymbol, problems, type RouteContext, requireReady, symbolParams } from './context.ts';
 
@@ -37,7 +38,7 @@ interface Cached {
   readonly body: ReturnType<FastifyReply['serialize']>;
 }
 
-export function marketRoutes(app: HttpServer, { live }: RouteContext): void {
+export function marketRoutes(app: HttpServer, { shards }: RouteContext): void {
   /** As they were last asked for: many ask for the same between two batches. */
   let summaries: Cached = { version: -1, body: '' };
   app.get(
@@ -51,8 +52,8 @@ export function marketRoutes(app: HttpServer, { live }: RouteContext): void {
       },
     },
     () => {
-      requireReady(live);
-      return { symbols: live.instruments() };
+      requireReady(shards);
+      return { symbols: shards.instruments() };
     },
   );
 
@@ -68,7 +69,8 @@ export function marketRoutes(app: HttpServer, { live }: RouteContext): void {
       },
     },
     ({ params }) => {
-      const symbol = knownSymbol(live, params.symbol);
+      const symbol = knownSymbol(shards, params.symbol);
+      const { live } = shards.of(symbol);
       const quote = live.quote(symbol).get();
       const trade = live.trades(symbol).latest();
       return {
@@ -96,12 +98,17 @@ export function marketRoutes(app: HttpServer, { live }: RouteContext): void {
       },
     },
     (_request, reply) => {
-      requireReady(live);
-      if (summaries.version !== live.version) {
-        const all = live.instruments().map(({ symbol }) => summaryNow(live, symbol));
-        summaries = { version: live.version, body: reply.serialize({ summaries: all }) };
+      requireReady(shards);
+      const { version } = shards;
+      if (summaries.version !== version) {
+        summaries = { version, body: reply.serialize({ summaries: summariesNow(shards) }) };
       }
       return reply.type('application/json; charset=utf-8').send(summaries.body);
     },
   );
+}
+
+function summariesNow(shards: ServedShards): Summary[] {
+  const symbols = shards.instruments().map(({ symbol }) => symbol);
+  return symbols.map((symbol) => summaryNow(shards.of(symbol).live, symbol));
 }

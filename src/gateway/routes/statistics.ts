@@ -29,7 +29,7 @@ export function statisticsRoutes(app: HttpServer, context: RouteContext): void {
     },
     async ({ params }) => {
       const symbol = params.symbol.toUpperCase();
-      const { live, sources } = context;
+      const { live, sources } = context.shards.of(symbol);
       const series = await knownSeries(context, symbol, 'split', undefined);
       const calendar = calendarOfSeries(context, series);
       const { days } = calendarOf(calendar);
@@ -50,12 +50,13 @@ export function statisticsRoutes(app: HttpServer, context: RouteContext): void {
 
 /** Those of the hour before a quote. */
 async function quotedMinutes(
-  { live, sources }: RouteContext,
+  { shards }: RouteContext,
   symbol: string,
   price: PriceKind,
   quote: Quote | null,
 ): Promise<readonly Candle[]> {
   if (!quote) return [];
+  const { live, sources } = shards.of(symbol);
   const to = parseTime(quote.time) ?? 0;
   const minutes = { interval: '1m', price, limit: spreadMinutes } as const;
   const span = { ...minutes, from: micros(to - spreadSpan), to: micros(to + 1) };

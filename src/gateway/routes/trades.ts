@@ -28,7 +28,7 @@ const query = Type.Object(
 
 const answer = Type.Object({ trades: Type.Array(tradeSchema), next: nextSchema });
 
-export function tradeRoutes(app: HttpServer, { live, sources, files }: RouteContext): void {
+export function tradeRoutes(app: HttpServer, { shards, files }: RouteContext): void {
   app.get(
     '/trades/:symbol',
     {
@@ -43,7 +43,7 @@ export function tradeRoutes(app: HttpServer, { live, sources, files }: RouteCont
     },
     async (request, reply) => {
       const { limit, cursor, format: given, ...span } = request.query;
-      const symbol = knownSymbol(live, request.params.symbol);
+      const symbol = knownSymbol(shards, request.params.symbol);
       const format = formatAsked(request, reply, given);
       const times = parseSpan(span);
       if (format !== 'json') {
@@ -55,6 +55,7 @@ export function tradeRoutes(app: HttpServer, { live, sources, files }: RouteCont
         });
       }
       const before = cursor === undefined ? undefined : parseTradeCursor(cursor);
+      const { live, sources } = shards.of(symbol);
       return await tradePage(sources, symbol, live.trades(symbol), { limit, before, ...times });
     },
   );

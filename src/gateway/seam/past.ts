@@ -1,7 +1,7 @@
-// The past with which a subscription begins: all that came before one offset of the log, the cut,
-// so that whoever is told everything from the cut on has no hole and no duplicate. Store and memory
-// are read first, and may be ahead of each other; what the log holds from where memory was to the
-// cut is then laid over them, and nobody can have been further than the log's end.
+// The past with which a subscription begins: all that came before one offset of each log, the cut,
+// so that whoever is told everything from the cuts on has no hole and no duplicate. Store and
+// memory are read first, and may be ahead of each other; what the logs hold from where memory was
+// to the cut is then laid over them, and nobody can have been further than the logs' ends.
 
 import { type Micros, micros } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
@@ -15,18 +15,20 @@ import { parseTime } from '../../contracts/time.ts';
 import type { Candle, Signal, Trade } from '../../contracts/wire-objects.ts';
 import type { IndicatorSpec } from '../../engine/indicators/indicators.ts';
 import type { Topic } from '../../log/log.ts';
+import type { History } from '../../store/history.ts';
 import { candlesBefore, indicated, startOf } from '../indicated.ts';
-import type { Live } from '../live.ts';
 import { RecentArticles } from '../recent/recent-articles.ts';
 import { RecentSignals } from '../recent/recent-signals.ts';
+import type { ServedShard, ServedShards } from '../served-shards.ts';
 import { candlesSince, newestCandles, withCandlesSince } from './newest-candles.ts';
 import { tradePage, tradesSince, withTradesSince } from './trade-pages.ts';
-import { type SeamSources, unstored } from './unstored.ts';
+import { unstored } from './unstored.ts';
 
 export interface Past {
   /** Symbol after symbol, each ascending in time. */
   readonly rows: readonly object[];
-  readonly cut: number;
+  /** By partition. */
+  readonly cuts: readonly number[];
 }
 
 export interface PastQuery {
@@ -48,26 +50,33 @@ const readsAtOnce = 8;
 const spareCandles = 16;
 const always = { from: micros(-Infinity), to: micros(Infinity) };
 
-export class PastReader {
-  readonly #sources: SeamSources;
-  readonly #live: Live;
+/** What may have come to a log while all else was read, up to its cut. */
+type Gap = readonly [from: number, cut: number];
 
-  constructor(sources: SeamSources, live: Live) {
-    this.#sources = sources;
-    this.#live = live;
+export class PastReader {
+  readonly #shards: ServedShards;
+  readonly #history: Pick<History, 'signals'>;
+
+  constructor(shards: ServedShards, history: Pick<History, 'signals'>) {
+    this.#shards = shards;
+    this.#history = history;
   }
 
   async trades(symbols: readonly string[], { limit, from }: PastQuery): Promise<Past> {
     const query = { limit: limit + 1, ...(from === null ? {} : { from }) };
-    const read = async (symbol: string): Promise<readonly Trade[]> =>
-      (await tradePage(this.#sources, symbol, this.#live.trades(symbol), query)).trades;
-    const { pages, gap } = await this.#read('market.trades', symbols, read);
-    const since = await tradesSince(this.#sources, new Set(symbols), gap);
+    const read = async (symbol: string): Promise<readonly Trade[]> => {
+      const { live, sources } = this.#shards.of(symbol);
+      return (await tradePage(sources, symbol, live.trades(symbol), query)).trades;
+    };
+    const { pages, gaps, cuts } = await this.#read('market.trades', symbols, read);
+    const since = await this.#since(symbols, gaps, ({ sources }, ours, gap) =>
+      tradesSince(sources, ours, gap),
+    );
     const rows = symbols.flatMap((symbol, index) => {
       const newest = withTradesSince(pages[index], since.get(symbol) ?? [], query);
       return requireAll(newest.reverse(), limit, from);
     });
-    return { rows, cut: gap[1] };
+    return { rows, cuts };
   }
 
   async candles(
@@ -77,20 +86,22 @@ export class PastReader {
   ): Promise<Past> {
     const { interval, price } = of;
     const span = { interval, price, ...always, ...(from === null ? {} : { from }) };
-    const ofSymbol = (symbol: string) => this.#live.candles(symbol, price, interval);
     const read = (symbol: string): Promise<readonly Candle[]> => {
+      const { live, sources } = this.#shards.of(symbol);
       const wider = { ...span, limit: limit + 1 + spareCandles };
-      return newestCandles(this.#sources, symbol, ofSymbol(symbol), wider);
+      return newestCandles(sources, symbol, live.candles(symbol, price, interval), wider);
     };
-    const { pages, gap } = await this.#read('market.candles', symbols, read);
-    const since = await candlesSince(this.#sources, new Set(symbols), gap, of);
+    const { pages, gaps, cuts } = await this.#read('market.candles', symbols, read);
+    const since = await this.#since(symbols, gaps, ({ sources }, ours, gap) =>
+      candlesSince(sources, ours, gap, of),
+    );
     const rows = await inTurns([...symbols.entries()], async ([index, symbol]) => {
       const whole = { ...span, limit: limit + 1 };
       const newest = withCandlesSince(pages[index], since.get(symbol), whole);
       const candles = requireAll(newest, limit, from);
       return await this.#indicated(symbol, candles, of);
     });
-    return { rows: rows.flat(), cut: gap[1] };
+    return { rows: rows.flat(), cuts };
   }
 
   async #indicated(
@@ -102,10 +113,11 @@ export class PastReader {
     const needed = candlesBefore(indicators, interval);
     const to = micros(startOf(candles[0]));
     const before = { interval, price, from: micros(-Infinity), to, limit: needed + 1 };
-    const ring = this.#live.candles(symbol, price, interval);
-    const found = await newestCandles(this.#sources, symbol, ring, before);
+    const { live, sources } = this.#shards.of(symbol);
+    const ring = live.candles(symbol, price, interval);
+    const found = await newestCandles(sources, symbol, ring, before);
     const earlier = { candles: found.slice(-needed), isWhole: found.length <= needed };
-    const { days } = calendarOf(this.#live.instrument(symbol).calendar);
+    const { days } = calendarOf(live.instrument(symbol).calendar);
     return indicated(indicators, earlier, candles, days);
   }
 
@@ -115,26 +127,28 @@ export class PastReader {
     { limit, from }: PastQuery,
     severity: Severity | null,
   ): Promise<Past> {
-    const { history } = this.#sources;
+    const { signals } = this.#shards.memory;
     const filterOf = (symbol: string | null) => ({
       ...(symbol === null ? {} : { symbol, symbols: new Set([symbol]) }),
       ...(severity === null ? {} : { severity }),
     });
     const read = async (symbol: string | null): Promise<readonly Signal[]> => {
       const { symbols: _, ...query } = { symbols: null, ...filterOf(symbol) };
-      const stored = await history.signals({ ...query, limit: limit + 1 });
-      return this.#live.signals.with(stored, filterOf(symbol), limit + 1);
+      const stored = await this.#history.signals({ ...query, limit: limit + 1 });
+      return signals.with(stored, filterOf(symbol), limit + 1);
     };
     const each = symbols ?? [null];
-    const { pages, gap } = await this.#read('market.signals', each, read);
+    const { pages, gaps, cuts } = await this.#read('market.signals', each, read);
     const since = new RecentSignals(Number.POSITIVE_INFINITY);
-    for (const signal of await this.#recordsSince<Signal>('market.signals', gap)) since.put(signal);
+    for (const signal of await this.#recordsSince<Signal>('market.signals', gaps)) {
+      since.put(signal);
+    }
     const rows = each.flatMap((symbol, index) => {
       const newest = since.with(pages[index], filterOf(symbol), limit + 1);
       const within = newest.filter(({ time }) => from === null || (parseTime(time) ?? 0) >= from);
       return requireAll(within.reverse(), limit, from);
     });
-    return { rows, cut: gap[1] };
+    return { rows, cuts };
   }
 
   /**
@@ -144,38 +158,53 @@ export class PastReader {
   async articles(symbols: readonly string[] | null, { limit, from }: PastQuery): Promise<Past> {
     const filter = symbols && new Set(symbols);
     const read = async (): Promise<readonly Article[]> =>
-      this.#live.articles.with([], filter, limit + 1);
-    const { pages, gap } = await this.#read('news.articles', [null], read);
+      this.#shards.memory.articles.with([], filter, limit + 1);
+    const { pages, gaps, cuts } = await this.#read('news.articles', [null], read);
     const since = new RecentArticles(Number.POSITIVE_INFINITY);
-    for (const article of await this.#recordsSince<Article>('news.articles', gap)) {
+    for (const article of await this.#recordsSince<Article>('news.articles', gaps)) {
       since.put(article);
     }
     const newest = since.with(pages[0], filter, limit + 1);
     const within = newest.filter(({ time }) => from === null || (parseTime(time) ?? 0) >= from);
-    return { rows: requireAll(within.reverse(), limit, from), cut: gap[1] };
+    return { rows: requireAll(within.reverse(), limit, from), cuts };
   }
 
-  async #recordsSince<Row>(
-    topic: Topic,
-    [from, to]: readonly [from: number, to: number],
-  ): Promise<Row[]> {
-    const { log, unstoredRecordsMax } = this.#sources;
+  /** By symbol, what the logs hold of the gaps. */
+  async #since<Found>(
+    symbols: readonly string[],
+    gaps: readonly Gap[],
+    find: (shard: ServedShard, ours: ReadonlySet<string>, gap: Gap) => Promise<Map<string, Found>>,
+  ): Promise<Map<string, Found>> {
+    const found: (readonly [string, Found])[] = [];
+    const byPartition = Map.groupBy(symbols, (symbol) => this.#shards.partitionOf(symbol));
+    for (const [partition, ours] of byPartition) {
+      const ofShard = await find(this.#shards.all[partition], new Set(ours), gaps[partition]);
+      found.push(...ofShard);
+    }
+    return new Map(found);
+  }
+
+  async #recordsSince<Row>(topic: Topic, gaps: readonly Gap[]): Promise<Row[]> {
     const rows: Row[] = [];
-    for await (const { bytes } of unstored(log, topic, from, to, unstoredRecordsMax)) {
-      rows.push(...decodeJson<Row>(bytes));
+    for (const [partition, [from, to]] of gaps.entries()) {
+      const { log, unstoredRecordsMax } = this.#shards.all[partition].sources;
+      for await (const { bytes } of unstored(log, topic, from, to, unstoredRecordsMax)) {
+        rows.push(...decodeJson<Row>(bytes));
+      }
     }
     return rows;
   }
 
-  /** Reads each symbol; the gap is what may have come to the log meanwhile, up to the cut. */
+  /** Reads each symbol. */
   async #read<Of, Row>(
     topic: Topic,
     symbols: readonly Of[],
     read: (symbol: Of) => Promise<readonly Row[]>,
-  ): Promise<{ pages: (readonly Row[])[]; gap: readonly [from: number, cut: number] }> {
-    const from = this.#live.tail.position(topic);
+  ): Promise<{ pages: (readonly Row[])[]; gaps: readonly Gap[]; cuts: readonly number[] }> {
+    const froms = this.#shards.all.map(({ live }) => live.tail.position(topic));
     const pages = await inTurns(symbols, read);
-    return { pages, gap: [from, this.#sources.log.range(topic).end] };
+    const cuts = this.#shards.all.map(({ sources }) => sources.log.range(topic).end);
+    return { pages, gaps: froms.map((from, partition) => [from, cuts[partition]]), cuts };
   }
 }
 

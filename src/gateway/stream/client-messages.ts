@@ -45,7 +45,12 @@ const subscribeSchema = Type.Object(
     ),
     policy: Type.Optional(Type.Enum([...policies], { description: 'While the client is slow' })),
     cursor: Type.Optional(
-      Type.String({ maxLength: 128, description: 'Goes on after it, from the log if need be' }),
+      Type.String({
+        maxLength: 16_384,
+        description:
+          'Goes on after it, from the log if need be: the newest of each partition that the ' +
+          'subscription is of, with commas between',
+      }),
     ),
     history: Type.Optional(
       Type.Integer({ minimum: 1, description: 'How many of the past, of each symbol' }),

@@ -1,4 +1,5 @@
-// The fan-out: who is subscribed to what, and for each batch the same bytes for all who want them.
+// The fan-out of a shard: who is subscribed to what, and for each batch the same bytes for all who
+// want them.
 
 import type { Clock } from '../../base/clock.ts';
 import type { Article } from '../../contracts/article.ts';
@@ -98,10 +99,6 @@ export class Hub implements LiveListener {
       const indicated = this.#indicated.get(text);
       if (indicated && --indicated.users === 0) this.#indicated.delete(text);
     };
-  }
-
-  counts(): [Stream, number][] {
-    return streams.map((stream) => [stream, this.#subscriptions[stream].size]);
   }
 
   trades({ offset, batch }: EventArrival<TradeBatch>): void {

@@ -1,5 +1,5 @@
-// The series of candles whose indicators somebody is subscribed to: made for the first, shared by
-// all who ask for the same, and dropped with the last. What they hold, all together, is bounded.
+// The series of candles of a shard whose indicators somebody is subscribed to: made for the first,
+// shared by all who ask for the same, and dropped with the last. What they hold is of a budget.
 //
 // When the log has lost candles, nobody can say whose: all series forget what they hold, and read
 // it again once the store is past the loss. If the store has not read those candles either, only
@@ -13,6 +13,7 @@ import type { Candle } from '../../contracts/wire-objects.ts';
 import type { LostRange } from '../../log/log.ts';
 import { candlesBefore, startOf } from '../indicated.ts';
 import type { Live } from '../live.ts';
+import type { RowBudget } from '../recent/row-budget.ts';
 import { newestCandles } from '../seam/newest-candles.ts';
 import type { SeamSources } from '../seam/unstored.ts';
 import { changeableMax, IndicatedSeries, type ToldIndicators } from './indicated-series.ts';
@@ -38,7 +39,7 @@ interface Loss extends LostRange {
 const retryMs = 200;
 
 /** The series of a subscription. */
-export interface Joined {
+interface Joined {
   /** Once history has filled them; rejects with what keeps it from that. */
   readonly filled: Promise<unknown>;
   /** To be called once. */
@@ -48,27 +49,25 @@ export interface Joined {
 export class SeriesPool {
   readonly #live: Live;
   readonly #sources: SeamSources;
-  readonly #rowsMax: number;
+  readonly #budget: RowBudget;
   readonly #clock: Clock;
   /** By symbol and key, then by the text of the indicators. */
   readonly #shared = new Map<string, Map<string, Shared>>();
-  #rows = 0;
   /** Those of which it is not known whether the store has them. */
   #losses: Loss[] = [];
   /** The log and the store may both lack candles that start before this. */
   #knownFrom = Number.NEGATIVE_INFINITY;
 
-  constructor(live: Live, sources: SeamSources, rowsMax: number, clock: Clock) {
+  constructor(live: Live, sources: SeamSources, budget: RowBudget, clock: Clock) {
     this.#live = live;
     this.#sources = sources;
-    this.#rowsMax = rowsMax;
+    this.#budget = budget;
     this.#clock = clock;
   }
 
-  /** A series for each symbol, where indicators are wanted. Throws Failure `limit-exceeded`. */
+  /** A series for each symbol, where indicators are wanted; the budget has room for them. */
   join(wanted: Wanted): Joined {
     const symbols = wanted.indicators.length > 0 ? (wanted.symbols ?? []) : [];
-    this.#requireRoom(wanted);
     const joined = symbols.map((symbol) => this.#joinOne(symbol, wanted));
     return {
       filled: Promise.all(joined.map(({ filled }) => filled)),
@@ -113,26 +112,20 @@ export class SeriesPool {
       leave: () => {
         if (--shared.users > 0) return;
         shared.left.abort();
-        this.#rows -= shared.rows;
+        this.#budget.giveBack(shared.rows);
         byText.delete(text);
         if (byText.size === 0) this.#shared.delete(place);
       },
     };
   }
 
-  #requireRoom(wanted: Wanted): void {
+  /** How many rows of the budget they take that nobody has yet. */
+  newRows(wanted: Wanted): number {
     const [key] = keysOf(wanted);
     const text = indicatorsText(wanted);
     const isNew = (symbol: string): boolean =>
       !this.#shared.get(placeOf({ symbol, key }))?.has(text);
-    const rows = (wanted.symbols ?? []).filter(isNew).length * rowsOf(wanted);
-    const left = this.#rowsMax - this.#rows;
-    if (rows <= left) return;
-    throw new Failure(
-      'limit-exceeded',
-      `These indicators take ${rows} values, and streams may have ${left} more at this server.`,
-      'Ask for fewer or shorter ones, or for some that others have; REST gives them all.',
-    );
+    return (wanted.symbols ?? []).filter(isNew).length * rowsOf(wanted);
   }
 
   #open(symbol: string, wanted: Wanted): Shared {
@@ -140,7 +133,7 @@ export class SeriesPool {
     const before = candlesBefore(indicators, interval);
     const limit = before + changeableMax;
     const rows = rowsOf(wanted);
-    this.#rows += rows;
+    this.#budget.take(rows);
     const { days } = calendarOf(this.#live.instrument(symbol).calendar);
     const series = new IndicatedSeries(indicators, before, days);
     const ring = this.#live.candles(symbol, price, interval);

@@ -22,7 +22,12 @@ const strict = { additionalProperties: false };
 const nullable = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema) =>
   Type.Union([schema, Type.Null()]);
 
-const cursor = Type.String({ description: 'Whoever goes on from here misses nothing' });
+const cursor = Type.String({
+  description: 'epoch:partition:offset; whoever goes on from here misses nothing of the partition',
+});
+const cursors = Type.String({
+  description: 'A cursor of each partition that the subscription is of, with commas between',
+});
 const id = Type.String({ description: 'That of the subscription' });
 const ofSubscription = { id: nullable(id), stream: Type.Enum([...streams]) };
 const list = Type.Union([Type.Literal('*'), Type.Array(Type.String())]);
@@ -56,7 +61,7 @@ export const streamHello = telling('hello', {
   stream: Type.Enum([...streams]),
   symbol: nullable(Type.String()),
   ...ofCandles,
-  cursor,
+  cursor: cursors,
   snapshot: nullable(Type.Object({}, { description: 'The newest object' })),
 });
 
@@ -75,7 +80,7 @@ export const serverMessages = {
     ...ofCandles,
     severity: Type.Optional(nullable(Type.Enum([...severities]))),
     policy: Type.Enum([...policies]),
-    cursor,
+    cursor: cursors,
     snapshot: rows,
   }),
   trade: telling('trade', { cursor, ...tradeSchema.properties }),

@@ -19,8 +19,8 @@ const pageRows = 1_000;
 
 interface Held {
   readonly wanted: Wanted;
-  /** Resolves when it can begin. */
-  readonly filled: Promise<unknown>;
+  /** Resolves when it can begin; null where it can already. */
+  readonly ready: Promise<unknown> | null;
   /** How to end it; more of it once it has begun. */
   end: () => void;
 }
@@ -87,14 +87,14 @@ export class Session {
   /** Greets a client of a ready-made stream with its subscription. */
   fix(wanted: Wanted): void {
     this.#isFixed = true;
-    const { cursor, snapshot, gap, from } = this.#subscriber.begin(wanted, null, null);
+    const { cursor, snapshot, gap, parts } = this.#subscriber.begin(wanted, null, null);
     const symbol = wanted.symbols?.[0] ?? null;
     const [newest = null] = snapshot;
     const { stream } = wanted;
     if (gap) this.#send(gap); // before its cursor, as in #begin
     this.#send({ type: 'hello', stream, symbol, ...seriesOf(wanted), cursor, snapshot: newest });
-    const end = this.#subscriber.subscribe(this.connection, wanted, null, from);
-    this.#held.set('', { wanted, filled: Promise.resolve(), end });
+    const end = this.#subscriber.subscribe(this.connection, wanted, null, parts);
+    this.#held.set('', { wanted, ready: null, end });
   }
 
   /**
@@ -155,17 +155,17 @@ export class Session {
     const wanted = wantedOf(asked);
     this.#subscriber.check(wanted);
     this.#requireRoom(asked.id, wanted);
-    const joined = this.#subscriber.prepare(wanted);
+    const { ready: begins, leave } = this.#subscriber.prepare(wanted);
     // It may fail before its turn comes, when nobody listens yet.
-    joined.filled.catch(() => undefined);
-    const held = { wanted, filled: joined.filled, end: joined.leave };
+    begins?.catch(() => undefined);
+    const held = { wanted, ready: begins, end: leave };
     this.#held.set(asked.id, held);
     return held;
   }
 
   #start(id: string, held: Held): void {
     const { wanted } = held;
-    if (wanted.past === null && wanted.indicators.length === 0) this.#begin(id, held, null);
+    if (wanted.past === null && held.ready === null) this.#begin(id, held, null);
     else this.#turn = this.#turn.then(() => this.#beginLater(id, held));
   }
 
@@ -195,7 +195,7 @@ export class Session {
   async #beginLater(id: string, held: Held): Promise<void> {
     const isCurrent = (): boolean => this.connection.isOpen && this.#held.get(id) === held;
     try {
-      await held.filled;
+      await held.ready;
       const past = isCurrent() ? await this.#subscriber.past(held.wanted) : null;
       let rows = past?.rows ?? [];
       while (isCurrent() && rows.length > pageRows) {
@@ -216,7 +216,7 @@ export class Session {
 
   #begin(id: string, held: Held, past: Past | null): void {
     const { wanted } = held;
-    const { cursor, snapshot, gap, from } = this.#subscriber.begin(wanted, id, past);
+    const { cursor, snapshot, gap, parts } = this.#subscriber.begin(wanted, id, past);
     const { stream, policy, severity } = wanted;
     const ofAlerts = stream === 'alerts' ? { severity } : {};
     const symbols = wanted.symbols ?? '*';
@@ -224,7 +224,7 @@ export class Session {
     // In this order, or a cut between the two would leave the client beyond what it never heard of.
     if (gap) this.#send(gap, id);
     this.#send({ type: 'subscribed', ...what, cursor, snapshot }, id);
-    const unsubscribe = this.#subscriber.subscribe(this.connection, wanted, id, from);
+    const unsubscribe = this.#subscriber.subscribe(this.connection, wanted, id, parts);
     const leave = held.end;
     held.end = () => {
       unsubscribe();

@@ -1,61 +1,34 @@
-// Joins a client to a stream: with what a subscription begins, how it is told live, and how it is
-// read from the log. Of candles that are read again, open ones that were overtaken by a newer
-// version are passed over, and only the newest has its indicators: a slow client could have us make
-// them for long stretches of the past.
+// Joins a client to a stream: what it wants is checked, divided among the shards that have it, and
+// begun in all of them at once, each from an offset of its own log.
 
+import type { Clock } from '../../base/clock.ts';
 import { micros } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
-import type { Article } from '../../contracts/article.ts';
-import { decodeCandles } from '../../contracts/candle.ts';
-import { decodeJson, frameKind } from '../../contracts/frame.ts';
-import { decodeMarks } from '../../contracts/mark.ts';
-import { decodeQuotes } from '../../contracts/quote.ts';
-import { decodeTrades } from '../../contracts/trade.ts';
-import type { Candle, Signal } from '../../contracts/wire-objects.ts';
-import type { StoredBatch } from '../../log/log.ts';
-import { cursorHead, parseStreamCursor } from '../cursor.ts';
+import type { History } from '../../store/history.ts';
+import { parseStreamCursor } from '../cursor.ts';
 import type { GatewayLimits } from '../limits.ts';
-import type { Live } from '../live.ts';
-import { summaryNow } from '../market-summary.ts';
-import type { GatewayMetrics } from '../metrics.ts';
 import { unknownSymbol } from '../problem.ts';
+import type { RowBudget } from '../recent/row-budget.ts';
 import { type Past, PastReader } from '../seam/past.ts';
-import type { SeamSources } from '../seam/unstored.ts';
-import { isOfEvents, type Stream } from './client-messages.ts';
+import type { ServedShards } from '../served-shards.ts';
+import { isOfEvents, type Stream, streams } from './client-messages.ts';
 import type { Outlet } from './connection.ts';
 import { Gate } from './gate.ts';
-import { type Hub, topicOf } from './hub.ts';
-import type { ToldIndicators } from './indicated-series.ts';
-import { indicatorsText, type Joined, type SeriesPool } from './series-pool.ts';
-import { type Messages, messagesOf } from './shared-messages.ts';
-import {
-  alertBatch,
-  type CandleStreamBatch,
-  candleBatch,
-  type Group,
-  markBatch,
-  newsBatch,
-  quoteBatch,
-  type StreamBatch,
-  tradeBatch,
-  writeObjects,
-} from './stream-batch.ts';
-import { type Source, type StreamCounts, Subscription } from './subscription.ts';
-import { TextFrames } from './text-frames.ts';
-import { keysOf, type Wanted } from './wanted.ts';
+import { gapOf, type Teller } from './teller.ts';
+import type { Wanted } from './wanted.ts';
 
-const readBytesMax = 1 << 18;
-const readAgain: ToldIndicators = { indicators: null, indicatorsAbsent: 'read again' };
-const none: Messages = { frames: Buffer.alloc(0), count: 0 };
+const catchUpStepMs = 10;
 
-const typeOf = {
-  trades: 'trade',
-  quotes: 'quote',
-  candles: 'candle',
-  alerts: 'alert',
-  news: 'article',
-  summary: 'summary',
-} as const satisfies Record<Stream, string>;
+/** What one shard tells of a subscription. */
+interface Part {
+  readonly teller: Teller;
+  readonly wanted: Wanted;
+}
+
+/** The log offset from which on a part is told. */
+interface PartFrom extends Part {
+  readonly from: number;
+}
 
 /** With what a subscription begins. */
 export interface Beginning {
@@ -64,41 +37,51 @@ export interface Beginning {
   readonly snapshot: readonly object[];
   /** What cannot be told any more, where that is known already. */
   readonly gap: object | null;
-  /** The log offset from which on everything is told. */
-  readonly from: number;
+  readonly parts: readonly PartFrom[];
+}
+
+/** What has to be there before a subscription begins. */
+export interface Prepared {
+  /** Rejects with what keeps it from that; null where nothing has to be waited for. */
+  readonly ready: Promise<unknown> | null;
+  /** To be called once. */
+  readonly leave: () => void;
+}
+
+export interface SubscriberParts {
+  readonly shards: ServedShards;
+  /** By partition. */
+  readonly tellers: readonly Teller[];
+  readonly history: Pick<History, 'signals'>;
+  /** Of all series of the tellers. */
+  readonly indicatedRows: RowBudget;
+  readonly limits: GatewayLimits;
+  readonly clock: Clock;
 }
 
 export class Subscriber {
-  readonly #sources: SeamSources;
-  readonly #live: Live;
-  readonly #hub: Hub;
-  readonly #series: SeriesPool;
+  readonly #shards: ServedShards;
+  readonly #tellers: readonly Teller[];
   readonly #past: PastReader;
   readonly #histories: Gate;
-  readonly #reads: Gate;
+  readonly #indicatedRows: RowBudget;
   readonly #limits: GatewayLimits;
-  readonly #metrics: GatewayMetrics;
-  readonly #cursorHead: string;
-  readonly #frames = new TextFrames();
+  readonly #clock: Clock;
+  readonly #counts = new Map<Stream, number>(streams.map((stream) => [stream, 0]));
 
-  constructor(
-    sources: SeamSources,
-    live: Live,
-    hub: Hub,
-    series: SeriesPool,
-    limits: GatewayLimits,
-    metrics: GatewayMetrics,
-  ) {
-    this.#sources = sources;
-    this.#live = live;
-    this.#hub = hub;
-    this.#series = series;
-    this.#past = new PastReader(sources, live);
+  constructor({ shards, tellers, history, indicatedRows, limits, clock }: SubscriberParts) {
+    this.#shards = shards;
+    this.#tellers = tellers;
+    this.#past = new PastReader(shards, history);
     this.#histories = new Gate(limits.historiesAtOnceMax);
-    this.#reads = new Gate(limits.readsPerTurnMax);
+    this.#indicatedRows = indicatedRows;
     this.#limits = limits;
-    this.#metrics = metrics;
-    this.#cursorHead = cursorHead(sources.log);
+    this.#clock = clock;
+  }
+
+  /** How many subscriptions each stream has. */
+  get counts(): ReadonlyMap<Stream, number> {
+    return this.#counts;
   }
 
   /**
@@ -107,7 +90,7 @@ export class Subscriber {
    */
   check(wanted: Wanted): void {
     const { stream, symbols, past } = wanted;
-    const unknown = symbols?.find((one) => !isOfEvents(stream) && !this.#live.has(one));
+    const unknown = symbols?.find((one) => !isOfEvents(stream) && !this.#shards.has(one));
     if (unknown !== undefined) throw unknownSymbol(unknown);
     this.#resumed(wanted);
     if (past === null || !('limit' in past)) return;
@@ -121,9 +104,25 @@ export class Subscriber {
     );
   }
 
-  /** What has to be there before it can be subscribed to. Throws Failure `limit-exceeded`. */
-  prepare(wanted: Wanted): Joined {
-    return this.#series.join(wanted);
+  /** Throws Failure `limit-exceeded`. */
+  prepare(wanted: Wanted): Prepared {
+    const parts = this.#partsOf(wanted);
+    this.#requireRoom(parts);
+    const resumed = this.#resumed(wanted);
+    const waited: Promise<unknown>[] = [];
+    const left = new AbortController();
+    if (Array.isArray(resumed) && resumed.some(isAhead)) {
+      waited.push(this.#caughtUp(wanted, resumed, left.signal));
+    }
+    const joined = parts.map(({ teller, wanted: ours }) => teller.series.join(ours));
+    if (wanted.indicators.length > 0) waited.push(...joined.map(({ filled }) => filled));
+    return {
+      ready: waited.length > 0 ? Promise.all(waited) : null,
+      leave: () => {
+        left.abort();
+        for (const one of joined) one.leave();
+      },
+    };
   }
 
   /** The past that is wanted; null where none is. Rejects with a Failure. */
@@ -145,27 +144,119 @@ export class Subscriber {
 
   /** What it begins with, if it is subscribed to before anything else happens. */
   begin(wanted: Wanted, id: string | null, past: Past | null): Beginning {
-    const at = (from: number) => ({ from, cursor: this.#cursor(from - 1), gap: null });
-    if (past) return { ...at(past.cut), snapshot: past.rows };
-    const resumed = this.#resumed(wanted);
-    if (typeof resumed === 'number' && wanted.policy !== 'conflate') {
-      return { ...at(resumed), snapshot: [] };
+    const parts = this.#partsOf(wanted);
+    if (past) {
+      const { cuts, rows } = past;
+      return beginning(
+        parts.map((part) => ({ ...part, from: cuts[part.teller.log.partition] })),
+        rows,
+      );
     }
-    const position = this.#live.tail.position(topicOf[wanted.stream]);
-    const now = { ...at(position), snapshot: this.#newest(wanted) };
+    const resumed = this.#resumed(wanted);
+    if (Array.isArray(resumed) && wanted.policy !== 'conflate') return beginning(resumed, []);
+    const now = beginning(
+      parts.map((part) => ({ ...part, from: part.teller.position(wanted.stream) })),
+      this.#newest(wanted, parts),
+    );
     if (resumed !== 'epoch') return now;
     const span = { from: wanted.cursor, to: now.cursor };
     return { ...now, gap: { ...gapOf(wanted, id), reason: resumed, ...span } };
   }
 
-  /** From now on the client is told everything from this offset on; answers how to end it. */
-  subscribe(outlet: Outlet, wanted: Wanted, id: string | null, from: number): () => void {
-    const subscription = new Subscription(outlet, this.#sourceOf(wanted, id), from);
-    const unwatch = this.#hub.watch(wanted, subscription);
+  /** From now on the client is told everything from there on; answers how to end it. */
+  subscribe(
+    outlet: Outlet,
+    { stream }: Wanted,
+    id: string | null,
+    parts: readonly PartFrom[],
+  ): () => void {
+    const ends = parts.map(({ teller, wanted, from }) =>
+      teller.subscribe(outlet, wanted, id, from),
+    );
+    this.#count(stream, 1);
     return () => {
-      subscription.end();
-      unwatch();
+      for (const end of ends) end();
+      this.#count(stream, -1);
     };
+  }
+
+  #count(stream: Stream, change: number): void {
+    this.#counts.set(stream, (this.#counts.get(stream) ?? 0) + change);
+  }
+
+  /** An article may be of symbols of several shards, so news are in any of them. */
+  #partsOf(wanted: Wanted): Part[] {
+    const { symbols, stream } = wanted;
+    if (symbols === null || stream === 'news' || this.#tellers.length === 1) {
+      return this.#tellers.map((teller) => ({ teller, wanted }));
+    }
+    const byPartition = Map.groupBy(symbols, (symbol) => this.#shards.partitionOf(symbol));
+    return [...byPartition]
+      .sort(([a], [b]) => a - b)
+      .map(([partition, ours]) => {
+        return { teller: this.#tellers[partition], wanted: { ...wanted, symbols: ours } };
+      });
+  }
+
+  /**
+   * Where its parts go on, or `epoch` where the cursor is of another log; null without a cursor.
+   * Throws Failure `bad-request` for a cursor of some of its partitions only.
+   */
+  #resumed(wanted: Wanted): PartFrom[] | 'epoch' | null {
+    const { cursor } = wanted;
+    if (cursor === null) return null;
+    const places = parseStreamCursor(cursor);
+    const isOurs = (partition: number): boolean =>
+      places.get(partition)?.epoch === this.#tellers.at(partition)?.log.epoch;
+    if (![...places.keys()].some(isOurs)) return 'epoch';
+    const parts = this.#partsOf(wanted);
+    const missing = parts.map(({ teller }) => teller.log.partition).filter((one) => !isOurs(one));
+    if (missing.length === 0) {
+      return parts.map((part) => {
+        const place = places.get(part.teller.log.partition);
+        return { ...part, from: (place?.offset ?? -1) + 1 };
+      });
+    }
+    throw new Failure(
+      'bad-request',
+      `The cursor "${cursor}" has no place in partition ${missing.join(', ')}, of which this ` +
+        'subscription is too.',
+      'Give the newest cursor of each partition, with commas between, as `subscribed` does; or ' +
+        'none to begin anew.',
+    );
+  }
+
+  /**
+   * A client that comes from another gateway may be ahead of what has reached this one: it waits
+   * until it is not. Rejects with Failure `not-ready` when that takes too long.
+   */
+  async #caughtUp(
+    { stream, cursor }: Wanted,
+    parts: readonly PartFrom[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { catchUpMsMax } = this.#limits;
+    for (let waitedMs = 0; parts.some(isAhead) && !signal.aborted; waitedMs += catchUpStepMs) {
+      if (waitedMs >= catchUpMsMax) {
+        throw new Failure(
+          'not-ready',
+          `The cursor "${cursor}" is ahead of all ${stream} that have come here.`,
+          'Ask again in a moment; if it is not one of this stream, leave it out to begin anew.',
+        );
+      }
+      await this.#clock.wait(catchUpStepMs, signal);
+    }
+  }
+
+  #requireRoom(parts: readonly Part[]): void {
+    const rows = parts.reduce((sum, { teller, wanted }) => sum + teller.series.newRows(wanted), 0);
+    const { left } = this.#indicatedRows;
+    if (rows <= left) return;
+    throw new Failure(
+      'limit-exceeded',
+      `These indicators take ${rows} values, and streams may have ${left} more at this server.`,
+      'Ask for fewer or shorter ones, or for some that others have; REST gives them all.',
+    );
   }
 
   /** Rows of the past of each of its lists. */
@@ -179,174 +270,30 @@ export class Subscriber {
   }
 
   #allSymbols(): string[] {
-    return this.#live.instruments().map(({ symbol }) => symbol);
+    return this.#shards.instruments().map(({ symbol }) => symbol);
   }
 
-  /** The offset after the cursor, or why it has none in this log; null without a cursor. */
-  #resumed({ stream, cursor }: Wanted): number | 'epoch' | null {
-    if (cursor === null) return null;
-    const { epoch, partition, offset } = parseStreamCursor(cursor);
-    const { log } = this.#sources;
-    if (epoch !== log.epoch || partition !== log.partition) return 'epoch';
-    if (offset < log.range(topicOf[stream]).end) return offset + 1;
-    throw new Failure(
-      'bad-request',
-      `The cursor "${cursor}" is ahead of all ${stream} that there are.`,
-      'Give the cursor of a message of this stream, or leave it out to begin anew.',
-    );
-  }
-
-  #newest(wanted: Wanted): object[] {
-    const { stream, severity } = wanted;
-    const [key] = keysOf(wanted);
+  #newest(wanted: Wanted, parts: readonly Part[]): object[] {
+    const { stream, severity, symbols } = wanted;
+    const { signals, articles } = this.#shards.memory;
+    const ofSymbols = symbols && new Set(symbols);
+    if (stream === 'news') return articles.with([], ofSymbols, 1);
     if (stream === 'alerts') {
-      const symbols = wanted.symbols && { symbols: new Set(wanted.symbols) };
-      const filter = { ...symbols, ...(severity === null ? {} : { severity }) };
-      return this.#live.signals.with([], filter, 1);
+      const filter = {
+        ...(ofSymbols ? { symbols: ofSymbols } : {}),
+        ...(severity === null ? {} : { severity }),
+      };
+      return signals.with([], filter, 1);
     }
-    if (stream === 'news') {
-      return this.#live.articles.with([], wanted.symbols && new Set(wanted.symbols), 1);
-    }
-    const symbols = wanted.symbols ?? this.#allSymbols();
-    return symbols.flatMap((symbol) => this.#newestOf(wanted, { symbol, key }) ?? []);
-  }
-
-  #newestOf(wanted: Wanted, { symbol, key }: Group): object | null {
-    const live = this.#live;
-    switch (wanted.stream) {
-      case 'trades':
-        return live.trades(symbol).latest();
-      case 'quotes':
-        return live.quote(symbol).get();
-      case 'candles': {
-        const candle = live.candles(symbol, wanted.price, wanted.interval).newest();
-        return candle && this.#withIndicators(wanted, { symbol, key }, candle);
-      }
-      case 'summary':
-        return summaryNow(live, symbol);
-      case 'alerts':
-      case 'news':
-        return null; // each counts
-    }
-  }
-
-  #withIndicators(wanted: Wanted, group: Group, candle: Candle): object {
-    const text = indicatorsText(wanted);
-    if (text === '') return candle;
-    return { ...candle, ...this.#series.indicatorsOf(group, text, candle) };
-  }
-
-  #sourceOf(wanted: Wanted, id: string | null): Source {
-    const { stream, policy, symbols } = wanted;
-    const { log } = this.#sources;
-    const topic = topicOf[stream];
-    const keys = keysOf(wanted);
-    const ours = symbols && new Set(symbols);
-    const isOurs = ({ symbol, also = [], key }: Group): boolean =>
-      keys.includes(key) && (!ours || ours.has(symbol) || also.some((one) => ours.has(one)));
-    const span = (from: number, to: number) => ({ from: this.#cursor(from), to: this.#cursor(to) });
-    const counted = this.#counts(stream);
-    return {
-      id,
-      policy,
-      position: () => this.#live.tail.position(topic),
-      read: (offset) => log.read(topic, offset, readBytesMax),
-      inTurn: (work) => this.#reads.run(() => withinTurn(work)),
-      encode: (stored, from) => this.#encode(stored, from, wanted, isOurs, counted),
-      newest: (group) => {
-        const newest = this.#newestOf(wanted, group);
-        const cursor = this.#cursor(this.#live.tail.position(topic) - 1);
-        return newest && { type: typeOf[stream], cursor, ...newest };
-      },
-      gap: ({ from, to, reason }) => ({ ...gapOf(wanted, id), reason, ...span(from, to) }),
-      skip: ({ count, from, to }) => ({ type: 'skip', id, stream, count, ...span(from, to) }),
-      counted,
-    };
-  }
-
-  #encode(
-    stored: StoredBatch,
-    from: number,
-    wanted: Wanted,
-    isOurs: (group: Group) => boolean,
-    counted: StreamCounts,
-  ): Messages {
-    const isNew = (row: number): boolean => stored.offset + row >= from;
-    const kind = frameKind(stored.bytes);
-    if (wanted.stream !== 'candles' || kind !== 'candles') {
-      const batch = this.#decode(stored, wanted.stream);
-      return batch ? messagesOf(batch, this.#frames, isOurs, isNew) : none;
-    }
-    const batch = candleBatch(this.#place(stored.offset), decodeCandles(stored.bytes));
-    let overtaken = 0;
-    const isTold = (row: number): boolean => {
-      if (!isNew(row)) return false;
-      const { symbol } = batch.groups[batch.groupOf[row]];
-      const ring = this.#live.candles(symbol, wanted.price, wanted.interval);
-      const isOvertaken = batch.isOpen(row) && ring.newestOffset !== stored.offset + row;
-      if (isOvertaken) overtaken++;
-      return !isOvertaken;
-    };
-    const messages = messagesOf(this.#again(batch, wanted), this.#frames, isOurs, isTold);
-    counted.conflated(overtaken);
-    return messages;
-  }
-
-  /** Candles as they are told when they are read again. */
-  #again(batch: CandleStreamBatch, wanted: Wanted): StreamBatch {
-    if (wanted.indicators.length === 0) return batch;
-    return {
-      ...batch,
-      write: (frames, rows) =>
-        writeObjects(frames, 'candle', this.#place(batch.offset), rows, (row) => {
-          const candle = batch.candleAt(row);
-          if (!batch.isOpen(row)) return { ...candle, ...readAgain };
-          return this.#withIndicators(wanted, batch.groups[batch.groupOf[row]], candle);
-        }),
-    };
-  }
-
-  #decode({ offset, bytes }: StoredBatch, stream: Stream): StreamBatch | null {
-    const kind = frameKind(bytes);
-    const place = this.#place(offset);
-    if (stream === 'alerts') return alertBatch(place, decodeJson<Signal>(bytes));
-    if (stream === 'news') return newsBatch(place, decodeJson<Article>(bytes));
-    if (kind === 'trades') return tradeBatch(place, decodeTrades(bytes));
-    if (kind === 'quotes') return quoteBatch(place, decodeQuotes(bytes));
-    if (kind === 'marks') return markBatch(place, decodeMarks(bytes));
-    return null;
-  }
-
-  #place(offset: number) {
-    return { offset, cursorHead: this.#cursorHead };
-  }
-
-  #cursor(offset: number): string {
-    return `${this.#cursorHead}${offset}`;
-  }
-
-  #counts(stream: Stream): StreamCounts {
-    const labels = { stream };
-    const { messages, conflated, fallbacks, dropped, skipped } = this.#metrics;
-    return {
-      messages: (count) => messages.inc(labels, count),
-      conflated: (count) => conflated.inc(labels, count),
-      fellBack: () => fallbacks.inc(labels),
-      dropped: (count) => dropped.inc(labels, count),
-      missed: (records) => skipped.inc(labels, records),
-    };
+    return parts.flatMap(({ teller, wanted: ours }) => teller.newest(ours));
   }
 }
 
-/** Ends no sooner than the event loop's turn: reads may be done at once, and are many. */
-async function withinTurn(work: () => Promise<void> | null): Promise<void> {
-  const done = work();
-  if (!done) return;
-  await done;
-  await new Promise(setImmediate);
+function beginning(parts: readonly PartFrom[], snapshot: readonly object[]): Beginning {
+  const cursor = parts.map(({ teller, from }) => teller.cursor(from - 1)).join();
+  return { cursor, snapshot, gap: null, parts };
 }
 
-/** Not all that is missing need have been of these symbols. */
-function gapOf({ stream, symbols }: Wanted, id: string | null): object {
-  return { type: 'gap', id, stream, symbols: symbols ?? '*' };
+function isAhead({ teller, wanted, from }: PartFrom): boolean {
+  return from > teller.position(wanted.stream);
 }

@@ -6,7 +6,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Failure } from '../../base/failure.ts';
-import { formatEventId } from '../cursor.ts';
+import { formatEventId, Whereabouts } from '../cursor.ts';
 import { type Ready, ready } from './ready.ts';
 import { framePayloads } from './text-frames.ts';
 import type { Transport } from './transport.ts';
@@ -46,8 +46,8 @@ export function answerLater(response: ServerResponse, more: OutgoingHttpHeaders)
 export class EventTransport implements Transport {
   readonly socket: Socket;
   readonly #response: ServerResponse;
-  /** By subscription, in the order of the stream; empty before it has begun. */
-  readonly #cursors: Map<string, string>;
+  /** By subscription, in the order of the stream. */
+  readonly #places = new Map<string, Whereabouts>();
   readonly #ended = Promise.withResolvers<string>();
   #reason = 'refused';
 
@@ -62,7 +62,11 @@ export class EventTransport implements Transport {
     }
     this.socket = socket;
     this.#response = response;
-    this.#cursors = new Map(cursors);
+    for (const [id, cursor] of cursors) {
+      const place = new Whereabouts();
+      place.begin(cursor);
+      this.#places.set(id, place);
+    }
     response.on('close', () => this.#ended.resolve(this.#reason));
   }
 
@@ -86,7 +90,8 @@ export class EventTransport implements Transport {
     const parts: Buffer[] = [];
     for (const payload of framePayloads(frames)) {
       if (this.#move(payload, id)) {
-        parts.push(Buffer.from(`id: ${formatEventId(this.#cursors.values())}\n`));
+        const cursors = this.#places.values().map(({ cursor }) => cursor);
+        parts.push(Buffer.from(`id: ${formatEventId(cursors)}\n`));
       }
       parts.push(dataField, payload, endOfEvent);
     }
@@ -130,20 +135,23 @@ export class EventTransport implements Transport {
 
   /** Takes over where its subscription is after this message; answers whether that has changed. */
   #move(payload: Buffer, id: string | null): boolean {
-    if (id === null) return false;
-    const cursor = cursorAfter(payload);
-    if (cursor !== null) this.#cursors.set(id, cursor);
-    return cursor !== null;
+    const place = id === null ? undefined : this.#places.get(id);
+    const type = typeOf(payload);
+    if (!place || still.includes(type)) return false;
+    if (type === 'subscribed') place.begin(cursorOf(payload));
+    else if (type === 'skip') place.move((JSON.parse(payload.toString()) as { to: string }).to);
+    else place.move(cursorOf(payload));
+    return true;
   }
 }
 
-/** Null where the subscription stays where it is. */
-function cursorAfter(payload: Buffer): string | null {
+function typeOf(payload: Buffer): string {
   const typeAt = '{"type":"'.length;
-  const type = payload.toString('latin1', typeAt, payload.indexOf('"', typeAt));
-  if (still.includes(type)) return null;
-  if (type === 'skip') return (JSON.parse(payload.toString()) as { to: string }).to;
-  // The first is that of the message: within strings the quotes would be escaped.
+  return payload.toString('latin1', typeAt, payload.indexOf('"', typeAt));
+}
+
+/** The first is that of the message: within strings the quotes would be escaped. */
+function cursorOf(payload: Buffer): string {
   const at = payload.indexOf(cursorKey) + cursorKey.length;
   return payload.toString('latin1', at, payload.indexOf('"', at));
 }
