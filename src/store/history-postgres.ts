@@ -14,6 +14,8 @@ import {
   type CandleRow,
   candleOf,
   candleParameters,
+  type NewestCandleRow,
+  newestCandles,
   selectCandles,
   selectNewestCandles,
 } from './candle-query.ts';
@@ -113,8 +115,9 @@ export class PostgresHistory implements History {
     requireLimit(query.limit);
     const id = await this.#instrumentId(symbol);
     if (id === null) return [];
-    const rows = await this.#ask<CandleRow>(selectNewestCandles, candleParameters(id, query));
-    return rows.map(candleOf);
+    const values = candleParameters(id, query);
+    const rows = await this.#ask<NewestCandleRow>(selectNewestCandles, values);
+    return newestCandles(symbol, query, rows);
   }
 
   async actions(symbol: string): Promise<readonly CorporateAction[]> {

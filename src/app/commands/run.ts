@@ -7,6 +7,7 @@ import { pipelineMeters } from '../../pipeline/meters.ts';
 import type { Config } from '../config.ts';
 import { type JobParts, startEngine, startIngest, startPersist } from '../jobs.ts';
 import { openLogger } from '../logger.ts';
+import { keepMonthsOrdered } from '../month-order.ts';
 import { Shards, type StartJob } from '../shards.ts';
 import { stopSignal } from '../signals.ts';
 import { openDatabase, openGroup, prepareCluster, sharedDatabase } from '../wire.ts';
@@ -44,6 +45,12 @@ async function jobsOf(
     case 'persist': {
       const database = await openDatabase(sharedDatabase(parts.config), parts.logger);
       ends.defer(() => database.stop());
+      const stopped = new AbortController();
+      const ordering = keepMonthsOrdered(database.connection, parts.logger, stopped.signal);
+      ends.defer(async () => {
+        stopped.abort();
+        await ordering;
+      });
       return async (partition) => await startPersist(parts, database.connection, partition);
     }
   }
