@@ -13,6 +13,7 @@ import type { Listener } from './listener.ts';
 import { Live } from './live.ts';
 import type { GatewayLogger } from './logger.ts';
 import { gatewayGauges, gatewayMetrics } from './metrics.ts';
+import { requireHost } from './origin.ts';
 import { pageFiles } from './page-files.ts';
 import { type SharedCounts, sharedStore } from './request-counts.ts';
 import { limitRequests } from './request-rate.ts';
@@ -84,6 +85,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const streams = new Streams({ sources, live, metrics, limits, clock, logger, allowedOrigins });
   const webSockets = new WebSockets(streams, limits, metrics, options.compression ?? false);
   const { app, handle } = await httpApp(listener.server, limits, metrics, logger);
+  app.addHook('onRequest', async ({ raw }) => requireHost(raw, allowedOrigins));
   const { sharedCounts } = options;
   await limitRequests(app, limits, sharedCounts && sharedStore(sharedCounts, clock));
   const files = new HistoryFiles(options.exports, sources, limits, clock);

@@ -11,7 +11,7 @@ import type { GatewayLimits } from './limits.ts';
 import type { Live } from './live.ts';
 import type { GatewayLogger } from './logger.ts';
 import type { GatewayMetrics } from './metrics.ts';
-import { mayConnect } from './origin.ts';
+import { mayConnect, requireHost } from './origin.ts';
 import type { SeamSources } from './seam/unstored.ts';
 import type { Stream } from './stream/client-messages.ts';
 import { Connection, WriteTurn } from './stream/connection.ts';
@@ -90,8 +90,10 @@ export class Streams {
   }
 
   /** Throws Failure `forbidden` to a page of an origin that may not connect. */
-  requireOrigin({ headers, socket }: IncomingMessage): void {
+  requireOrigin(request: IncomingMessage): void {
+    const { headers, socket } = request;
     const { allowedOrigins } = this.#options;
+    requireHost(request, allowedOrigins);
     const address = plainAddress(socket.remoteAddress);
     if (mayConnect(headers.origin, headers.host, address, allowedOrigins)) return;
     const detail = `Pages of ${headers.origin} may not connect.`;
