@@ -33,7 +33,7 @@ interface Month {
 /**
  * Orders the oldest month that needs it and resolves with its table, or with null when none does or
  * another process is at it. Rejects with Failure `database-unavailable` when it stood in the way of
- * somebody, or the signal came: all is as it was then.
+ * somebody, or the signal came: the month is as it was then, or in order.
  */
 export async function orderMonth(
   database: Database,
@@ -45,8 +45,10 @@ export async function orderMonth(
     if ((await layoutOf(client)) !== 'partitions' || !(await isAlone(client))) return null;
     const month = await nextMonth(client, now);
     if (!month) return null;
-    await givingWay(database, client, signal, async () => await order(client, month));
-    await client.query(`vacuum (freeze, analyze) ${month.name}`);
+    await givingWay(database, client, signal, async () => {
+      await order(client, month);
+      await client.query(`vacuum (freeze, analyze) ${month.name}`);
+    });
     return month.name;
   } catch (error) {
     throw explained(error, database);
