@@ -7,9 +7,9 @@
 
 import type { Client } from 'pg';
 import { type Micros, microsPerDay, systemClock } from '../base/clock.ts';
-import { formatTime } from '../contracts/time.ts';
 import { connect, type Database, explained, inTransaction } from './database.ts';
 import { layoutOf } from './layout.ts';
+import { monthOf } from './partitions.ts';
 
 const session = { application: 'orders months', statementSeconds: 4 * 3_600 };
 /** What comes late mostly comes by then. */
@@ -92,9 +92,9 @@ async function closedMonths(client: Client, now: Micros): Promise<Month[]> {
      ) months
      left join pg_stats
        on schemaname = 'tapeline' and tablename = name and attname = 'instrument_id'
-     where pages >= $1 and to_date(right(name, 7), 'YYYY_MM') + interval '1 month' <= $2
+     where pages >= $1 and right(name, 7) < $2
      order by name`,
-    [pagesMin, formatTime(now - closedDays * microsPerDay)],
+    [pagesMin, monthOf(now - closedDays * microsPerDay).suffix.slice(1)],
   );
   return rows;
 }
