@@ -11,6 +11,7 @@ import { type Topic, topics } from '../log/log.ts';
 import type { Persist, PersistOptions } from '../pipeline/persist.ts';
 import type { Config } from './config.ts';
 import { openLogger } from './logger.ts';
+import { keepMonthsOrdered } from './month-order.ts';
 import { notStored, Positions } from './positions.ts';
 import { answer } from './remote.ts';
 import { type OpenDatabase, openDatabase, openLog, openSinks } from './wire.ts';
@@ -74,6 +75,8 @@ async function run(): Promise<void> {
   const database = await opening;
   if (!database) throw new TypeError('the database is opened first');
   const sinks = await openSinks(database.connection, log);
+  const house = new AbortController();
+  const housekeeping = keepHouse(database, house.signal);
   try {
     const positions = new Positions(memory);
     for (const topic of topics) {
@@ -94,9 +97,16 @@ async function run(): Promise<void> {
       if (end.status === 'rejected') throw end.reason;
     }
   } finally {
+    house.abort();
+    await housekeeping;
     await Promise.all(sinks.map((sink) => sink.close()));
     await log.close();
   }
+}
+
+/** Of a plant that serves: a command has better to do, and leaves it to the next. */
+async function keepHouse(database: OpenDatabase, signal: AbortSignal): Promise<void> {
+  if (options.keepTrying) await keepMonthsOrdered(database.connection, logger, signal);
 }
 
 /** Rejects when the database ends without being told to. */

@@ -387,6 +387,15 @@ export async function unstoredRecords(
   }
 }
 
+/** Puts one month of candles that is over in order; see store/month-order.ts. */
+export async function orderMonth(
+  database: DatabaseConnection,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const store = await import('../store/month-order.ts');
+  return await store.orderMonth(database, systemClock.now(), signal);
+}
+
 export async function openRework(database: DatabaseConnection): Promise<Rework> {
   const store = await import('../store/rework-postgres.ts');
   return await store.openRework(database);

@@ -18,31 +18,44 @@ export function formatTime(time: number): string {
 }
 
 const instant =
-  /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2})?)(?:[.,](\d{1,9}))?(Z|[+-]\d{2}:?\d{2})?)?$/i;
+  /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2}))?(?:[.,](\d{1,9}))?(?:Z|([+-])(\d{2}):?(\d{2}))?)?$/i;
 
 /**
  * Reads an ISO 8601 date or date-time (UTC where no offset is given; digits past the microsecond
- * are cut), or null, also when there is no such day.
+ * are cut), or null, also when there is no such moment.
  */
 export function parseTime(text: string): Micros | null {
   const parts = instant.exec(text.trim());
   if (!parts) return null;
-  const [, date, clock = '00:00:00', fraction = '', zone = 'Z'] = parts;
-  if (!isDate(date)) return null;
-  const ms = Date.parse(`${date}T${clock.length === 5 ? `${clock}:00` : clock}${zone}`);
-  if (Number.isNaN(ms)) return null;
-  return micros(ms * 1000 + Number(fraction.padEnd(6, '0').slice(0, 6)));
+  const day = dayOf(Number(parts[1]), Number(parts[2]), Number(parts[3]));
+  const [hours, minutes, seconds] = [Number(parts[4] ?? 0), Number(parts[5] ?? 0), Number(parts[6] ?? 0)];
+  const [zoneHours, zoneMinutes] = [Number(parts[9] ?? 0), Number(parts[10] ?? 0)];
+  const isMidnight = hours === 24 && minutes === 0 && seconds === 0 && parts[7] === undefined;
+  const isOfDay = (hours < 24 || isMidnight) && minutes < 60 && seconds < 60;
+  if (day === null || !isOfDay || zoneHours > 23 || zoneMinutes > 59) return null;
+  const east = (parts[8] === '-' ? -60 : 60) * (zoneHours * 60 + zoneMinutes);
+  const time = (hours * 60 + minutes) * 60 + seconds - east;
+  const fraction = parts[7] === undefined ? 0 : Number(parts[7].padEnd(6, '0').slice(0, 6));
+  return micros(day * microsPerDay + time * microsPerSecond + fraction);
 }
 
 /** Whether it is a day that exists, written as `2014-06-09`. */
 export function isDate(text: string): boolean {
-  if (!bareDate.test(text)) return false;
-  // Parsing may take February 30 for a day of March, which is then written differently.
-  const day = new Date(`${text}T00:00:00Z`);
-  return !Number.isNaN(day.getTime()) && day.toISOString().startsWith(text);
+  const parts = bareDate.exec(text);
+  return parts !== null && dayOf(Number(parts[1]), Number(parts[2]), Number(parts[3])) !== null;
 }
 
-const bareDate = /^\d{4}-\d{2}-\d{2}$/;
+const bareDate = /^(\d{4})-(\d{2})-(\d{2})$/;
+/** After which the calendar repeats itself. */
+const cycle = { years: 400, days: 146_097 };
+
+/** Days since 1970-01-01, or null when there is no such day. */
+function dayOf(year: number, month: number, date: number): number | null {
+  // Date.UTC takes the first hundred years for those of the last century.
+  const day = new Date(Date.UTC(year + cycle.years, month - 1, date));
+  if (day.getUTCMonth() !== month - 1 || day.getUTCDate() !== date) return null;
+  return (day.getTime() * 1000) / microsPerDay - cycle.days;
+}
 
 /** Reads a bare date, such as 2013-10-07, as the days since 1970-01-01; null for anything else. */
 export function parseDate(text: string): number | null {

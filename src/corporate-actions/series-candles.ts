@@ -63,20 +63,19 @@ export class SeriesReader {
     const broken = brokenBuckets(this.#series, bucketAt);
     const whole = await newest(names, this.#read, span, bucketAt);
     const reached = whole.length < span.limit ? span.from : startOf(whole[0]);
-    const found: Parts[] = whole
-      .filter((candle) => !broken.has(startOf(candle)))
-      .map((candle) => ({ whole: candle, parts: [candle] }));
+    let found = whole.map((candle): Parts => ({ whole: candle, parts: [candle] }));
+    if (broken.size > 0) found = found.filter((one) => !broken.has(startOf(one.whole)));
     for (const [start, bucket] of broken) {
       if (start < reached || start >= span.to) continue;
       const mended = await partsOf(names, this.#read, span, bucket);
       if (mended) found.push(mended);
     }
-    found.sort((a, b) => startOf(a.whole) - startOf(b.whole));
+    if (broken.size > 0) found.sort((a, b) => startOf(a.whole) - startOf(b.whole));
     const chosen = found.slice(-span.limit);
     if (chosen.length > 0) await this.#workOut(startOf(chosen[0].parts[0]));
     return chosen.map(({ whole: candle, parts }) => {
       const made = folded(
-        parts.map((part) => [part, this.#factorsAt(startOf(part))]),
+        parts.map((part) => [part, this.#factorsOf(part)]),
         candle,
       );
       return adjustment === 'raw' ? made : { ...made, adjustment };
@@ -94,8 +93,10 @@ export class SeriesReader {
     }
   }
 
-  #factorsAt(time: Micros): Factors {
-    return this.#steps.findLast(({ until }) => time < until)?.factors ?? unadjusted;
+  #factorsOf(candle: Candle): Factors {
+    if (this.#steps.length === 0) return unadjusted;
+    const start = startOf(candle);
+    return this.#steps.findLast(({ until }) => start < until)?.factors ?? unadjusted;
   }
 }
 

@@ -3,6 +3,7 @@
 // it names the last thing they saw, so that paging neither repeats nor skips while new records keep
 // coming.
 
+import { type Micros, micros } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
 import type { ExplainedPlace } from '../engine/explain-candle.ts';
 import type { LogName } from '../log/log.ts';
@@ -127,6 +128,22 @@ export function parseExplanationCursor(text: string): ExplainedPlace {
   if (!parts) throw badCursor(text);
   const [time, offset, tagId] = parts.slice(1).map(Number);
   return { time, offset, tagId };
+}
+
+/** The last signal of a page. */
+export interface SignalPageCursor {
+  readonly time: Micros;
+  readonly id: string;
+}
+
+export function formatSignalCursor({ time, id }: SignalPageCursor): string {
+  return seal(`s.${time}.${id}`);
+}
+
+export function parseSignalCursor(text: string): SignalPageCursor {
+  const parts = /^s\.(-?\d{1,16})\.(.+)$/.exec(unseal(text));
+  if (!parts) throw badCursor(text);
+  return { time: micros(Number(parts[1])), id: parts[2] };
 }
 
 function seal(text: string): string {

@@ -14,6 +14,7 @@ import type { Listener } from './listener.ts';
 import { Live } from './live.ts';
 import type { GatewayLogger } from './logger.ts';
 import { type GatewayMetrics, gatewayGauges, gatewayMetrics } from './metrics.ts';
+import { requireHost } from './origin.ts';
 import { pageFiles } from './page-files.ts';
 import { SharedMemory } from './recent/shared-memory.ts';
 import { type SharedCounts, sharedStore } from './request-counts.ts';
@@ -87,6 +88,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const streams = new Streams({ shards, history, ...common, allowedOrigins });
   const webSockets = new WebSockets(streams, limits, metrics, options.compression);
   const { app, handle } = await httpApp(listener.server, limits, metrics, logger);
+  app.addHook('onRequest', async ({ raw }) => requireHost(raw, allowedOrigins));
   const { sharedCounts } = options;
   await limitRequests(app, limits, sharedCounts && sharedStore(sharedCounts, clock));
   const files = new HistoryFiles(options.exports, shards, limits, clock);

@@ -10,6 +10,18 @@ import type { HttpServer } from './server.ts';
 const policyName = '"second"';
 const windowSeconds = 1;
 
+/** As OpenAPI has them, of every answer. */
+export const rateLimitHeaders = {
+  'RateLimit-Policy': {
+    description: 'How many requests an address has in how many seconds, such as "second";q=100;w=1',
+    schema: { type: 'string' },
+  },
+  RateLimit: {
+    description: 'How many are left, and for how many seconds, such as "second";r=99;t=1',
+    schema: { type: 'string' },
+  },
+};
+
 /**
  * Holds for every route that is added after it, and for paths that there are none of. `store` is
  * where requests are counted, if not here.

@@ -7,8 +7,19 @@ import type { HttpServer } from './server.ts';
 
 const kept = 'no-cache';
 
+/** As OpenAPI has it. */
+const notModified = {
+  type: 'null',
+  description: 'The same as what If-None-Match names',
+  headers: { ETag: { type: 'string', description: 'The tag of the answer, weak' } },
+};
+
 /** Of the routes that are added to `app` after it; errors are kept by nobody. */
 export function revalidate(app: HttpServer): void {
+  app.addHook('onRoute', (route) => {
+    const { response } = (route.schema ?? {}) as { response?: object };
+    route.schema = { ...route.schema, response: { ...response, 304: notModified } };
+  });
   app.addHook('onRequest', async (_request, reply) => {
     reply.headers({ 'cache-control': kept, vary: 'accept-encoding' });
   });

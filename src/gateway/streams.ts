@@ -11,7 +11,7 @@ import { cursorHead } from './cursor.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { GatewayLogger } from './logger.ts';
 import type { GatewayMetrics } from './metrics.ts';
-import { mayConnect } from './origin.ts';
+import { mayConnect, requireHost } from './origin.ts';
 import { RowBudget } from './recent/row-budget.ts';
 import type { ServedShards } from './served-shards.ts';
 import type { Stream } from './stream/client-messages.ts';
@@ -104,8 +104,10 @@ export class Streams {
   }
 
   /** Throws Failure `forbidden` to a page of an origin that may not connect. */
-  requireOrigin({ headers, socket }: IncomingMessage): void {
+  requireOrigin(request: IncomingMessage): void {
+    const { headers, socket } = request;
     const { allowedOrigins } = this.#options;
+    requireHost(request, allowedOrigins);
     const address = plainAddress(socket.remoteAddress);
     if (mayConnect(headers.origin, headers.host, address, allowedOrigins)) return;
     const detail = `Pages of ${headers.origin} may not connect.`;

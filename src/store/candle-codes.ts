@@ -30,5 +30,5 @@ function byCode<Name extends string>(codes: Readonly<Record<Name, number>>): Nam
 
 /** These have monthly partitions: candle_rows_fine. */
 export function isFine(interval: number): boolean {
-  return interval <= intervalCodes['1m'];
+  return interval <= intervalCodes['1h'];
 }

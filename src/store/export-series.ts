@@ -18,7 +18,12 @@ import {
 } from '../corporate-actions/series.ts';
 import { type SeriesCandle, SeriesReader } from '../corporate-actions/series-candles.ts';
 import { intervalCodes, priceKindCodes } from './candle-codes.ts';
-import { type CandleRow, candleOf, candleParameters, selectNewestCandles } from './candle-query.ts';
+import {
+  candleParameters,
+  type NewestCandleRow,
+  newestCandles,
+  selectNewestCandles,
+} from './candle-query.ts';
 import { type ActionRow, actionOf, selectActions } from './corporate-actions.ts';
 import { candleExportColumns } from './export-candles.ts';
 import type { Cells, ExportColumn, RowBatch } from './export-formats.ts';
@@ -60,8 +65,9 @@ export async function* readSeries(
   const reader = new SeriesReader(series, days, async (symbol, span) => {
     const id = ids.get(symbol);
     if (id === undefined) return [];
-    const { rows } = await client.query<CandleRow>(selectNewestCandles, candleParameters(id, span));
-    return rows.map(candleOf);
+    const values = candleParameters(id, span);
+    const { rows } = await client.query<NewestCandleRow>(selectNewestCandles, values);
+    return newestCandles(symbol, span, rows);
   });
   let isEmpty = true;
   const window = rowsAtOnce * Math.min(...wanted.map(intervalLength));

@@ -94,13 +94,15 @@ async function* snapshot(
   });
   let cancel = (): void => undefined;
   try {
-    await reader.query('begin isolation level repeatable read read only');
-    await reader.query(`set local work_mem = '64MB'`);
     const [{ pid }] = (await reader.query<{ pid: number }>('select pg_backend_pid() as pid')).rows;
     // Who waits for the next rows cannot be told to stop waiting; the database can.
     cancel = () => void asker.query('select pg_cancel_backend($1)', [pid]).catch(() => undefined);
     signal?.addEventListener('abort', cancel);
     signal?.throwIfAborted();
+    await reader.query('begin isolation level repeatable read read only');
+    // Before the snapshot, to which the rows of a month put in order after it would be new.
+    await reader.query('lock table candle_rows in access share mode');
+    await reader.query(`set local work_mem = '64MB'`);
     yield* read(reader, asker);
   } catch (error) {
     throw explained(error, database);

@@ -14,6 +14,8 @@ import {
   type CandleRow,
   candleOf,
   candleParameters,
+  type NewestCandleRow,
+  newestCandles,
   selectCandles,
   selectNewestCandles,
 } from './candle-query.ts';
@@ -113,8 +115,9 @@ export class PostgresHistory implements History {
     requireLimit(query.limit);
     const id = await this.#instrumentId(symbol);
     if (id === null) return [];
-    const rows = await this.#ask<CandleRow>(selectNewestCandles, candleParameters(id, query));
-    return rows.map(candleOf);
+    const values = candleParameters(id, query);
+    const rows = await this.#ask<NewestCandleRow>(selectNewestCandles, values);
+    return newestCandles(symbol, query, rows);
   }
 
   async actions(symbol: string): Promise<readonly CorporateAction[]> {
@@ -169,14 +172,25 @@ export class PostgresHistory implements History {
     return rows.map(candleOf);
   }
 
-  async signals({ symbol, severity, limit }: SignalQuery): Promise<readonly Signal[]> {
+  async signals(query: SignalQuery): Promise<readonly Signal[]> {
+    const { symbol, severity, from, to, before, limit } = query;
     requireLimit(limit);
     const rows = await this.#ask<SignalRow>(
       `${selectSignals}
        where ($1::text is null or symbol = $1) and ($2::text is null or severity = $2)
-       order by signals.time desc, id
-       limit $3`,
-      [symbol ?? null, severity ?? null, limit],
+         and signals.time >= $3 and signals.time < $4 and signals.time <= $5
+         and (signals.time < $5 or id collate "C" > $6)
+       order by signals.time desc, id collate "C"
+       limit $7`,
+      [
+        symbol ?? null,
+        severity ?? null,
+        from === undefined ? '-infinity' : formatTime(from),
+        to === undefined ? 'infinity' : formatTime(to),
+        before ? formatTime(before.time) : 'infinity',
+        before?.id ?? '',
+        limit,
+      ],
     );
     return rows.map(signalOf);
   }

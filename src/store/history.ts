@@ -46,9 +46,11 @@ export interface Holdings {
   readonly deadLetterCount: number;
 }
 
-export interface SignalQuery {
+export interface SignalQuery extends Span {
   readonly symbol?: string;
   readonly severity?: Severity;
+  /** Only what comes after this one, by (time, id) newest first. */
+  readonly before?: { readonly time: Micros; readonly id: string };
   readonly limit: number;
 }
 

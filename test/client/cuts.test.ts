@@ -1,6 +1,6 @@
-// A hundred random cuts, in the middle of messages, stalls, and moves to another gateway over the
-// same log, while readers are sometimes too slow: what the client told, put together, is everything
-// once and in order, or is declared.
+// Random cuts by the hundred, in the middle of messages, stalls, and moves to another gateway over
+// the same log, while readers are sometimes too slow: what the client told, put together, is
+// everything once and in order, or is declared.
 
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
@@ -9,11 +9,12 @@ import type { ManualClock } from '../../src/base/clock.ts';
 import { type Prng, prng } from '../../src/base/prng.ts';
 import { MemoryLog } from '../gateway/memory-log.ts';
 import { rig } from '../gateway/rig.ts';
+import { seedsOfCuts } from '../gateway/seed.ts';
 import { monday, type Tape } from '../gateway/tape.ts';
 import { Network } from './network.ts';
 import { eagerClient } from './readers.ts';
 
-const seed = Number(process.env.FC_SEED ?? 20_261_121);
+const connectionsOfRound = 120;
 const symbols = ['AAPL', 'MSFT'];
 /** The price of what is written at the end. */
 const last = 1;
@@ -113,7 +114,7 @@ async function act(network: Network, clock: ManualClock, random: Prng): Promise<
   } else for (let turns = random.integer(30); turns > 0; turns--) await turn();
 }
 
-async function run(t: TestContext, forget: (log: MemoryLog, random: Prng) => void) {
+async function run(t: TestContext, seed: number, forget: (log: MemoryLog, random: Prng) => void) {
   const random = prng(seed);
   const log = new MemoryLog();
   const gateways = [await rig(t, { log }), await rig(t, { log })];
@@ -136,7 +137,7 @@ async function run(t: TestContext, forget: (log: MemoryLog, random: Prng) => voi
     reading--;
     return told;
   });
-  for (let step = 0; step < 400; step++) {
+  for (let step = 0; network.handshakes < connectionsOfRound; step++) {
     await market.write(random);
     await act(network, clock, random);
     forget(log, random);
@@ -157,22 +158,22 @@ async function run(t: TestContext, forget: (log: MemoryLog, random: Prng) => voi
 }
 
 suite('after any cuts and stalls every message was told once, in order, or declared', () => {
-  test('over a log that keeps all', async (t) => {
-    const { missing, handshakes } = await run(t, () => undefined);
-    t.diagnostic(`seed ${seed}: ${handshakes} connections, ${JSON.stringify(missing)} missing`);
-    assert(handshakes > 100);
-    assert.deepEqual([missing.lossless, missing.quotes], [0, 0]);
-    assert(missing.skipping > 0);
-  });
-
-  test('over a log that forgets', async (t) => {
-    const { missing, handshakes } = await run(t, (log, random) => {
-      const { end } = log.range('market.trades');
-      if (random.integer(10) === 0) log.forgetTo('market.trades', end - random.integer(8));
+  for (const seed of seedsOfCuts(connectionsOfRound)) {
+    test(`over a log that keeps all, seed ${seed}`, async (t) => {
+      const { missing, handshakes } = await run(t, seed, () => undefined);
+      t.diagnostic(`${handshakes} connections, ${JSON.stringify(missing)} missing`);
+      assert.deepEqual([missing.lossless, missing.quotes], [0, 0]);
+      assert(missing.skipping > 0);
     });
-    t.diagnostic(`seed ${seed}: ${handshakes} connections, ${JSON.stringify(missing)} missing`);
-    assert(handshakes > 100);
-    assert(missing.lossless > 0);
-    assert.equal(missing.quotes, 0);
-  });
+
+    test(`over a log that forgets, seed ${seed}`, async (t) => {
+      const { missing, handshakes } = await run(t, seed, (log, random) => {
+        const { end } = log.range('market.trades');
+        if (random.integer(10) === 0) log.forgetTo('market.trades', end - random.integer(8));
+      });
+      t.diagnostic(`${handshakes} connections, ${JSON.stringify(missing)} missing`);
+      assert(missing.lossless > 0);
+      assert.equal(missing.quotes, 0);
+    });
+  }
 });

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
@@ -10,7 +11,7 @@ import { WebSocket } from 'ws';
 import { ManualClock } from '../../src/base/clock.ts';
 import { Gate } from '../../src/gateway/stream/gate.ts';
 import { MemoryLog } from './memory-log.ts';
-import { refusal, rig } from './rig.ts';
+import { type Rig, refusal, rig } from './rig.ts';
 import { seeded } from './seed.ts';
 import { monday } from './tape.ts';
 
@@ -253,6 +254,35 @@ suite('a client has bounds', () => {
       results.map(({ status }) => status),
       ['rejected', 'fulfilled', 'fulfilled', 'fulfilled'],
     );
+  });
+});
+
+suite('on the interface of this machine', () => {
+  /** Fetch writes the header Host itself. */
+  async function statusFor({ gateway }: Rig, host: string): Promise<number | undefined> {
+    const asked = request(new URL('/api/v1/symbols', gateway.url), { headers: { host } });
+    asked.end();
+    const [response] = (await once(asked, 'response')) as [IncomingMessage];
+    response.resume();
+    return response.statusCode;
+  }
+
+  test('only names are answered that lead nowhere else, or are allowed', async (t) => {
+    const one = await rig(t, { allowedOrigins: ['https://desk.example'] });
+    const ours = ['localhost:8000', '127.0.0.1', '[::1]:80', 'gateway:8000', 'desk.example:8443'];
+    for (const host of ours) assert.equal(await statusFor(one, host), 200, host);
+    const others = [
+      'evil.example:8000',
+      'localhost.evil.example',
+      'desk.example.evil.example',
+      '%',
+    ];
+    for (const host of others) assert.equal(await statusFor(one, host), 403, host);
+    const origin = 'http://evil.example:8000';
+    const headers = { host: 'evil.example:8000', origin };
+    const { status, cure } = await refusal(one, '/ws', headers);
+    assert.equal(status, 403);
+    assert.match(cure, /ALLOWED_ORIGINS/);
   });
 });
 

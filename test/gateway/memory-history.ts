@@ -218,12 +218,17 @@ export class MemoryHistory implements History {
     return [...bySymbol.values()].flatMap((own) => own.slice(-2));
   }
 
-  async signals({ symbol, severity, limit }: SignalQuery): Promise<readonly Signal[]> {
+  async signals({ symbol, severity, limit, ...query }: SignalQuery): Promise<readonly Signal[]> {
     this.#mayFail();
+    const { from = -Infinity, to = Infinity, before } = query;
+    const timeOf = ({ time }: Signal): number => parseTime(time) ?? 0;
+    const isAfter = (one: Signal): boolean =>
+      !before || timeOf(one) < before.time || (timeOf(one) === before.time && one.id > before.id);
     return [...this.#signals.values()]
       .filter((one) => symbol === undefined || one.symbol === symbol)
       .filter((one) => severity === undefined || one.severity === severity)
-      .sort((a, b) => (a.time < b.time ? 1 : -1))
+      .filter((one) => timeOf(one) >= from && timeOf(one) < to && isAfter(one))
+      .sort((a, b) => timeOf(b) - timeOf(a) || (a.id < b.id ? -1 : 1))
       .slice(0, limit);
   }
 

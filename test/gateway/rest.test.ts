@@ -71,11 +71,29 @@ suite('every endpoint answers as its OpenAPI says', () => {
       const { responses } = document.paths[documented].get;
       const response = responses[answer.status] ?? responses[`${String(answer.status)[0]}XX`];
       const type = answer.headers.get('content-type')?.split(';')[0] ?? '';
+      for (const name of Object.keys(response.headers)) assert(answer.headers.has(name), name);
+      assert(document.components.headers.RateLimit);
       const { schema } = response.content[type];
       const check = Compile({ ...schema, components: document.components });
       const [isValid, errors] = check.Errors(answer.body);
       assert.ok(isValid, `${path}: ${JSON.stringify(errors)}`);
     }
+  });
+
+  test('and answers that have not changed', async (t) => {
+    const one = await marketRig(t);
+    const { body: document } = await one.get('/openapi.json');
+    for (const [path, documented] of Object.entries(paths)) {
+      const etag = (await one.get(path)).headers.get('etag');
+      const { responses } = document.paths[documented].get;
+      if (etag === null) continue;
+      const again = await fetch(one.gateway.url + path, { headers: { 'if-none-match': etag } });
+      assert.equal(again.status, 304);
+      const { headers, content } = responses[304];
+      assert.deepEqual(Object.keys(headers), ['ETag', 'RateLimit-Policy', 'RateLimit']);
+      assert.equal(content, undefined);
+    }
+    assert.equal(document.paths['/health'].get.responses[304], undefined);
   });
 
   test('and every route but the page and its aliases is documented', async (t) => {

@@ -1,13 +1,14 @@
 // Reaching and preparing a database: whatever is wrong with it is said with its name and the cure.
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { Failure, type FailureCode } from '../../src/base/failure.ts';
-import { connect, type Database } from '../../src/store/database.ts';
+import { connect, type Database, type DatabaseAddress } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { connected, linesOf, session, testCluster } from './cluster.ts';
 
@@ -35,8 +36,26 @@ async function failsWith(
   for (const part of parts) assert.match(`${failure.message} ${failure.cure}`, part);
 }
 
+const folder = new URL('../../src/store/migrations/', import.meta.url);
 /** Of the migrations, in their order. */
-const names = readdirSync(new URL('../../src/store/migrations', import.meta.url)).sort();
+const names = readdirSync(folder).sort();
+
+/** As a version left it that knew only the migrations up to this one. */
+async function databaseOf(last: string): Promise<DatabaseAddress> {
+  const database = await cluster.emptyDatabase();
+  const client = await connect(database, session);
+  await client.query(`
+    create schema tapeline;
+    create table migrations (name text, checksum text, applied_at timestamptz default now())`);
+  for (const name of names.slice(0, names.indexOf(last) + 1)) {
+    const sql = await readFile(new URL(name, folder), 'utf8');
+    await client.query(sql);
+    const checksum = createHash('sha256').update(sql).digest('hex');
+    await client.query('insert into migrations values ($1, $2)', [name, checksum]);
+  }
+  await client.end();
+  return database;
+}
 
 suite('migrate', () => {
   test('makes an empty database ours, once', async (t) => {
@@ -53,6 +72,31 @@ suite('migrate', () => {
     const database = await cluster.emptyDatabase();
     const done = await Promise.all(Array.from({ length: 4 }, () => migrate(database)));
     assert.deepEqual(done.flat().sort(), names);
+  });
+
+  test('moves candles of up to an hour into months, and loses none', async (t) => {
+    const database = await databaseOf('0003-layout.sql');
+    const client = await connected(t, database);
+    await client.query(`
+      select make_month('candle_rows_fine', '2013-10-01', 'fillfactor = 80');
+      insert into candle_rows
+      select instrument, 0, interval_id, timestamptz '2013-10-01' + hours * interval '1 hour',
+        hours, 1, 1, 1, 1, 1, 1, 1, 0, 1
+      from generate_series(1, 3) instrument, generate_series(1, 6) interval_id,
+        generate_series(0, 743, 24) hours;
+      insert into candle_rows
+      select 1, 0, 4, timestamptz '2014-02-28 23:00', 1, 1, 1, 1, 1, 1, 1, 1, 0, 1`);
+    const all = 'select * from candle_rows order by 1, 2, 3, 4';
+    const before = await linesOf(client, all);
+    assert.deepEqual(await migrate(database), names.slice(names.indexOf('0004-months.sql')));
+    assert.deepEqual(await linesOf(client, all), before);
+    const where = `select tableoid::regclass, array_agg(distinct interval_id order by interval_id)
+      from candle_rows group by 1 order by tableoid::regclass::text`;
+    assert.deepEqual(await linesOf(client, where), [
+      'candle_rows_coarse|5,6',
+      'candle_rows_fine_2013_10|1,2,3,4',
+      'candle_rows_fine_2014_02|4',
+    ]);
   });
 
   test('refuses a database that a newer version wrote', async (t) => {

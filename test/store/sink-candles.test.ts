@@ -285,7 +285,7 @@ suite('the candles sink keeps the newest version', () => {
     const [figures = ''] = await linesOf(
       client,
       `select n_tup_upd, n_tup_hot_upd from pg_stat_user_tables
-       where relname = 'candle_rows_coarse'`,
+       where relname = 'candle_rows_fine_2013_10'`,
     );
     const [updates = 0, inPlace = 0] = figures.split('|').map(Number);
     assert.equal(updates, 39 * symbols.length);

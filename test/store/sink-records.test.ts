@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { micros } from '../../src/base/clock.ts';
 import { type DeadLetter, deadLetter } from '../../src/contracts/dead-letter.ts';
+import { parseTime } from '../../src/contracts/time.ts';
 import type { Instrument, Signal } from '../../src/contracts/wire-objects.ts';
 import { openHistory } from '../../src/store/history-postgres.ts';
 import { openDeadLettersSink } from '../../src/store/sink-dead-letters.ts';
@@ -99,6 +101,13 @@ suite('signals', () => {
     assert.deepEqual(await history.signals({ limit: 10, symbol: 'AAPL' }), [changed]);
     assert.deepEqual(await history.signals({ limit: 10, severity: 'low' }), [last]);
     assert.deepEqual(await history.signals({ limit: 10, symbol: 'BAC', severity: 'high' }), []);
+    const [lastAt, changedAt] = [last, changed].map(({ time }) => micros(parseTime(time) ?? 0));
+    assert.deepEqual(await history.signals({ limit: 10, from: lastAt }), [last]);
+    assert.deepEqual(await history.signals({ limit: 10, to: lastAt }), [changed]);
+    const before = { time: lastAt, id: last.id };
+    assert.deepEqual(await history.signals({ limit: 10, before }), [changed]);
+    const sameTime = { time: changedAt, id: '' };
+    assert.deepEqual(await history.signals({ limit: 10, before: sameTime }), [changed]);
   });
 });
 

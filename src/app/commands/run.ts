@@ -10,6 +10,7 @@ import { pipelineMeters } from '../../pipeline/meters.ts';
 import type { Config } from '../config.ts';
 import { type JobParts, startEngine, startIngest, startPersist, startPublish } from '../jobs.ts';
 import { openLogger } from '../logger.ts';
+import { keepMonthsOrdered } from '../month-order.ts';
 import { ownRegistry } from '../own-metrics.ts';
 import type { PartitionedRole } from '../roles.ts';
 import { Shards, type StartJob } from '../shards.ts';
@@ -68,6 +69,12 @@ async function jobsOf(
       const wait = { clock: systemClock, logger };
       const database = await onceReachable(async () => await openDatabase(shared, logger), wait);
       ends.defer(() => database.stop());
+      const stopped = new AbortController();
+      const ordering = keepMonthsOrdered(database.connection, logger, stopped.signal);
+      ends.defer(async () => {
+        stopped.abort();
+        await ordering;
+      });
       return async (partition) => await startPersist(parts, database.connection, partition);
     }
   }

@@ -12,6 +12,7 @@ import {
   notReadyReason,
   unknownFigures,
 } from '../health.ts';
+import { rateLimitHeaders } from '../request-rate.ts';
 import { revalidate } from '../revalidation.ts';
 import type { HttpServer } from '../server.ts';
 import { asyncApi } from './async-api.ts';
@@ -124,16 +125,35 @@ interface OpenApiParameter {
   readonly schema?: { readonly default?: unknown };
 }
 
-/** A parameter with a default is filled in before it is checked, so clients may leave it out. */
+interface OpenApiOperation {
+  readonly parameters?: readonly OpenApiParameter[];
+  readonly responses?: Readonly<Record<string, { headers?: object }>>;
+}
+
+interface OpenApiDocument {
+  readonly paths?: Readonly<Record<string, object | undefined>> | undefined;
+  readonly components?: object;
+}
+
+function operationsOf(path: object = {}): OpenApiOperation[] {
+  return Object.values(path) as OpenApiOperation[];
+}
+
+/**
+ * A parameter with a default is filled in before it is checked, so clients may leave it out. What
+ * holds for every answer is said once.
+ */
 function openApi(app: HttpServer): object {
-  const document = structuredClone(app.swagger());
-  for (const path of Object.values(document.paths ?? {})) {
-    const parameters = Object.values(path).flatMap(
-      (operation) => (operation as { parameters?: OpenApiParameter[] }).parameters ?? [],
-    );
-    for (const parameter of parameters) {
+  const document: OpenApiDocument = structuredClone(app.swagger());
+  const names = Object.keys(rateLimitHeaders);
+  const headers = names.map((name) => [name, { $ref: `#/components/headers/${name}` }]);
+  for (const operation of Object.values(document.paths ?? {}).flatMap(operationsOf)) {
+    for (const parameter of operation.parameters ?? []) {
       if (parameter.schema?.default !== undefined) parameter.required = false;
     }
+    for (const response of Object.values(operation.responses ?? {})) {
+      response.headers = { ...response.headers, ...Object.fromEntries(headers) };
+    }
   }
-  return document;
+  return { ...document, components: { ...document.components, headers: rateLimitHeaders } };
 }

@@ -79,7 +79,8 @@ function changesOf(ring: CandleRing | undefined, { from, to, limit }: CandleSpan
   return { newer: ring.within(from, to, limit + emptied.length, since), emptied };
 }
 
-function overlaid(candles: readonly Candle[], changes: readonly Changes[]): Candle[] {
+function overlaid(candles: readonly Candle[], changes: readonly Changes[]): readonly Candle[] {
+  if (changes.every(({ newer, emptied }) => newer.length + emptied.length === 0)) return candles;
   const byStart = new Map(candles.map((candle) => [parseTime(candle.start) ?? 0, candle]));
   for (const { newer, emptied } of changes) {
     for (const [start, candle] of newer) {
