@@ -87,7 +87,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { sharedCounts } = options;
   await limitRequests(app, limits, sharedCounts && sharedStore(sharedCounts, clock));
   const files = new HistoryFiles(options.exports, sources, limits, clock);
-  const context = { live, sources, clock, files };
+  const context = { live, sources, limits, clock, files };
   addRoutes(app, context, options, (api) => streamRoutes(api, streams, metrics));
   pageRoutes(app, await pageFiles(options.pageFolder));
   gatewayGauges(registry, {

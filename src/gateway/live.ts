@@ -56,6 +56,8 @@ export interface LiveListener {
 }
 
 interface SymbolState {
+  /** Counts the changes of its trades and its quote. */
+  version: number;
   readonly trades: TradeRing;
   readonly quote: LatestQuote;
   /** By price kind and interval; see candleKey. */
@@ -144,6 +146,11 @@ export class Live implements TailReader {
     return this.#version;
   }
 
+  /** Another one whenever the trades or the quote of a symbol may have changed. */
+  versionOf(symbol: string): number {
+    return this.#stateOf(symbol).version;
+  }
+
   listen(listener: LiveListener): void {
     this.#listener = listener;
   }
@@ -220,7 +227,9 @@ export class Live implements TailReader {
     const rows = rowsBySymbol(batch);
     for (const [index, { symbol }] of batch.instruments.entries()) {
       if (rows.starts[index] === rows.starts[index + 1]) continue;
-      this.#stateOf(symbol).trades.push(batch, rows, index, offset);
+      const state = this.#stateOf(symbol);
+      state.trades.push(batch, rows, index, offset);
+      state.version++;
     }
     this.#listener?.trades({ offset, batch, rows });
   }
@@ -229,7 +238,9 @@ export class Live implements TailReader {
     const rows = rowsBySymbol(batch);
     for (const [index, { symbol }] of batch.instruments.entries()) {
       if (rows.starts[index] === rows.starts[index + 1]) continue;
-      this.#stateOf(symbol).quote.push(batch, rows, index, offset);
+      const state = this.#stateOf(symbol);
+      state.quote.push(batch, rows, index, offset);
+      state.version++;
     }
     this.#listener?.quotes({ offset, batch, rows });
   }
@@ -267,6 +278,7 @@ export class Live implements TailReader {
       const { recentTradesMax } = this.#options.limits;
       const completeFrom = this.#filledFrom.get('market.trades') ?? 0;
       state = {
+        version: 0,
         trades: new TradeRing(symbol, recentTradesMax, this.#tradeBudget, completeFrom),
         quote: new LatestQuote(),
         candles: [],

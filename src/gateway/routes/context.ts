@@ -6,6 +6,7 @@ import { Failure } from '../../base/failure.ts';
 import type { Days } from '../../calendars/days.ts';
 import { parseDate, parseTime } from '../../contracts/time.ts';
 import type { HistoryFiles } from '../history-files.ts';
+import type { GatewayLimits } from '../limits.ts';
 import type { Live } from '../live.ts';
 import { problemName, unknownSymbol } from '../problem.ts';
 import type { SeamSources } from '../seam/unstored.ts';
@@ -13,6 +14,7 @@ import type { SeamSources } from '../seam/unstored.ts';
 export interface RouteContext {
   readonly live: Live;
   readonly sources: SeamSources;
+  readonly limits: GatewayLimits;
   readonly clock: Clock;
   readonly files: HistoryFiles;
 }

@@ -1,8 +1,9 @@
 // The market as it is: the symbols, their quotes, and a line on the day of each. All from memory.
 
-import type { FastifyReply } from 'fastify';
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import { instrumentSchema } from '../../contracts/wire-objects.ts';
+import { Answers } from '../answers.ts';
+import type { Live } from '../live.ts';
 import { summaryNow, summarySchema } from '../market-summary.ts';
 import type { HttpServer } from '../server.ts';
 import { knownSymbol, problems, type RouteContext, requireReady, symbolParams } from './context.ts';
@@ -32,14 +33,9 @@ const quoteAnswer = Type.Object(
 
 const noQuery = Type.Object({}, { additionalProperties: false });
 
-interface Cached {
-  readonly version: number;
-  readonly body: ReturnType<FastifyReply['serialize']>;
-}
-
-export function marketRoutes(app: HttpServer, { live }: RouteContext): void {
-  /** As they were last asked for: many ask for the same between two batches. */
-  let summaries: Cached = { version: -1, body: '' };
+export function marketRoutes(app: HttpServer, { live, limits }: RouteContext): void {
+  const quotes = new Answers(limits);
+  const summaries = new Answers(limits);
   app.get(
     '/symbols',
     {
@@ -59,6 +55,7 @@ export function marketRoutes(app: HttpServer, { live }: RouteContext): void {
   app.get(
     '/quotes/:symbol',
     {
+      config: { isOfMemory: true },
       schema: {
         summary: 'The latest quote and the last trade of a symbol',
         tags: ['market'],
@@ -67,27 +64,18 @@ export function marketRoutes(app: HttpServer, { live }: RouteContext): void {
         response: { 200: quoteAnswer, ...problems },
       },
     },
-    ({ params }) => {
-      const symbol = knownSymbol(live, params.symbol);
-      const quote = live.quote(symbol).get();
-      const trade = live.trades(symbol).latest();
-      return {
-        symbol,
-        bid: quote?.bid ?? null,
-        bidSize: quote?.bidSize ?? null,
-        ask: quote?.ask ?? null,
-        askSize: quote?.askSize ?? null,
-        time: quote?.time ?? null,
-        last: trade?.price ?? null,
-        lastSize: trade?.size ?? null,
-        lastTime: trade?.time ?? null,
-      };
+    (request, reply) => {
+      const symbol = knownSymbol(live, request.params.symbol);
+      const version = live.versionOf(symbol);
+      const make = () => quoteOf(live, symbol);
+      return quotes.send(request, reply, { asked: symbol, version, make });
     },
   );
 
   app.get(
     '/market-summary',
     {
+      config: { isOfMemory: true },
       schema: {
         summary: 'The day of every symbol',
         tags: ['market'],
@@ -95,13 +83,29 @@ export function marketRoutes(app: HttpServer, { live }: RouteContext): void {
         response: { 200: Type.Object({ summaries: Type.Array(summarySchema) }), ...problems },
       },
     },
-    (_request, reply) => {
+    (request, reply) => {
       requireReady(live);
-      if (summaries.version !== live.version) {
-        const all = live.instruments().map(({ symbol }) => summaryNow(live, symbol));
-        summaries = { version: live.version, body: reply.serialize({ summaries: all }) };
-      }
-      return reply.type('application/json; charset=utf-8').send(summaries.body);
+      const { version } = live;
+      const make = () => ({
+        summaries: live.instruments().map(({ symbol }) => summaryNow(live, symbol)),
+      });
+      return summaries.send(request, reply, { asked: 'all', version, make });
     },
   );
+}
+
+function quoteOf(live: Live, symbol: string): Static<typeof quoteAnswer> {
+  const quote = live.quote(symbol).get();
+  const trade = live.trades(symbol).latest();
+  return {
+    symbol,
+    bid: quote?.bid ?? null,
+    bidSize: quote?.bidSize ?? null,
+    ask: quote?.ask ?? null,
+    askSize: quote?.askSize ?? null,
+    time: quote?.time ?? null,
+    last: trade?.price ?? null,
+    lastSize: trade?.size ?? null,
+    lastTime: trade?.time ?? null,
+  };
 }
