@@ -92,7 +92,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { sharedCounts } = options;
   await limitRequests(app, limits, sharedCounts && sharedStore(sharedCounts, clock));
   const files = new HistoryFiles(options.exports, shards, limits, clock);
-  const context = { shards, history, clock, files };
+  const context = { shards, history, limits, clock, files };
   addRoutes(app, context, options, (api) => streamRoutes(api, streams, metrics));
   pageRoutes(app, await pageFiles(options.pageFolder));
   gatewayGauges(registry, {

@@ -55,6 +55,8 @@ export interface LiveListener {
 }
 
 interface SymbolState {
+  /** Counts the changes of its trades and its quote. */
+  version: number;
   readonly trades: TradeRing;
   readonly quote: LatestQuote;
   /** By price kind and interval; see candleKey. */
@@ -139,6 +141,11 @@ export class Live implements TailReader {
     return this.#version;
   }
 
+  /** Another one whenever the trades or the quote of a symbol may have changed. */
+  versionOf(symbol: string): number {
+    return this.#stateOf(symbol).version;
+  }
+
   listen(listener: LiveListener): void {
     this.#listener = listener;
   }
@@ -215,7 +222,9 @@ export class Live implements TailReader {
     const rows = rowsBySymbol(batch);
     for (const [index, { symbol }] of batch.instruments.entries()) {
       if (rows.starts[index] === rows.starts[index + 1]) continue;
-      this.#stateOf(symbol).trades.push(batch, rows, index, offset);
+      const state = this.#stateOf(symbol);
+      state.trades.push(batch, rows, index, offset);
+      state.version++;
     }
     this.#listener?.trades({ offset, batch, rows });
   }
@@ -224,7 +233,9 @@ export class Live implements TailReader {
     const rows = rowsBySymbol(batch);
     for (const [index, { symbol }] of batch.instruments.entries()) {
       if (rows.starts[index] === rows.starts[index + 1]) continue;
-      this.#stateOf(symbol).quote.push(batch, rows, index, offset);
+      const state = this.#stateOf(symbol);
+      state.quote.push(batch, rows, index, offset);
+      state.version++;
     }
     this.#listener?.quotes({ offset, batch, rows });
   }
@@ -262,6 +273,7 @@ export class Live implements TailReader {
       const { limits, memory } = this.#options;
       const completeFrom = this.#filledFrom.get('market.trades') ?? 0;
       state = {
+        version: 0,
         trades: new TradeRing(symbol, limits.recentTradesMax, memory.trades, completeFrom),
         quote: new LatestQuote(),
         candles: [],

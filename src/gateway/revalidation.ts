@@ -1,8 +1,8 @@
 // Answers that may be kept and must be asked for again each time: nothing of ours is closed for
 // ever, since a late trade or a rebuild may change any candle. Who has the answer already is told
-// so in a few bytes. The tag is weak, as the same answer goes out in several encodings.
+// so in a few bytes.
 
-import { hash } from 'node:crypto';
+import { isAmong, tagOf } from './etag.ts';
 import type { HttpServer } from './server.ts';
 
 const kept = 'no-cache';
@@ -20,24 +20,21 @@ export function revalidate(app: HttpServer): void {
     const { response } = (route.schema ?? {}) as { response?: object };
     route.schema = { ...route.schema, response: { ...response, 304: notModified } };
   });
-  app.addHook('onRequest', async (_request, reply) => {
-    reply.headers({ 'cache-control': kept, vary: 'accept-encoding' });
+  app.addHook('onRequest', (_request, reply, done) => {
+    reply.header('cache-control', kept).header('vary', 'accept-encoding');
+    done();
   });
-  app.addHook('onSend', async (request, reply, payload) => {
+  app.addHook('onSend', (request, reply, payload, done) => {
     const isKept = reply.statusCode === 200 && reply.getHeader('cache-control') === kept;
-    if (!isKept || typeof payload !== 'string') return payload;
-    const etag = `W/"${hash('sha1', payload, 'base64url')}"`;
-    reply.header('etag', etag);
-    if (!isAmong(request.headers['if-none-match'], etag)) return payload;
-    reply.code(304);
-    return null;
+    if (!isKept) return done(null, payload);
+    let tag = reply.getHeader('etag');
+    if (typeof tag !== 'string') {
+      if (typeof payload !== 'string') return done(null, payload);
+      tag = tagOf(payload);
+      reply.header('etag', tag);
+    }
+    if (!isAmong(request.headers['if-none-match'], tag)) return done(null, payload);
+    reply.code(304).removeHeader('content-encoding');
+    done(null, null);
   });
-}
-
-/** Whether If-None-Match names a tag, compared weakly: RFC 9110, 13.1.2. */
-export function isAmong(header: string | undefined, etag: string): boolean {
-  if (header === undefined) return false;
-  if (header.trim() === '*') return true;
-  const tags: readonly string[] | null = header.match(/"[^"]*"/g);
-  return tags?.includes(etag.replace('W/', '')) ?? false;
 }

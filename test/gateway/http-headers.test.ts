@@ -91,6 +91,44 @@ suite('a JSON answer', () => {
   });
 });
 
+suite('an answer that is made once for all who ask', () => {
+  const path = '/api/v1/market-summary';
+  const symbols = Array.from({ length: 20 }, (_, index) => `S${index}`);
+
+  test('is the same in every encoding, and another once a trade has changed it', async (t) => {
+    const one = await rig(t);
+    await one.tape.introduce(...symbols);
+    await one.settled();
+    const plain = await ask(one, path);
+    const packed = await ask(one, path, { 'accept-encoding': 'gzip' });
+    assert.equal(packed.headers['content-encoding'], 'gzip');
+    assert.deepEqual(gunzipSync(packed.bytes), plain.bytes);
+    const { etag = '' } = plain.headers;
+    assert.deepEqual([packed.headers.etag, packed.headers.vary], [etag, 'accept-encoding']);
+    const known = await ask(one, path, { 'accept-encoding': 'gzip', 'if-none-match': etag });
+    assert.deepEqual([known.status, known.bytes.length], [304, 0]);
+    assert.equal(known.headers['content-encoding'], undefined);
+    await one.tape.trades({ symbol: 'S7', time: monday, price: 17_000 });
+    await one.settled();
+    const after = await ask(one, path, { 'accept-encoding': 'gzip', 'if-none-match': etag });
+    assert.equal(after.status, 200);
+    assert.notDeepEqual(gunzipSync(after.bytes), plain.bytes);
+  });
+
+  test('is of its symbol, and another once its quote has changed', async (t) => {
+    const one = await rig(t);
+    await one.tape.quotes({ symbol: 'A', time: monday, bid: 100, ask: 101 });
+    await one.tape.quotes({ symbol: 'B', time: monday, bid: 200, ask: 201 });
+    await one.settled();
+    const bid = async (symbol: string): Promise<string> =>
+      JSON.parse((await ask(one, `/api/v1/quotes/${symbol}`)).bytes.toString()).bid;
+    assert.deepEqual([await bid('A'), await bid('B')], ['1', '2']);
+    await one.tape.quotes({ symbol: 'A', time: monday + second, bid: 99, ask: 101 });
+    await one.settled();
+    assert.deepEqual([await bid('A'), await bid('B')], ['0.99', '2']);
+  });
+});
+
 suite('every answer tells the rate that is allowed', () => {
   test('and how much of it is left', async (t) => {
     const one = await rig(t);

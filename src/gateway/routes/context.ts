@@ -7,12 +7,14 @@ import type { Days } from '../../calendars/days.ts';
 import { parseDate, parseTime } from '../../contracts/time.ts';
 import type { History } from '../../store/history.ts';
 import type { HistoryFiles } from '../history-files.ts';
+import type { GatewayLimits } from '../limits.ts';
 import { problemName, unknownSymbol } from '../problem.ts';
 import type { ServedShards } from '../served-shards.ts';
 
 export interface RouteContext {
   readonly shards: ServedShards;
   readonly history: History;
+  readonly limits: GatewayLimits;
   readonly clock: Clock;
   readonly files: HistoryFiles;
 }

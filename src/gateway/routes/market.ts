@@ -1,8 +1,9 @@
 // The market as it is: the symbols, their quotes, and a line on the day of each. All from memory.
 
-import type { FastifyReply } from 'fastify';
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import { instrumentSchema } from '../../contracts/wire-objects.ts';
+import { Answers } from '../answers.ts';
+import type { Live } from '../live.ts';
 import { type Summary, summaryNow, summarySchema } from '../market-summary.ts';
 import type { ServedShards } from '../served-shards.ts';
 import type { HttpServer } from '../server.ts';
@@ -33,14 +34,9 @@ const quoteAnswer = Type.Object(
 
 const noQuery = Type.Object({}, { additionalProperties: false });
 
-interface Cached {
-  readonly version: number;
-  readonly body: ReturnType<FastifyReply['serialize']>;
-}
-
-export function marketRoutes(app: HttpServer, { shards }: RouteContext): void {
-  /** As they were last asked for: many ask for the same between two batches. */
-  let summaries: Cached = { version: -1, body: '' };
+export function marketRoutes(app: HttpServer, { shards, limits }: RouteContext): void {
+  const quotes = new Answers(limits);
+  const summaries = new Answers(limits);
   app.get(
     '/symbols',
     {
@@ -60,6 +56,7 @@ export function marketRoutes(app: HttpServer, { shards }: RouteContext): void {
   app.get(
     '/quotes/:symbol',
     {
+      config: { isOfMemory: true },
       schema: {
         summary: 'The latest quote and the last trade of a symbol',
         tags: ['market'],
@@ -68,28 +65,22 @@ export function marketRoutes(app: HttpServer, { shards }: RouteContext): void {
         response: { 200: quoteAnswer, ...problems },
       },
     },
-    ({ params }) => {
-      const symbol = knownSymbol(shards, params.symbol);
+    (request, reply) => {
+      const symbol = knownSymbol(shards, request.params.symbol);
       const { live } = shards.of(symbol);
-      const quote = live.quote(symbol).get();
-      const trade = live.trades(symbol).latest();
-      return {
-        symbol,
-        bid: quote?.bid ?? null,
-        bidSize: quote?.bidSize ?? null,
-        ask: quote?.ask ?? null,
-        askSize: quote?.askSize ?? null,
-        time: quote?.time ?? null,
-        last: trade?.price ?? null,
-        lastSize: trade?.size ?? null,
-        lastTime: trade?.time ?? null,
-      };
+      const version = live.versionOf(symbol);
+      return quotes.send(request, reply, {
+        asked: symbol,
+        version,
+        make: () => quoteOf(live, symbol),
+      });
     },
   );
 
   app.get(
     '/market-summary',
     {
+      config: { isOfMemory: true },
       schema: {
         summary: 'The day of every symbol',
         tags: ['market'],
@@ -97,13 +88,11 @@ export function marketRoutes(app: HttpServer, { shards }: RouteContext): void {
         response: { 200: Type.Object({ summaries: Type.Array(summarySchema) }), ...problems },
       },
     },
-    (_request, reply) => {
+    (request, reply) => {
       requireReady(shards);
       const { version } = shards;
-      if (summaries.version !== version) {
-        summaries = { version, body: reply.serialize({ summaries: summariesNow(shards) }) };
-      }
-      return reply.type('application/json; charset=utf-8').send(summaries.body);
+      const make = () => ({ summaries: summariesNow(shards) });
+      return summaries.send(request, reply, { asked: 'all', version, make });
     },
   );
 }
@@ -111,4 +100,20 @@ export function marketRoutes(app: HttpServer, { shards }: RouteContext): void {
 function summariesNow(shards: ServedShards): Summary[] {
   const symbols = shards.instruments().map(({ symbol }) => symbol);
   return symbols.map((symbol) => summaryNow(shards.of(symbol).live, symbol));
+}
+
+function quoteOf(live: Live, symbol: string): Static<typeof quoteAnswer> {
+  const quote = live.quote(symbol).get();
+  const trade = live.trades(symbol).latest();
+  return {
+    symbol,
+    bid: quote?.bid ?? null,
+    bidSize: quote?.bidSize ?? null,
+    ask: quote?.ask ?? null,
+    askSize: quote?.askSize ?? null,
+    time: quote?.time ?? null,
+    last: trade?.price ?? null,
+    lastSize: trade?.size ?? null,
+    lastTime: trade?.time ?? null,
+  };
 }

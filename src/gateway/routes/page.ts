@@ -3,8 +3,8 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Failure } from '../../base/failure.ts';
+import { isAmong } from '../etag.ts';
 import type { PageFile } from '../page-files.ts';
-import { isAmong } from '../revalidation.ts';
 import type { HttpServer } from '../server.ts';
 
 /** What the router of the dashboard knows. */
