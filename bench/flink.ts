@@ -38,8 +38,8 @@ import {
   publish,
 } from '../test/cluster/differential.ts';
 import { Flink } from '../test/cluster/flink.ts';
-import { Kafka } from '../test/cluster/kafka.ts';
 import { fullSpeed } from '../test/cluster/java.ts';
+import { Kafka } from '../test/cluster/kafka.ts';
 import { atOnce, batchesOf, ingestInto, never } from '../test/pipeline/rig.ts';
 import { CandleAges } from './lib/candle-ages.ts';
 import { ownMegabytes, processorSeconds } from './lib/processor-time.ts';

@@ -11,8 +11,8 @@ import { membersOf } from '../../src/log/kafka/group.ts';
 import { type Topic, topics } from '../../src/log/log.ts';
 import { connect } from '../../src/store/database.ts';
 import { type RunningPostgres, startPostgres } from '../../src/store/embedded-postgres.ts';
-import { Kafka } from '../../test/cluster/kafka.ts';
 import { fullSpeed } from '../../test/cluster/java.ts';
+import { Kafka } from '../../test/cluster/kafka.ts';
 import { Progress } from './progress.ts';
 import { Running } from './running.ts';
 

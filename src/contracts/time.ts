@@ -17,8 +17,13 @@ export function formatTime(time: number): string {
   return ms % 1000 === 0 ? `${iso.slice(0, 19)}Z` : iso;
 }
 
-const instant =
-  /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2}))?(?:[.,](\d{1,9}))?(?:Z|([+-])(\d{2}):?(\d{2}))?)?$/i;
+const date = String.raw`(\d{4})-(\d{2})-(\d{2})`;
+const clock = String.raw`(\d{2}):(\d{2})(?::(\d{2}))?(?:[.,](\d{1,9}))?`;
+const zone = String.raw`(?:Z|([+-])(\d{2}):?(\d{2}))?`;
+const instant = new RegExp(`^${date}(?:[T ]${clock}${zone})?$`, 'i');
+const bareDate = new RegExp(`^${date}$`);
+/** After which the calendar repeats itself. */
+const cycle = { years: 400, days: 146_097 };
 
 /**
  * Reads an ISO 8601 date or date-time (UTC where no offset is given; digits past the microsecond
@@ -27,9 +32,10 @@ const instant =
 export function parseTime(text: string): Micros | null {
   const parts = instant.exec(text.trim());
   if (!parts) return null;
-  const day = dayOf(Number(parts[1]), Number(parts[2]), Number(parts[3]));
-  const [hours, minutes, seconds] = [Number(parts[4] ?? 0), Number(parts[5] ?? 0), Number(parts[6] ?? 0)];
-  const [zoneHours, zoneMinutes] = [Number(parts[9] ?? 0), Number(parts[10] ?? 0)];
+  const number = (part: number): number => Number(parts[part] ?? 0);
+  const day = dayOf(number(1), number(2), number(3));
+  const [hours, minutes, seconds] = [number(4), number(5), number(6)];
+  const [zoneHours, zoneMinutes] = [number(9), number(10)];
   const isMidnight = hours === 24 && minutes === 0 && seconds === 0 && parts[7] === undefined;
   const isOfDay = (hours < 24 || isMidnight) && minutes < 60 && seconds < 60;
   if (day === null || !isOfDay || zoneHours > 23 || zoneMinutes > 59) return null;
@@ -45,15 +51,11 @@ export function isDate(text: string): boolean {
   return parts !== null && dayOf(Number(parts[1]), Number(parts[2]), Number(parts[3])) !== null;
 }
 
-const bareDate = /^(\d{4})-(\d{2})-(\d{2})$/;
-/** After which the calendar repeats itself. */
-const cycle = { years: 400, days: 146_097 };
-
 /** Days since 1970-01-01, or null when there is no such day. */
-function dayOf(year: number, month: number, date: number): number | null {
+function dayOf(year: number, month: number, ofMonth: number): number | null {
   // Date.UTC takes the first hundred years for those of the last century.
-  const day = new Date(Date.UTC(year + cycle.years, month - 1, date));
-  if (day.getUTCMonth() !== month - 1 || day.getUTCDate() !== date) return null;
+  const day = new Date(Date.UTC(year + cycle.years, month - 1, ofMonth));
+  if (day.getUTCMonth() !== month - 1 || day.getUTCDate() !== ofMonth) return null;
   return (day.getTime() * 1000) / microsPerDay - cycle.days;
 }
 

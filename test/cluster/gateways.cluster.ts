@@ -225,11 +225,7 @@ test('a rolling restart of everything is resumes to clients, never a gap', async
       await kept.restart('SIGTERM');
       await goOn(kept.name);
       for (const port of ports) {
-        await eventually(
-          async () => await serves(port),
-          `${port} after ${kept.name}`,
-          patience,
-        );
+        await eventually(async () => await serves(port), `${port} after ${kept.name}`, patience);
       }
     }
     await ingest.end('SIGTERM');

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { formatTime, parseSpanEnd, parseTime } from '../../src/contracts/time.ts';
 
 test('a day that the calendar does not have is no time', () => {
@@ -32,4 +33,24 @@ test('a day that the calendar has is that day, also where an offset moves it', (
     assert(time !== null, text);
     assert.equal(formatTime(time), utc);
   }
+});
+
+test('a moment that the clock does not have is no time; midnight may end a day', () => {
+  for (const clock of ['24:00:01', '24:01', '12:60', '12:00:60', '25:00', '12:00+24:00']) {
+    assert.equal(parseTime(`2013-10-07T${clock}`), null, clock);
+  }
+  assert.equal(parseTime('2013-10-07T24:00Z'), parseTime('2013-10-08'));
+});
+
+test('any moment from the year 0 on is what Date takes it for', () => {
+  const max = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+  const moments = fc.integer({ min: Date.parse('0000-01-01T00:00:00Z'), max });
+  const moment = fc.property(moments, fc.integer({ min: -1_439, max: 1_439 }), (ms, east) => {
+    const local = new Date(ms).toISOString().slice(0, -1);
+    const size = Math.abs(east);
+    const two = (part: number): string => String(Math.floor(part)).padStart(2, '0');
+    const text = `${local}${east < 0 ? '-' : '+'}${two(size / 60)}:${two(size % 60)}`;
+    assert.equal(parseTime(text), Date.parse(text) * 1000, text);
+  });
+  fc.assert(moment, seeded(2_000));
 });

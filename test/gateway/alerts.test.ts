@@ -64,42 +64,50 @@ suite('alerts', () => {
       limit: fc.integer({ min: 1, max: 4 }),
       from: fc.integer({ min: 0, max: 2 }),
     });
-    const pages = fc.asyncProperty(runs, async ({ written, storedPart, partitions, limit, from }) => {
-      const logs = Array.from({ length: partitions }, (_, index) => new MemoryLog(index));
-      const tapes = logs.map((log) => new Tape(log));
-      const [history, signals] = [new MemoryHistory(...logs), new RecentSignals(3)];
-      const newest = new Map<string, Signal>();
-      for (const { id, second, symbol } of written) {
-        const known = newest.get(id);
-        const first = { time: formatTime(opening + second * 1e6), symbol };
-        const next = signal(id, { ...(known ?? first), revision: (known?.revision ?? -1) + 1 });
-        newest.set(id, next);
-        await tapes[id.charCodeAt(0) % partitions].signals(next);
-        signals.put(next);
-      }
-      const all = [];
-      for (const [partition, log] of logs.entries()) {
-        const { end } = log.range('market.signals');
-        await history.persist('market.signals', Math.floor(storedPart * end), partition);
-        const sources = { log, history, ...history.of(partition), unstoredRecordsMax: 100 };
-        all.push({ sources });
-      }
-      const shards = { all, memory: { signals } };
-      const span = { from: micros(opening + from * 1e6), to: micros(opening + 3e6) };
-      const told: Signal[] = [];
-      for (let next: string | null | undefined; next !== null; ) {
-        const before = next === undefined ? undefined : parseSignalCursor(next);
-        const page = await signalPage(shards, history, { symbol: 'AAPL', limit, before, ...span });
-        assert(page.signals.length <= limit);
-        told.push(...page.signals);
-        next = page.next;
-      }
-      const wanted = [...newest.values()].filter(({ symbol, time }) => {
-        return symbol === 'AAPL' && Date.parse(time) * 1e3 >= span.from && time < end;
-      });
-      wanted.sort((a, b) => Date.parse(b.time) - Date.parse(a.time) || (a.id < b.id ? -1 : 1));
-      assert.deepEqual(told, wanted);
-    });
+    const pages = fc.asyncProperty(
+      runs,
+      async ({ written, storedPart, partitions, limit, from }) => {
+        const logs = Array.from({ length: partitions }, (_, index) => new MemoryLog(index));
+        const tapes = logs.map((log) => new Tape(log));
+        const [history, signals] = [new MemoryHistory(...logs), new RecentSignals(3)];
+        const newest = new Map<string, Signal>();
+        for (const { id, second, symbol } of written) {
+          const known = newest.get(id);
+          const first = { time: formatTime(opening + second * 1e6), symbol };
+          const next = signal(id, { ...(known ?? first), revision: (known?.revision ?? -1) + 1 });
+          newest.set(id, next);
+          await tapes[id.charCodeAt(0) % partitions].signals(next);
+          signals.put(next);
+        }
+        for (const [partition, log] of logs.entries()) {
+          const { end } = log.range('market.signals');
+          await history.persist('market.signals', Math.floor(storedPart * end), partition);
+        }
+        const all = logs.map((log, partition) => ({
+          sources: { log, ...history.of(partition), unstoredRecordsMax: 100 },
+        }));
+        const shards = { all, memory: { signals } };
+        const span = { from: micros(opening + from * 1e6), to: micros(opening + 3e6) };
+        const told: Signal[] = [];
+        for (let next: string | null | undefined; next !== null; ) {
+          const before = next === undefined ? undefined : parseSignalCursor(next);
+          const page = await signalPage(shards, history, {
+            symbol: 'AAPL',
+            limit,
+            before,
+            ...span,
+          });
+          assert(page.signals.length <= limit);
+          told.push(...page.signals);
+          next = page.next;
+        }
+        const wanted = [...newest.values()].filter(({ symbol, time }) => {
+          return symbol === 'AAPL' && Date.parse(time) * 1e3 >= span.from && time < end;
+        });
+        wanted.sort((a, b) => Date.parse(b.time) - Date.parse(a.time) || (a.id < b.id ? -1 : 1));
+        assert.deepEqual(told, wanted);
+      },
+    );
     await fc.assert(pages, seeded());
   });
 
