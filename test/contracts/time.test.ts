@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { formatTime, parseSpanEnd, parseTime } from '../../src/contracts/time.ts';
+import { seeded } from '../gateway/seed.ts';
 
 test('a day that the calendar does not have is no time', () => {
   for (const text of [
