@@ -40,6 +40,8 @@ const correctionHours = 24;
 const deriveLingerMs = 20;
 const storeLingerMs = 100;
 const publishLingerMs = 100;
+/** Some 6,000 trades: their rows go in one transaction, which Kafka gives up after 15 s. */
+const publishReadBytes = 2 ** 18;
 const housekeepingMs = 60_000;
 /** How long a job has to finish what it has begun. */
 const stopMsMax = 10_000;
@@ -175,7 +177,8 @@ export async function startPublish(parts: JobParts, partition: number): Promise<
   const { signal } = stopped;
   const to = { rows, topic: rowTopics.trades, keepTrying: true, signal, logger };
   const follower = publishTrades(log, to, systemClock, meters);
-  const options = { lingerMs: publishLingerMs, keepTrying: true, leavesRest: true };
+  const readBytes = publishReadBytes;
+  const options = { lingerMs: publishLingerMs, keepTrying: true, leavesRest: true, readBytes };
   const running = follower.run(options, signal);
   const keeping = keepHouse(parts, async () => await log.need(needsOf([follower])), signal);
   return jobOf(parts, log, [running, keeping], followed([follower], log), async () => {
@@ -196,7 +199,10 @@ async function keepHouse(
   work: () => Promise<unknown>,
   signal: AbortSignal,
 ): Promise<void> {
-  while (!signal.aborted) {
+  for (;;) {
+    // First of all followers recover, and know what they need.
+    await systemClock.wait(housekeepingMs, signal);
+    if (signal.aborted) return;
     try {
       await work();
     } catch (error) {
@@ -204,7 +210,6 @@ async function keepHouse(
       if (!(error instanceof Failure && error.kind.retryable)) throw error;
       logger.warn({ cure: error.cure }, `retention waits: ${error.message}`);
     }
-    await systemClock.wait(housekeepingMs, signal);
   }
 }
 

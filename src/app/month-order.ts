@@ -1,7 +1,7 @@
 // Beside whatever stores candles: puts months that are over in order, one after the other.
 
 import { systemClock } from '../base/clock.ts';
-import { Failure } from '../base/failure.ts';
+import { Failure, messageOf } from '../base/failure.ts';
 import type { PlantLogger } from './plant.ts';
 import { type DatabaseConnection, orderMonth } from './wire.ts';
 
@@ -26,8 +26,10 @@ export async function keepMonthsOrdered(
       logger.info({ table }, 'a month that is over was put in order');
       waitMs = pauseMs;
     } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      if (!signal.aborted) logger.warn({ cure: error.cure }, `order waits: ${error.message}`);
+      if (signal.aborted) return;
+      // Nothing depends on it, whatever it is: candles are served from where they lie.
+      const cure = error instanceof Failure ? error.cure : 'See what PostgreSQL says of it.';
+      logger.warn({ cure }, `a month is not put in order: ${messageOf(error)}`);
     }
   }
 }

@@ -18,12 +18,12 @@ export async function trimStored(
   stored: (topic: Topic) => number,
   { before, bytesMax }: RetentionLimits,
 ): Promise<void> {
+  await log.trim({ bytesMax, keepFrom: stored });
   const told = await Promise.all(readers.map((role) => log.neededBy(role)));
   const needed = (topic: Topic): number => {
     return Math.min(...told.map((needs) => needs?.[topic] ?? Number.POSITIVE_INFINITY));
   };
   await log.trim({ before, keepFrom: (topic) => Math.min(stored(topic), needed(topic)) });
-  await log.trim({ bytesMax, keepFrom: stored });
 }
 
 /** The least that followers may yet have to read, by topic. */

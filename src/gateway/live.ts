@@ -136,7 +136,7 @@ export class Live implements TailReader {
     return this.#waitsFor;
   }
 
-  /** Another one whenever anything here may have changed. */
+  /** Another one whenever anything here but quotes may have changed. */
   get version(): number {
     return this.#version;
   }
@@ -195,8 +195,8 @@ export class Live implements TailReader {
   }
 
   batch(topic: Topic, { offset, bytes }: StoredBatch): void {
-    this.#version++;
     const kind = frameKind(bytes);
+    if (kind !== 'quotes' && kind !== 'marks') this.#version++;
     if (kind === 'trades') this.#takeTrades(offset, decodeTrades(bytes));
     if (kind === 'quotes') this.#takeQuotes(offset, decodeQuotes(bytes));
     if (kind === 'candles') this.#takeCandles(offset, decodeCandles(bytes));

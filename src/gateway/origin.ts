@@ -16,7 +16,7 @@ export function requireHost(
   { headers: { host }, socket }: IncomingMessage,
   allowed: readonly string[],
 ): void {
-  if (host === undefined || !isLoopback(socket.localAddress ?? '')) return;
+  if (!host || !isLoopback(socket.localAddress ?? '')) return;
   const name = nameOf(URL.parse(`http://${host}`));
   const isOurs =
     name !== '' && (isIP(name) > 0 || !name.includes('.') || name.endsWith('.localhost'));
@@ -45,9 +45,9 @@ export function mayConnect(
   return isLoopback(address) && (name === 'localhost' || isLoopback(name));
 }
 
-/** Without the brackets of an IPv6 address; empty for what is no address. */
+/** Without the brackets of an IPv6 address or a dot at the end; empty for what is no address. */
 function nameOf(url: URL | null): string {
-  return url?.hostname.replace(/^\[(.*)\]$/, '$1') ?? '';
+  return url?.hostname.replace(/^\[(.*)\]$|\.$/, '$1') ?? '';
 }
 
 /** What lets the page read an answer that may connect. */

@@ -13,6 +13,7 @@ import {
   clusterFailure,
   connection,
   epochOf,
+  isUnknownTopic,
   logRoles,
   stateTopicName,
   topicName,
@@ -132,7 +133,15 @@ class KafkaLog implements ShardLog {
   async neededBy(role: 'engine' | 'publish'): Promise<Needs | null> {
     const place = { topic: stateTopicName(this.#options, role), partition: this.partition };
     const what = `what ${role} needs cannot be read`;
-    return await this.#reachable(what, async () => await needsAt(this.#fetcher, place));
+    return await this.#reachable(what, async () => {
+      try {
+        return await needsAt(this.#fetcher, place);
+      } catch (error) {
+        // Who deletes what a role remembers has given it up.
+        if (isUnknownTopic(error)) return null;
+        throw error;
+      }
+    });
   }
 
   get #written(): KafkaWriter {

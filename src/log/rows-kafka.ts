@@ -5,7 +5,13 @@
 import { createHash } from 'node:crypto';
 import { Admin, Producer } from '@platformatic/kafka';
 import type { TObject } from 'typebox';
-import { clusterFailure, connection, type Servers } from './kafka/cluster.ts';
+import {
+  clusterFailure,
+  connection,
+  makeTopics,
+  partitionsOf,
+  type Servers,
+} from './kafka/cluster.ts';
 import type { Row, Rows } from './rows.ts';
 import { registerRows } from './schema-registry.ts';
 import type { ShardLog } from './shard-log.ts';
@@ -100,16 +106,8 @@ async function ensureTopics(
   partitions: number,
 ): Promise<ReadonlyMap<string, number>> {
   try {
-    const held = new Set(await admin.listTopics());
-    const missing = topics.filter((topic) => !held.has(topic));
-    if (missing.length > 0) {
-      const configs = [{ name: 'cleanup.policy', value: 'compact' }];
-      await admin.createTopics({ topics: missing, partitions, configs });
-    }
-    const metadata = await admin.metadata({ topics: [...topics], forceUpdate: true });
-    return new Map(
-      Array.from(metadata.topics, ([topic, { partitionsCount }]) => [topic, partitionsCount]),
-    );
+    await makeTopics(admin, topics, partitions, [{ name: 'cleanup.policy', value: 'compact' }]);
+    return await partitionsOf(admin, [...topics]);
   } finally {
     await admin.close();
   }

@@ -78,7 +78,7 @@ async function ask(
     },
   }).catch((error: unknown) => unavailable(url, error));
   const text = await response.text().catch((error: unknown) => unavailable(url, error));
-  if (response.ok) return JSON.parse(text) as Record<string, unknown>;
+  if (response.ok) return answerOf(text, url);
   if (response.status >= 500) return unavailable(url, new Error(`it answers ${response.status}`));
   throw new Failure(
     'registry-refused',
@@ -88,6 +88,19 @@ async function ask(
           'own for this plant, or delete the subject if nothing reads its rows any more.'
       : 'Mend what it says, or leave SCHEMA_REGISTRY_URL out to publish no Avro.',
   );
+}
+
+function answerOf(text: string, url: string): Record<string, unknown> {
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch (cause) {
+    throw new Failure(
+      'registry-refused',
+      `What answers at ${url} is no schema registry: ${text.slice(0, reasonMax)}`,
+      "Set SCHEMA_REGISTRY_URL to the interface of the registry that is Confluent's.",
+      { cause },
+    );
+  }
 }
 
 function unavailable(url: string, error: unknown): never {

@@ -15,7 +15,9 @@ export interface Enclosed {
 export type Needs = Readonly<Partial<Record<Topic, number>>>;
 
 export interface ShardLog extends Log {
-  /** Has the next commit send these too: all of it becomes visible together, or nothing. */
+  /**
+   * Has the next commit of state send these too: all of it becomes visible together, or nothing.
+   */
   enclose(messages: readonly Enclosed[]): void;
   /** Tells others from where on the role still reads. */
   need(needs: Needs): Promise<void>;

@@ -32,9 +32,11 @@ export interface FollowOptions {
   readonly keepTrying: boolean;
   /** After an abort it leaves what the log still holds to whoever goes on. */
   readonly leavesRest?: boolean;
+  /** About how many bytes of the log one commit consumes at most. */
+  readonly readBytes?: number;
 }
 
-const readBytes = 4 * 2 ** 20;
+const defaultReadBytes = 4 * 2 ** 20;
 
 interface Checkpoint {
   readonly offset: number;
@@ -135,7 +137,7 @@ export class Follower {
 
   /** Consumes what can be read at once; false when there was nothing. */
   async step(options: FollowOptions, signal: AbortSignal): Promise<boolean> {
-    const read = await this.#readOn();
+    const read = await this.#readOn(options.readBytes);
     for (const { from, to, reason } of read.lost) {
       this.#meters.lost.inc({ consumer: this.#name, reason }, to - from);
     }
@@ -151,8 +153,8 @@ export class Follower {
     return true;
   }
 
-  async #readOn(): Promise<ReadResult> {
-    return await this.#log.read(this.topic, this.#position, readBytes);
+  async #readOn(bytesMax = defaultReadBytes): Promise<ReadResult> {
+    return await this.#log.read(this.topic, this.#position, bytesMax);
   }
 
   async #commit(

@@ -143,15 +143,16 @@ async function givingWay(
   signal: AbortSignal,
   work: () => Promise<void>,
 ): Promise<void> {
+  const pid = await pidOf(client);
   const watcher = await connect(database, session);
   const over = new AbortController();
-  const watching = watch(watcher, await pidOf(client), signal, over.signal);
+  // One that is lost ends nothing: the rest shares its fate, or needs it no more.
+  const watching = watch(watcher, pid, signal, over.signal).catch(() => undefined);
   try {
     await work();
   } finally {
     over.abort();
-    // One that is lost ends nothing: the rest shares its fate, or needs it no more.
-    await watching.catch(() => undefined);
+    await watching;
     await watcher.end().catch(() => undefined);
   }
 }

@@ -38,8 +38,8 @@ export async function runGateway(config: Config): Promise<void> {
   const listener = await listen({ ...config, waitsFor: () => waitsFor });
   ends.defer(() => listener.close());
   const wait = { clock: systemClock, logger, onWait: (why: string) => (waitsFor = why) };
-  await onceReachable(async () => await prepareCluster(config, 'gateway'), wait);
   const shared = sharedDatabase(config);
+  await onceReachable(async () => await prepareCluster(config, 'gateway'), wait);
   const database = await onceReachable(async () => await openDatabase(shared, logger), wait);
   ends.defer(() => database.stop());
   waitsFor = 'the end of the log is read';

@@ -32,6 +32,7 @@ export async function runRole(config: Config, role: PartitionedRole): Promise<vo
     ends.defer(() => server.close());
     logger.info({ role, url: listener.url }, 'serves metrics and health');
   }
+  if (role === 'persist') sharedDatabase(config);
   const parts = { config, logger, meters: pipelineMeters(registry) };
   const wait = { clock: systemClock, logger };
   await onceReachable(async () => await prepareCluster(config, role), wait);

@@ -21,6 +21,7 @@ import { RecentArticles } from '../recent/recent-articles.ts';
 import { RecentSignals } from '../recent/recent-signals.ts';
 import type { ServedShard, ServedShards } from '../served-shards.ts';
 import { candlesSince, newestCandles, withCandlesSince } from './newest-candles.ts';
+import { newerThanStored } from './signal-pages.ts';
 import { tradePage, tradesSince, withTradesSince } from './trade-pages.ts';
 import { unstored } from './unstored.ts';
 
@@ -127,15 +128,17 @@ export class PastReader {
     { limit, from }: PastQuery,
     severity: Severity | null,
   ): Promise<Past> {
-    const { signals } = this.#shards.memory;
+    let newer: Promise<RecentSignals> | null = null;
     const filterOf = (symbol: string | null) => ({
       ...(symbol === null ? {} : { symbol, symbols: new Set([symbol]) }),
       ...(severity === null ? {} : { severity }),
     });
     const read = async (symbol: string | null): Promise<readonly Signal[]> => {
+      newer ??= newerThanStored(this.#shards);
+      const held = await newer;
       const { symbols: _, ...query } = { symbols: null, ...filterOf(symbol) };
       const stored = await this.#history.signals({ ...query, limit: limit + 1 });
-      return signals.with(stored, filterOf(symbol), limit + 1);
+      return held.with(stored, filterOf(symbol), limit + 1);
     };
     const each = symbols ?? [null];
     const { pages, gaps, cuts } = await this.#read('market.signals', each, read);

@@ -51,8 +51,11 @@ export async function signalPage(
   return pageOf([...stored, ...others].sort(newestFirst), query.limit);
 }
 
-/** What memory holds, and before that what neither it nor the store does. */
-async function newerThanStored({ all, memory }: Shards): Promise<RecentSignals> {
+/**
+ * What memory holds now, and before that what neither it nor the store does; memory itself may let
+ * go of any while the store is asked.
+ */
+export async function newerThanStored({ all, memory }: Shards): Promise<RecentSignals> {
   const topic = 'market.signals';
   // What memory holds of one of several shards, another may have driven out.
   const held = all.length === 1 ? memory.signals.max : 0;
@@ -61,7 +64,6 @@ async function newerThanStored({ all, memory }: Shards): Promise<RecentSignals> 
     const gap = [stored(topic), log.range(topic).end - held] as const;
     return gap[0] < gap[1] ? [{ ...sources, gap }] : [];
   });
-  if (behind.length === 0) return memory.signals;
   const newer = new RecentSignals(Number.POSITIVE_INFINITY);
   for (const { log, gap, unstoredRecordsMax } of behind) {
     for await (const { bytes } of unstored(log, topic, ...gap, unstoredRecordsMax)) {

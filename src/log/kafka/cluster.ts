@@ -91,14 +91,14 @@ export async function createTopics(options: ClusterOptions, partitions: number):
     const names = topics.map((topic) => topicName(options, topic));
     const states = writerRoles.map((role) => stateTopicName(options, role));
     const limit = { name: 'max.message.bytes', value: String(messageBytesMax) };
-    await make(admin, names, partitions, [
+    await makeTopics(admin, names, partitions, [
       limit,
       { name: 'cleanup.policy', value: 'delete' },
       { name: 'retention.ms', value: '-1' },
       { name: 'retention.bytes', value: '-1' },
       { name: 'compression.type', value: 'producer' },
     ]);
-    await make(admin, states, partitions, [
+    await makeTopics(admin, states, partitions, [
       limit,
       { name: 'cleanup.policy', value: 'compact' },
       { name: 'segment.bytes', value: String(stateSegmentBytes) },
@@ -120,7 +120,7 @@ export async function createTopics(options: ClusterOptions, partitions: number):
 }
 
 /** By topic. One that was just made is not known to every server at once. */
-async function partitionsOf(admin: Admin, names: string[]): Promise<Map<string, number>> {
+export async function partitionsOf(admin: Admin, names: string[]): Promise<Map<string, number>> {
   for (let tries = 1; ; tries++) {
     try {
       const { topics: made } = await admin.metadata({ topics: names });
@@ -134,7 +134,7 @@ async function partitionsOf(admin: Admin, names: string[]): Promise<Map<string, 
 
 type TopicConfigs = NonNullable<Parameters<Admin['createTopics']>[0]['configs']>;
 
-async function make(
+export async function makeTopics(
   admin: Admin,
   names: readonly string[],
   partitions: number,
@@ -158,6 +158,11 @@ export function epochOf(topicIds: Iterable<string>): string {
   return hash.digest('base64url').slice(0, 22);
 }
 
+/** Whether there is no such topic: the client says so by itself where it knows all topics. */
+export function isUnknownTopic(error: unknown): boolean {
+  return isSaid(error, 'UNKNOWN_TOPIC_OR_PARTITION') || /Unknown topic/i.test(messageOf(error));
+}
+
 /** Whether a server answered with this error of Kafka's protocol. */
 export function isSaid(error: unknown, id: string): boolean {
   return error instanceof Error && findErrorBy(error, 'apiId', id) !== null;
@@ -167,7 +172,8 @@ export function isSaid(error: unknown, id: string): boolean {
 const cures = {
   MESSAGE_TOO_LARGE: `Raise max.message.bytes of the topic to ${messageBytesMax}.`,
   RECORD_LIST_TOO_LARGE: `Raise max.message.bytes of the topic to ${messageBytesMax}.`,
-  TOPIC_AUTHORIZATION_FAILED: 'Let this user read and write the topics of KAFKA_PREFIX.',
+  TOPIC_AUTHORIZATION_FAILED:
+    'Let this user read and write the topics of KAFKA_PREFIX, and those of published rows.',
   TRANSACTIONAL_ID_AUTHORIZATION_FAILED: 'Let this user use transactional ids of KAFKA_PREFIX.',
   NOT_ENOUGH_REPLICAS: 'Start the servers that are away, or lower min.insync.replicas.',
 };
@@ -211,18 +217,25 @@ const untrusted = [
   'UNABLE_TO_GET_ISSUER_CERT',
   'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'CERT_HAS_EXPIRED',
-  'ERR_TLS_CERT_ALTNAME_INVALID',
 ];
+const certificateCures: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'Renew the certificate of these servers.',
+  ERR_TLS_CERT_ALTNAME_INVALID:
+    'Name the servers in KAFKA_BOOTSTRAP_SERVERS as their certificate names them.',
+};
 
 /** Why we or the servers do not let the other in, and the cure; null when it is something else. */
 function refusalOf({ security }: Servers, cause: unknown) {
   const errors = [...errorsIn(cause)];
-  const certificate = errors.find((error) => untrusted.includes(String(error.code)));
+  const certificate = errors.find(({ code }) => {
+    return untrusted.includes(String(code)) || String(code) in certificateCures;
+  });
   if (certificate) {
     return {
       reason: `their certificate is not trusted: ${messageOf(certificate)}`,
-      cure: 'Set KAFKA_TLS_CA_FILE to the certificate of who signed theirs, as PEM.',
+      cure:
+        certificateCures[String(certificate.code)] ??
+        'Set KAFKA_TLS_CA_FILE to the certificate of who signed theirs, as PEM.',
     };
   }
   const isRefused = errors.some((error) => {

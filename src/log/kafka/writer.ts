@@ -348,7 +348,9 @@ export class KafkaWriter {
       for (const [key, value] of state) messages.push(keyed(statePrefix + key, value));
       messages.push(keyed(reachKey, Buffer.from(JSON.stringify(reached))));
     }
-    return { messages, enclosed: this.#enclosed, offsets, batches, reached };
+    // They belong to what moves a position, which is state.
+    const enclosed = state.size > 0 ? this.#enclosed : [];
+    return { messages, enclosed, offsets, batches, reached };
   }
 
   /** Reads on in the topic of the state, to its end. */
@@ -406,7 +408,7 @@ function* requestsOf<M extends Enclosed>(messages: readonly M[], bytesMax: numbe
   let request: M[] = [];
   let bytes = 0;
   for (const message of messages) {
-    const size = message.value?.length ?? 0;
+    const size = (message.key?.length ?? 0) + (message.value?.length ?? 0);
     if (request.length > 0 && bytes + size > bytesMax) {
       yield request;
       request = [];
