@@ -84,7 +84,7 @@ test('roles that serve nothing tell how they fare, and which partition waits', a
     t.after(() => thief.close());
     const told = async () => await textAt(engine, '/ready');
     await eventually(
-      async () => /"partition 1 is down: .*another process writes/.test(await told()),
+      async () => /"partition 1 is down: .*another process has taken over/.test(await told()),
       told,
       patience,
     );
