@@ -145,10 +145,19 @@ async function startJob(
   });
 }
 
-/** Resolves once what runs has gone on from a checkpoint: its rows may all have come before. */
+/**
+ * Resolves once what runs has gone on from a checkpoint, which it may have yet to do when all of its
+ * rows are there, and has made another: before that it cannot be stopped.
+ */
 async function restored(): Promise<void> {
+  const everyMs = 200;
   const isRestored = async () => (await status(cluster())).every((job) => job.restored > 0);
-  await eventually(isRestored, 'a job did not go on from a checkpoint', { everyMs: 200 });
+  await eventually(isRestored, 'a job did not go on from a checkpoint', { everyMs });
+  const before = new Map((await status(cluster())).map(({ id, checkpoints }) => [id, checkpoints]));
+  const goesOn = async () => {
+    return (await status(cluster())).every((job) => job.checkpoints > (before.get(job.id) ?? 0));
+  };
+  await eventually(goesOn, 'a job made no checkpoint after that', { everyMs });
 }
 
 suite('the embedded engine and Flink come to the same', { timeout: 20 * minutes }, () => {
