@@ -146,8 +146,8 @@ async function startJob(
 }
 
 /**
- * Resolves once what runs has gone on from a checkpoint, which it may have yet to do when all of its
- * rows are there, and has made another: before that it cannot be stopped.
+ * Resolves once what runs has gone on from a checkpoint, which it may have yet to do when all of
+ * its rows are there, and has made another: before that it cannot be stopped.
  */
 async function restored(): Promise<void> {
   const everyMs = 200;
