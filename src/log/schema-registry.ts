@@ -53,11 +53,25 @@ interface Credentials {
 /** `fetch` takes no credentials in an address. */
 function addressOf(given: string): { readonly url: string; readonly auth: Credentials | null } {
   const address = new URL(given);
-  const [username, password] = [address.username, address.password].map(decodeURIComponent);
+  const [username, password] = [address.username, address.password].map(decoded);
   address.username = '';
   address.password = '';
   const url = address.href.replace(/\/+$/, '');
   return { url, auth: username ? { username, password: password as string } : null };
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch (cause) {
+    // It may be the password, so it is not repeated.
+    throw new Failure(
+      'bad-configuration',
+      'SCHEMA_REGISTRY_URL has a % in its user or password that begins no escape.',
+      'Write it as %25.',
+      { cause },
+    );
+  }
 }
 
 async function ask(
